@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * wick.h: the public interface of libwick, which turns texts into sentence vectors.
+ *
+ * In: a model (a Hugging Face hub name, or a folder of Hugging Face files) and UTF-8 texts.
+ * Out: one f32 vector a text, in the caller's buffer; token ids; typed errors.
+ *
+ * Conventions
+ *   - Fallible functions return WICK_OK (0) or a negative WICK_E_* code. Where they take a wick_error, it may be
+ *     NULL; it is written only on failure.
+ *   - Structs that a caller fills begin with `size` = sizeof(the struct), set by the matching *_init(), so that they can grow
+ *     without breaking callers that were compiled earlier.
+ *   - *_open/_close for resources, *_new/_free for heap objects; close and free accept NULL.
+ *   - Texts are pairs of pointer and byte length, need no terminator, may contain U+0000, must be valid UTF-8.
+ *   - Strings that the library returns belong to the object they were asked of and live as long as it does.
+ *   - wick_model, wick_tokenizer and wick_provider may be used from any number of threads at once; all their functions but
+ *     *_close are thread-safe. wick_encoding, wick_embed_response and wick_config belong to one thread at a time.
+ */
+#ifndef WICK_H
+#define WICK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define WICK_API __attribute__((visibility("default")))
+#else
+#define WICK_API
+#endif
+
+#define WICK_VERSION_MAJOR 0
+#define WICK_VERSION_MINOR 1
+#define WICK_VERSION_PATCH 0
+#define WICK_VERSION "0.1.0"
+
+/* The library's version as text, for example "0.1.0"; static. */
+WICK_API const char *wick_version(void);
+
+/* ---- errors ------------------------------------------------------------------------------------------------------- */
+
+enum {
+    WICK_OK = 0,
+    WICK_E_MODEL_NOT_FOUND = -1, /* no such folder, nothing cached under that name, or the hub's 404 */
+    WICK_E_INVALID_INPUT = -2,   /* the caller's texts, options or configuration: no inputs, invalid UTF-8, a wrong value */
+    WICK_E_UNAVAILABLE = -3,     /* the provider cannot serve now, or is not built in */
+    WICK_E_INTERNAL = -4,        /* a defect of Wick or of the machine */
+    WICK_E_CORRUPT = -5,         /* a file is truncated, malformed or contradicts another */
+    WICK_E_UNSUPPORTED = -6,     /* a file is well formed but asks for something that Wick does not run */
+    WICK_E_IO = -7,              /* a file could not be read or written */
+    WICK_E_NO_MEMORY = -8,
+    WICK_E_TIMEOUT = -9          /* retriable */
+};
+
+/* The four kinds that AkiDB's interface knows. */
+typedef enum wick_error_kind {
+    WICK_KIND_NONE = 0,
+    WICK_KIND_MODEL_NOT_FOUND,
+    WICK_KIND_INVALID_INPUT,
+    WICK_KIND_SERVICE_UNAVAILABLE,
+    WICK_KIND_INTERNAL
+} wick_error_kind;
+
+/* What went wrong. A caller owns it; all strings are terminated, UTF-8, never hold a user's text, and may be empty. */
+typedef struct wick_error {
+    int code;          /* WICK_E_* */
+    bool retriable;    /* the same call may succeed later */
+    char message[512]; /* what, in one line without a full stop */
+    char where[512];   /* the file, tensor, key or argument */
+    char mend[256];    /* what the user can do about it */
+} wick_error;
+
+WICK_API wick_error_kind wick_error_kind_of(int code);
+/* "ModelNotFound", "InvalidInput", "ServiceUnavailable", "Internal" or "Ok"; static. */
+WICK_API const char *wick_error_kind_name(wick_error_kind kind);
+
+/* ---- log ---------------------------------------------------------------------------------------------------------- */
+
+typedef enum wick_log_level { WICK_LOG_ERROR = 0, WICK_LOG_WARN, WICK_LOG_INFO, WICK_LOG_DEBUG, WICK_LOG_OFF = -1 } wick_log_level;
+
+typedef void (*wick_log_fn)(void *user, wick_log_level level, const char *message);
+
+/* Sends log lines to fn instead of stderr (NULL: stderr again). Not to be called while other threads use the library. */
+WICK_API void wick_log_set(wick_log_fn fn, void *user);
+/* The level in force comes from WICK_LOG, else RUST_LOG, else "warn"; this call overrides both. */
+WICK_API void wick_log_set_level(wick_log_level level);
+
+/* ---- tokenizer ---------------------------------------------------------------------------------------------------- */
+
+typedef struct wick_tokenizer wick_tokenizer;
+
+/* The tokens of one text. Made by wick_encoding_new, reused from call to call (its arrays only grow). */
+typedef struct wick_encoding {
+    size_t n_tokens;
+    const int32_t *ids;        /* [n_tokens] */
+    const uint32_t *starts;    /* [n_tokens] first character of the text that the token covers, counted in code points */
+    const uint32_t *ends;      /* [n_tokens] one past its last character; special tokens have 0, 0 */
+    const uint8_t *is_special; /* [n_tokens] 1 for tokens that the template added ([CLS], [SEP]) */
+} wick_encoding;
+
+typedef struct wick_tokenize_options {
+    size_t size;
+    bool add_special_tokens; /* true after init */
+    size_t max_tokens;       /* truncate to so many, special tokens included; 0 (after init): never */
+    bool truncate_left;      /* cut at the beginning instead of the end */
+} wick_tokenize_options;
+
+WICK_API void wick_tokenize_options_init(wick_tokenize_options *options);
+
+/* Opens the tokenizer.json of a model alone (no weights are read). name: a hub name or a folder. cache_dir: NULL for the default. */
+WICK_API int wick_tokenizer_open(const char *name, const char *cache_dir, wick_tokenizer **out, wick_error *error);
+WICK_API void wick_tokenizer_close(wick_tokenizer *tokenizer);
+
+WICK_API wick_encoding *wick_encoding_new(void); /* NULL: out of memory */
+WICK_API void wick_encoding_free(wick_encoding *encoding);
+
+/* Token ids of one text, as the Hugging Face tokenizers package gives them. options: NULL for the defaults. */
+WICK_API int wick_tokenize(const wick_tokenizer *tokenizer, const char *text, size_t text_bytes,
+                           const wick_tokenize_options *options, wick_encoding *out, wick_error *error);
+
+/* The token's text ("##ing"), or NULL where the id names none. */
+WICK_API const char *wick_tokenizer_token(const wick_tokenizer *tokenizer, int32_t id);
+/* One more than the largest token id, added tokens included. */
+WICK_API size_t wick_tokenizer_vocab_size(const wick_tokenizer *tokenizer);
+
+/* ---- model -------------------------------------------------------------------------------------------------------- */
+
+typedef struct wick_model wick_model;
+
+typedef struct wick_model_options {
+    size_t size;
+    const char *device;    /* "auto", "cpu", "metal", "cuda"; NULL: WICK_DEVICE, CANDLE_DEVICE, else "auto" */
+    bool strict_device;    /* a named GPU that is not there is an error instead of a log line */
+    const char *dtype;     /* "f32"; NULL: "f32" */
+    const char *cache_dir; /* the hub cache; NULL: HF_HUB_CACHE, HF_HOME/hub, else ~/.cache/huggingface/hub */
+    unsigned n_threads;    /* 0: as many as the affinity mask and the cgroup allow */
+    size_t max_seq_length; /* tokens a text is cut at, special ones included; 0: what the model's files say */
+} wick_model_options;
+
+WICK_API void wick_model_options_init(wick_model_options *options);
+
+/* Opens a model: hub name ("sentence-transformers/all-MiniLM-L6-v2") or a folder of Hugging Face files. options may be NULL. */
+WICK_API int wick_model_open(const char *name, const wick_model_options *options, wick_model **out, wick_error *error);
+/* No call may be under way on the model. */
+WICK_API void wick_model_close(wick_model *model);
+
+typedef struct wick_model_info {
+    size_t size;
+    const char *model;     /* the name it was opened with */
+    const char *path;      /* the folder its files are in */
+    size_t dimension;      /* length of a vector */
+    size_t max_tokens;     /* what the architecture can take, special tokens included: 512 for all-MiniLM-L6-v2 */
+    size_t max_seq_length; /* what texts are cut at: 256 for all-MiniLM-L6-v2 */
+    size_t n_layers, hidden_size, n_heads, intermediate_size, vocab_size, n_parameters;
+    const char *architecture; /* config.json's model_type: "bert" */
+    const char *pooling;      /* "mean", "cls", "max", "mean_sqrt_len", "weightedmean", "lasttoken" */
+    const char *dtype;        /* "f32" */
+    const char *device;       /* "cpu" */
+    const char *tier;         /* instruction tier of the CPU kernels: "generic", "avx2", "avx512", "neon" */
+    unsigned n_threads;
+    bool has_normalize; /* the model's own modules end in Normalize */
+} wick_model_info;
+
+/* Fills as much of *info as info->size covers; set it before the call. */
+WICK_API int wick_model_get_info(const wick_model *model, wick_model_info *info);
+/* The model's tokenizer; it lives as long as the model. */
+WICK_API const wick_tokenizer *wick_model_tokenizer(const wick_model *model);
+
+typedef struct wick_embed_options {
+    size_t size;
+    bool normalize;    /* scale each vector to length 1; false after init, as in AkiDB's interface */
+    bool truncate;     /* true after init; false: a text over max_seq_length is WICK_E_INVALID_INPUT */
+    size_t dimensions; /* keep the first so many values, before normalising (Matryoshka); 0: all */
+} wick_embed_options;
+
+WICK_API void wick_embed_options_init(wick_embed_options *options);
+
+typedef struct wick_usage {
+    uint64_t total_tokens; /* tokens that went through the model, special ones included, no padding */
+    double duration_ms;
+} wick_usage;
+
+/* Embeds n_texts >= 1 texts.
+ *   texts        [n_texts] pointers; text_bytes [n_texts] lengths, or NULL where every text is zero-terminated
+ *   options      NULL for the defaults
+ *   out          [n_texts, dimension] f32, row-major, the caller's; unspecified after an error
+ *   usage        NULL, or filled on success
+ * A text's vector is the same bits in whatever batch it stands and whatever the number of threads. Every value is finite
+ * or the call fails with WICK_E_INTERNAL. An empty text is valid. */
+WICK_API int wick_embed(wick_model *model, const char *const *texts, const size_t *text_bytes, size_t n_texts,
+                        const wick_embed_options *options, float *out, wick_usage *usage, wick_error *error);
+
+/* Embeds "health check" through the real path; WICK_E_UNAVAILABLE where that fails. */
+WICK_API int wick_model_health_check(wick_model *model, wick_error *error);
+
+/* ---- configuration and providers: AkiDB's interface ----------------------------------------------------------------- */
+
+/* What config.toml says, defaults filled in, ~ expanded. Allocated by wick_config_load, freed by wick_config_free. */
+typedef struct wick_config {
+    const char *path;      /* the file read, or NULL where none was found */
+    const char *provider;  /* [embedding] provider: "candle" (also "native"), "mlx", "mock" */
+    const char *model;     /* [embedding] model */
+    const char *device;    /* [embedding] device */
+    const char *dtype;     /* [embedding] dtype */
+    const char *cache_dir; /* [embedding] cache_dir, or NULL */
+    const char *host;      /* [server] host */
+    uint16_t port;         /* [server] port */
+} wick_config;
+
+/* Reads path; NULL: $WICK_CONFIG, ./config.toml, $XDG_CONFIG_HOME/wick/config.toml (~/.config/wick/config.toml), whichever is first
+ * there, else the defaults. An unknown key or a wrong type is WICK_E_INVALID_INPUT that names the line. */
+WICK_API int wick_config_load(const char *path, wick_config **out, wick_error *error);
+WICK_API void wick_config_free(wick_config *config);
+
+typedef struct wick_provider wick_provider;
+
+typedef struct wick_provider_options {
+    size_t size;
+    const char *provider; /* "candle" or "native", "mlx", "mock"; NULL: "candle" */
+    const char *model;    /* NULL: sentence-transformers/all-MiniLM-L6-v2 */
+    wick_model_options model_options;
+} wick_provider_options;
+
+WICK_API void wick_provider_options_init(wick_provider_options *options);
+/* Opens one provider. "MLX feature not enabled" and "Candle feature not enabled" are WICK_E_UNAVAILABLE; any other unknown name is
+ * WICK_E_INVALID_INPUT, "Unknown provider: NAME". */
+WICK_API int wick_provider_open(const wick_provider_options *options, wick_provider **out, wick_error *error);
+/* Opens the provider that the configuration names (AkiDB's EmbeddingManager). */
+WICK_API int wick_provider_open_config(const wick_config *config, wick_provider **out, wick_error *error);
+WICK_API void wick_provider_close(wick_provider *provider);
+
+typedef struct wick_embed_request {
+    size_t size;
+    const char *model;        /* NULL, or the name the provider was opened with; any other is WICK_E_MODEL_NOT_FOUND */
+    const char *const *texts; /* [n_texts]; the interface's `inputs` */
+    const size_t *text_bytes; /* [n_texts], or NULL: zero-terminated */
+    size_t n_texts;           /* 0 is WICK_E_INVALID_INPUT */
+    wick_embed_options options;
+} wick_embed_request;
+
+WICK_API void wick_embed_request_init(wick_embed_request *request);
+
+/* Filled by embed_batch, emptied by wick_embed_response_clear. Start with {0}. */
+typedef struct wick_embed_response {
+    const char *model;  /* the provider's */
+    float *embeddings;  /* [n_texts, dimension], owned by the response */
+    size_t n_texts, dimension;
+    wick_usage usage;
+} wick_embed_response;
+
+WICK_API int wick_provider_embed_batch(wick_provider *provider, const wick_embed_request *request,
+                                       wick_embed_response *response, wick_error *error);
+WICK_API void wick_embed_response_clear(wick_embed_response *response);
+/* Fills model, dimension and max_tokens, and whatever else the provider knows; the rest is 0 or NULL. */
+WICK_API int wick_provider_model_info(const wick_provider *provider, wick_model_info *info, wick_error *error);
+WICK_API int wick_provider_health_check(wick_provider *provider, wick_error *error);
+/* "candle", "mlx" or "mock"; static. */
+WICK_API const char *wick_provider_name(const wick_provider *provider);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

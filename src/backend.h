@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * backend.h: the seam between the engine and what computes: cpu (linked in), cuda and mlx (plug-ins, opened at run time).
+ * In: a packed batch of token ids. Out: one pooled f32 vector a sequence. A backend keeps what it needs of the model's files. */
+#ifndef WICK_BACKEND_H
+#define WICK_BACKEND_H
+#include "base/pool.h"
+#include "model/model_files.h"
+
+/* All tokens of a batch stand one after another, without padding. */
+typedef struct wick_packed_batch {
+    size_t n_sequences;
+    size_t n_tokens;
+    const int32_t *ids;      /* [n_tokens], each in [0, vocab_size) */
+    const uint32_t *offsets; /* [n_sequences + 1]; sequence i is ids[offsets[i] .. offsets[i + 1]), 1 to max_tokens long */
+} wick_packed_batch;
+
+typedef struct wick_backend_options {
+    wick_pool *pool;   /* the engine's threads; it outlives the backend */
+    const char *dtype; /* "f32" */
+} wick_backend_options;
+
+typedef struct wick_backend_info {
+    const char *device; /* "cpu" */
+    const char *tier;   /* "avx512" */
+    unsigned n_threads;
+} wick_backend_info;
+
+typedef struct wick_backend wick_backend;
+
+typedef struct wick_backend_ops {
+    /* files stays open at least as long as the backend. */
+    int (*open)(const wick_model_files *files, const wick_backend_options *options, wick_backend **out, wick_error *error);
+    /* out: [n_sequences, dimension] f32, pooled and through the Dense modules, not normalised. Thread-safe; a warm call allocates nothing.
+     * Batches of any size are taken and worked off in pieces. Not to be called from inside wick_pool_run of the same pool. */
+    int (*encode)(wick_backend *backend, const wick_packed_batch *batch, float *out, wick_error *error);
+    void (*info)(const wick_backend *backend, wick_backend_info *out);
+    void (*close)(wick_backend *backend);
+} wick_backend_ops;
+
+/* The CPU backend (src/cpu/backend_cpu.c). */
+extern const wick_backend_ops wick_backend_cpu;
+
+#endif

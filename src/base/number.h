@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * number.h: numbers as text, independent of the locale. */
+#ifndef WICK_BASE_NUMBER_H
+#define WICK_BASE_NUMBER_H
+#include <stddef.h>
+
+#define WICK_FLOAT_TEXT_BYTES 24
+
+/* Writes the shortest decimal that reads back as the same f32 (C++17 std::to_chars); valid JSON for finite values. Returns the number of
+ * bytes, no terminator. */
+size_t wick_float_to_text(float value, char out[WICK_FLOAT_TEXT_BYTES]);
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * model_files.h: a folder of Hugging Face files -> hyper-parameters and named views of the weights. Knows no instruction set, allocates
+ * no copy of a tensor. In: config.json, modules.json, 1_Pooling/config.json, N_Dense/{config.json, model.safetensors},
+ * sentence_bert_config.json, model.safetensors or model.safetensors.index.json with its shards.
+ * Called by src/provider; read by the backends. */
+#ifndef WICK_MODEL_MODEL_FILES_H
+#define WICK_MODEL_MODEL_FILES_H
+#include <wick.h>
+
+#define WICK_MAX_DIMS 8
+
+typedef enum wick_dtype {
+    WICK_DTYPE_F32,
+    WICK_DTYPE_F16,
+    WICK_DTYPE_BF16,
+    WICK_DTYPE_OTHER /* known to safetensors, never a weight of ours (I64 position ids and the like) */
+} wick_dtype;
+
+/* A view of one tensor in a mapped file, row-major. */
+typedef struct wick_tensor {
+    const char *name;
+    wick_dtype dtype;
+    unsigned n_dims;
+    size_t shape[WICK_MAX_DIMS];
+    const uint8_t *data; /* little-endian; no alignment is promised; NULL: the tensor is not there (an optional bias) */
+    size_t size_bytes;
+} wick_tensor;
+
+/* Elements [first, first + n) as f32. */
+void wick_tensor_to_f32(const wick_tensor *tensor, size_t first, size_t n, float *out);
+
+typedef enum wick_activation {
+    WICK_ACT_NONE, /* Dense modules: torch.nn.modules.linear.Identity */
+    WICK_ACT_GELU, /* the erf form; config.json "gelu" */
+    WICK_ACT_GELU_TANH, /* "gelu_new", "gelu_pytorch_tanh" */
+    WICK_ACT_RELU,
+    WICK_ACT_SILU,
+    WICK_ACT_TANH
+} wick_activation;
+
+/* sentence-transformers' pooling modes. */
+typedef enum wick_pooling {
+    WICK_POOL_MEAN,
+    WICK_POOL_CLS,
+    WICK_POOL_MAX,
+    WICK_POOL_MEAN_SQRT_LEN,
+    WICK_POOL_WEIGHTEDMEAN,
+    WICK_POOL_LASTTOKEN
+} wick_pooling;
+
+const char *wick_pooling_name(wick_pooling pooling);
+
+/* y[out] = x[in] * weight^T + bias, weight stored [out, in] as torch.nn.Linear does. bias.data may be NULL. */
+typedef struct wick_linear {
+    wick_tensor weight, bias;
+} wick_linear;
+
+typedef struct wick_layer_norm {
+    wick_tensor weight, bias; /* [hidden_size] */
+} wick_layer_norm;
+
+typedef struct wick_encoder_layer {
+    wick_linear query, key, value, attention_output; /* [hidden_size, hidden_size] */
+    wick_layer_norm attention_norm;
+    wick_linear up;   /* [intermediate_size, hidden_size] */
+    wick_linear down; /* [hidden_size, intermediate_size] */
+    wick_layer_norm output_norm;
+} wick_encoder_layer;
+
+/* A sentence-transformers Dense module, applied to the pooled vector. */
+typedef struct wick_dense {
+    wick_linear linear; /* [out_features, in_features] */
+    size_t in_features, out_features;
+    wick_activation activation;
+} wick_dense;
+
+#define WICK_MAX_DENSE 4
+
+typedef struct wick_model_files {
+    const char *path;         /* the folder */
+    const char *architecture; /* config.json's model_type: "bert" */
+    size_t n_layers, hidden_size, n_heads, head_dim, intermediate_size;
+    size_t vocab_size, max_positions, type_vocab_size;
+    size_t n_parameters; /* elements of the tensors in use */
+    double layer_norm_eps;
+    wick_activation activation;
+    size_t max_tokens;     /* positions a text may take, special tokens included */
+    size_t max_seq_length; /* what texts are cut at; <= max_tokens */
+    wick_pooling pooling;
+    size_t n_dense;
+    wick_dense dense[WICK_MAX_DENSE];
+    bool has_normalize; /* modules.json has a Normalize module */
+    size_t dimension;   /* of the vectors that come out: hidden_size, or the last Dense's out_features */
+
+    wick_tensor word_embeddings;       /* [vocab_size, hidden_size] */
+    wick_tensor position_embeddings;   /* [max_positions, hidden_size] */
+    wick_tensor token_type_embeddings; /* [type_vocab_size, hidden_size] */
+    wick_layer_norm embedding_norm;
+    const wick_encoder_layer *layers; /* [n_layers] */
+} wick_model_files;
+
+/* Opens the folder. Every tensor that the struct names is there, of the right shape, f32, f16 or bf16, and inside its file.
+ * Errors: WICK_E_IO, WICK_E_CORRUPT, WICK_E_UNSUPPORTED; they name the file and the tensor, key or byte. Closing gives back all views. */
+int wick_model_files_open(const char *folder, wick_model_files **out, wick_error *error);
+void wick_model_files_close(wick_model_files *files);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * tokenizer.h: text -> token ids, as tokenizer.json of the Hugging Face tokenizers library says.
+ * In: the bytes of tokenizer.json; then texts. Out: wick_encoding (wick.h). Called by src/provider; wick_tokenize, wick_tokenizer_token and
+ * wick_tokenizer_vocab_size of wick.h are defined in this room. A tokenizer is immutable once parsed and may be shared by threads. */
+#ifndef WICK_TEXT_TOKENIZER_H
+#define WICK_TEXT_TOKENIZER_H
+#include <wick.h>
+
+#define WICK_MAX_TOKENIZER_BYTES ((size_t)256 << 20)
+
+/* Parses tokenizer.json, json[0..n). where names the file in errors. Anything not understood is WICK_E_UNSUPPORTED and names it;
+ * anything malformed is WICK_E_CORRUPT. */
+int wick_tokenizer_parse(const char *json, size_t n, const char *where, wick_tokenizer **out, wick_error *error);
+/* Reads and parses the file at path. */
+int wick_tokenizer_read(const char *path, wick_tokenizer **out, wick_error *error);
+void wick_tokenizer_free(wick_tokenizer *tokenizer);
+
+#endif
