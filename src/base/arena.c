@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * arena.c: blocks that double in size up to a limit; pieces larger than a block get one of their own. */
+#include "base/arena.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+
+#define ALIGNMENT ((size_t)64)
+#define FIRST_BLOCK_BYTES ((size_t)4096)
+#define LARGEST_BLOCK_BYTES ((size_t)1 << 20)
+
+struct wick_arena_block {
+    struct wick_arena_block *next;
+    size_t capacity_bytes; /* behind the header */
+    size_t used_bytes;
+};
+
+#define HEADER_BYTES ((sizeof(struct wick_arena_block) + ALIGNMENT - 1) & ~(ALIGNMENT - 1))
+
+static struct wick_arena_block *block_new(size_t capacity_bytes)
+{
+    size_t total;
+    void *memory = NULL;
+    if (!wick_add_size(capacity_bytes, HEADER_BYTES, &total) || posix_memalign(&memory, ALIGNMENT, total) != 0)
+        return NULL;
+    struct wick_arena_block *block = memory;
+    block->next = NULL;
+    block->capacity_bytes = capacity_bytes;
+    block->used_bytes = 0;
+    return block;
+}
+
+void *wick_arena_take(wick_arena *arena, size_t n, size_t size)
+{
+    size_t bytes, rounded;
+    if (!wick_mul_size(n, size, &bytes) || !wick_round_up(bytes ? bytes : 1, ALIGNMENT, &rounded))
+        return NULL;
+    struct wick_arena_block *block = arena->blocks;
+    if (!block || block->capacity_bytes - block->used_bytes < rounded) {
+        size_t capacity = block ? block->capacity_bytes * 2 : FIRST_BLOCK_BYTES;
+        capacity = capacity > LARGEST_BLOCK_BYTES ? LARGEST_BLOCK_BYTES : capacity;
+        struct wick_arena_block *fresh = block_new(capacity < rounded ? rounded : capacity);
+        if (!fresh)
+            return NULL;
+        fresh->next = block;
+        arena->blocks = block = fresh;
+    }
+    uint8_t *piece = (uint8_t *)block + HEADER_BYTES + block->used_bytes;
+    block->used_bytes += rounded;
+    arena->used_bytes += rounded;
+    return memset(piece, 0, rounded);
+}
+
+char *wick_arena_copy_text(wick_arena *arena, const char *text, size_t n)
+{
+    size_t bytes;
+    char *copy = wick_add_size(n, 1, &bytes) ? wick_arena_take(arena, bytes, 1) : NULL;
+    if (copy && n)
+        memcpy(copy, text, n);
+    return copy;
+}
+
+void wick_arena_clear(wick_arena *arena)
+{
+    for (struct wick_arena_block *block = arena->blocks, *next; block; block = next) {
+        next = block->next;
+        free(block);
+    }
+    arena->blocks = NULL;
+    arena->used_bytes = 0;
+}

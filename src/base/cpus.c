@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * cpus.c: how many threads are worth starting. A container's limit is a quota of CPU time, not a mask: threads beyond it only get
+ * throttled (facts: peers that ignore it are 6x to 45x slower). Read once, at open. */
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/pool.h"
+
+static unsigned affinity_cpus(void)
+{
+#ifdef __linux__
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) {
+        int n = CPU_COUNT(&set);
+        if (n > 0)
+            return (unsigned)n;
+    }
+#endif
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 0 ? (unsigned)n : 1;
+}
+
+#ifdef __linux__
+/* Reads up to two numbers ("max" counts as -1) from a cgroup file; returns how many. */
+static int read_numbers(const char *path, long long numbers[2])
+{
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return 0;
+    int n = 0;
+    char word[32];
+    while (n < 2 && fscanf(file, "%31s", word) == 1)
+        if (strcmp(word, "max") == 0)
+            numbers[n++] = -1;
+        else if (sscanf(word, "%lld", &numbers[n]) == 1)
+            n++;
+        else
+            break;
+    fclose(file);
+    return n;
+}
+
+/* Whole CPUs that quota out of period allows, rounded up; 0: no limit. */
+static unsigned quota_cpus(long long quota, long long period)
+{
+    if (quota <= 0 || period <= 0)
+        return 0;
+    long long n = quota / period + (quota % period != 0);
+    return n < 1 ? 1 : n > WICK_MAX_THREADS ? WICK_MAX_THREADS : (unsigned)n;
+}
+
+static unsigned v1_limit(const char *folder)
+{
+    char path[512];
+    long long quota[2], period[2];
+    snprintf(path, sizeof path, "%s/cpu.cfs_quota_us", folder);
+    if (read_numbers(path, quota) < 1)
+        return 0;
+    snprintf(path, sizeof path, "%s/cpu.cfs_period_us", folder);
+    return read_numbers(path, period) < 1 ? 0 : quota_cpus(quota[0], period[0]);
+}
+
+static unsigned smaller_limit(unsigned a, unsigned b)
+{
+    return a == 0 ? b : b == 0 ? a : a < b ? a : b;
+}
+
+/* The limits of the process's own cgroup (v2) and of all those above it; the smallest counts. */
+static unsigned v2_limit(const char *group)
+{
+    char path[512], file[560];
+    unsigned limit = 0;
+    if (snprintf(path, sizeof path, "/sys/fs/cgroup%s", group) >= (int)sizeof path)
+        return 0;
+    for (;;) {
+        long long numbers[2];
+        snprintf(file, sizeof file, "%s/cpu.max", path);
+        if (read_numbers(file, numbers) == 2)
+            limit = smaller_limit(limit, quota_cpus(numbers[0], numbers[1]));
+        char *slash = strrchr(path, '/');
+        if (!slash || slash - path < (long)strlen("/sys/fs/cgroup"))
+            return limit;
+        *slash = '\0';
+    }
+}
+
+static unsigned cgroup_cpus(void)
+{
+    unsigned limit = v1_limit("/sys/fs/cgroup/cpu");
+    FILE *file = fopen("/proc/self/cgroup", "re");
+    char line[512];
+    while (file && fgets(line, sizeof line, file)) {
+        line[strcspn(line, "\n")] = '\0';
+        if (strncmp(line, "0::", 3) == 0)
+            limit = smaller_limit(limit, v2_limit(strcmp(line + 3, "/") == 0 ? "" : line + 3));
+    }
+    if (file)
+        fclose(file);
+    return limit;
+}
+#else
+static unsigned cgroup_cpus(void)
+{
+    return 0;
+}
+#endif
+
+unsigned wick_usable_cpus(void)
+{
+    unsigned n = affinity_cpus(), limit = cgroup_cpus();
+    if (limit > 0 && limit < n)
+        n = limit;
+    return n > WICK_MAX_THREADS ? WICK_MAX_THREADS : n;
+}

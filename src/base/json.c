@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * json.c: jansson behind base/json.h. A wick_json is a json_t under another name; members are jansson's object iterators. */
+#include "base/json.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/mapped.h"
+
+static const json_t *from(const wick_json *value)
+{
+    return (const json_t *)(const void *)value;
+}
+
+int wick_json_parse(const char *text, size_t n, const char *where, wick_json **out, wick_error *error)
+{
+    json_error_t problem;
+    /* Duplicate keys are refused: two readers would see two documents. U+0000 in strings is legal JSON and comes with a length. */
+    json_t *root = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &problem);
+    if (!root) {
+        if (json_error_code(&problem) == json_error_out_of_memory)
+            return wick_fail_memory(error, where);
+        return wick_fail(error, WICK_E_CORRUPT, where, NULL, "malformed JSON at line %d, column %d: %s", problem.line,
+                         problem.column, problem.text);
+    }
+    *out = (wick_json *)(void *)root;
+    return WICK_OK;
+}
+
+int wick_json_read(const char *path, size_t max_bytes, wick_json **out, wick_error *error)
+{
+    char *text;
+    size_t n;
+    int code = wick_file_read(path, max_bytes, &text, &n, error);
+    if (code != WICK_OK)
+        return code;
+    code = wick_json_parse(text, n, path, out, error);
+    free(text);
+    return code;
+}
+
+void wick_json_free(wick_json *root)
+{
+    if (root)
+        json_decref((json_t *)(void *)root);
+}
+
+wick_json_type wick_json_type_of(const wick_json *value)
+{
+    if (!value)
+        return WICK_JSON_NULL;
+    switch (json_typeof(from(value))) {
+    case JSON_OBJECT:
+        return WICK_JSON_OBJECT;
+    case JSON_ARRAY:
+        return WICK_JSON_ARRAY;
+    case JSON_STRING:
+        return WICK_JSON_STRING;
+    case JSON_INTEGER:
+        return WICK_JSON_INTEGER;
+    case JSON_REAL:
+        return WICK_JSON_REAL;
+    case JSON_TRUE:
+    case JSON_FALSE:
+        return WICK_JSON_BOOL;
+    case JSON_NULL:
+        break;
+    }
+    return WICK_JSON_NULL;
+}
+
+const char *wick_json_type_name(wick_json_type type)
+{
+    static const char *const names[] = {"null", "a boolean", "an integer", "a number", "a string", "an array", "an object"};
+    return names[type];
+}
+
+const wick_json *wick_json_get(const wick_json *object, const char *key)
+{
+    return (const wick_json *)(const void *)json_object_get(from(object), key);
+}
+
+size_t wick_json_count(const wick_json *array_or_object)
+{
+    const json_t *value = from(array_or_object);
+    return json_is_array(value) ? json_array_size(value) : json_object_size(value);
+}
+
+const wick_json *wick_json_at(const wick_json *array, size_t index)
+{
+    return (const wick_json *)(const void *)json_array_get(from(array), index);
+}
+
+const char *wick_json_string(const wick_json *value, size_t *n)
+{
+    if (!json_is_string(from(value)))
+        return NULL;
+    if (n)
+        *n = json_string_length(from(value));
+    return json_string_value(from(value));
+}
+
+bool wick_json_bool(const wick_json *value, bool otherwise)
+{
+    return json_is_boolean(from(value)) ? json_is_true(from(value)) : otherwise;
+}
+
+bool wick_json_integer(const wick_json *value, int64_t *out)
+{
+    if (!json_is_integer(from(value)))
+        return false;
+    *out = (int64_t)json_integer_value(from(value));
+    return true;
+}
+
+bool wick_json_number(const wick_json *value, double *out)
+{
+    if (!json_is_number(from(value)))
+        return false;
+    *out = json_number_value(from(value));
+    return true;
+}
+
+/* jansson's iterators take the object without const though they only read it. */
+static json_t *mutable(const wick_json *value)
+{
+    return (json_t *)(uintptr_t)value;
+}
+
+const wick_json_member *wick_json_first(const wick_json *object)
+{
+    return json_is_object(from(object)) ? json_object_iter(mutable(object)) : NULL;
+}
+
+const wick_json_member *wick_json_next(const wick_json *object, const wick_json_member *member)
+{
+    return json_object_iter_next(mutable(object), (void *)(uintptr_t)member);
+}
+
+const char *wick_json_key(const wick_json_member *member, size_t *n)
+{
+    const char *key = json_object_iter_key((void *)(uintptr_t)member);
+    if (n)
+        *n = strlen(key); /* jansson refuses U+0000 in keys */
+    return key;
+}
+
+const wick_json *wick_json_value(const wick_json_member *member)
+{
+    return (const wick_json *)(const void *)json_object_iter_value((void *)(uintptr_t)member);
+}
