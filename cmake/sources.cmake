@@ -2,7 +2,7 @@
 # WICK_SOURCES: every source of libwick, and the instruction set of each tier's kernels (one file per operation and tier, the
 # tier in its name: gemm_f32_avx512.c).
 file(GLOB WICK_SOURCES CONFIGURE_DEPENDS
-  src/base/*.c src/base/*.cc src/text/*.c src/model/*.c src/hub/*.c src/provider/*.c src/cpu/*.c)
+  src/base/*.c src/base/*.cc src/text/*.c src/model/*.c src/hub/*.c src/provider/*.c src/cpu/*.c src/cpu/generic/*.c)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
   file(GLOB WICK_KERNELS CONFIGURE_DEPENDS src/cpu/x86/*.c)
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")

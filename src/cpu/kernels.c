@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * kernels.c: which tiers this CPU has, and the choice between them, once per process. WICK_CPU=avx2 lowers the tier. */
+#include "cpu/kernels.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+typedef struct tier {
+    const char *name;
+    bool (*supported)(void);
+    void (*init)(wick_kernels *kernels);
+} tier;
+
+static bool always(void)
+{
+    return true;
+}
+
+#if defined(__x86_64__)
+/* gcc's and clang's __builtin_cpu_supports also asks the operating system whether it saves the wide registers. */
+static bool has_avx2(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+static bool has_avx512(void)
+{
+    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+#endif
+
+/* From the lowest to the highest. */
+static const tier tiers[] = {
+    {"generic", always, wick_kernels_init_generic},
+#if defined(__x86_64__)
+    {"avx2", has_avx2, wick_kernels_init_avx2},
+    {"avx512", has_avx512, wick_kernels_init_avx512},
+#elif defined(__aarch64__)
+    {"neon", always, wick_kernels_init_neon},
+#endif
+};
+
+#define N_TIERS (sizeof tiers / sizeof *tiers)
+
+static wick_kernels tables[N_TIERS];
+static size_t n_usable; /* tiers[0..n_usable) work on this CPU */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void build_tables(void)
+{
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+#endif
+    for (n_usable = 0; n_usable < N_TIERS && tiers[n_usable].supported(); n_usable++) {
+        if (n_usable > 0)
+            tables[n_usable] = tables[n_usable - 1];
+        tiers[n_usable].init(&tables[n_usable]);
+        tables[n_usable].tier = tiers[n_usable].name;
+    }
+}
+
+const wick_kernels *wick_kernels_named(const char *name)
+{
+    pthread_once(&once, build_tables);
+    for (size_t i = 0; i < n_usable; i++)
+        if (strcmp(tables[i].tier, name) == 0)
+            return &tables[i];
+    return NULL;
+}
+
+const wick_kernels *wick_kernels_select(void)
+{
+    pthread_once(&once, build_tables);
+    const wick_kernels *best = &tables[n_usable - 1];
+    const char *wanted = getenv("WICK_CPU");
+    if (!wanted || !*wanted)
+        return best;
+    const wick_kernels *lowered = wick_kernels_named(wanted);
+    if (!lowered)
+        wick_log(WICK_LOG_WARN, "WICK_CPU names a tier that this CPU lacks; using %s", best->tier);
+    return lowered ? lowered : best;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * kernels.h: the operations that a CPU tier implements, and the table they stand in.
+ *
+ * The reference is plain C (generic/). Each tier starts from the table of the tier below and overwrites what it has. All matrices are
+ * row-major f32; `ld*` are distances between rows, in elements.
+ *
+ * The rule that all kernels keep: an output value depends only on its own row (and, in attention, its own sequence), and is accumulated along k from
+ * 0 upwards in one accumulator, whatever m is and wherever the row stands. So vectors are bitwise equal however texts are batched. */
+#ifndef WICK_CPU_KERNELS_H
+#define WICK_CPU_KERNELS_H
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The widest panel of any tier, in columns; scratch is padded to it. */
+#define WICK_MAX_PANEL_WIDTH 32
+/* The most rows of scores that attention works on at once. */
+#define WICK_ATTENTION_ROWS 16
+
+/* c[m, n] = a[m, k] * b[k, n] + bias[n] (+ c), for one panel of b. */
+typedef struct wick_gemm {
+    size_t m, n, k; /* any m, k >= 0; 1 <= n <= panel_width */
+    const float *a; /* [m, k] */
+    size_t lda;
+    const float *b; /* [k, panel_width]: all panel_width columns of each row are readable, also those past n */
+    size_t ldb;
+    const float *bias; /* [panel_width], or NULL: 0 */
+    float *c;          /* [m, n]; columns past n are left alone */
+    size_t ldc;
+    bool accumulate; /* add what stands in c (the residual) */
+} wick_gemm;
+
+typedef struct wick_kernels {
+    const char *tier;
+    size_t panel_width; /* columns of a packed panel */
+
+    void (*gemm)(const wick_gemm *g);
+    /* x[m, n] = gelu(x), the erf form: 0.5 x (1 + erf(x / sqrt(2))). */
+    void (*gelu)(float *x, size_t ldx, size_t m, size_t n);
+    /* x[m, n] = (x - mean) / sqrt(variance + eps) * weight[n] + bias[n], row by row; the biased variance. */
+    void (*layer_norm)(float *x, size_t ldx, size_t m, size_t n, const float *weight, const float *bias, float eps);
+    /* x[m, n] = exp((x - max of the row) * scale); inverse_sums[m] = 1 / sum of the row. n >= 1. */
+    void (*softmax)(float *x, size_t ldx, size_t m, size_t n, float scale, float *inverse_sums);
+    /* out[n_columns, ldo] = transpose of x[n_rows, n_columns]: out[j * ldo + i] = x[i * ldx + j]. Columns of out past n_rows are left alone. */
+    void (*transpose)(const float *x, size_t ldx, size_t n_rows, size_t n_columns, float *out, size_t ldo);
+} wick_kernels;
+
+/* The best tier that this CPU has, or the one that WICK_CPU names where it is lower. Never fails. */
+const wick_kernels *wick_kernels_select(void);
+/* The tier of that name ("generic", "avx2", "avx512", "neon"), or NULL where it is not built in or this CPU lacks it. For tests. */
+const wick_kernels *wick_kernels_named(const char *tier);
+
+/* One function a tier: overwrites what it has. Each is built only for its architecture. */
+void wick_kernels_init_generic(wick_kernels *kernels);
+void wick_kernels_init_avx2(wick_kernels *kernels);
+void wick_kernels_init_avx512(wick_kernels *kernels);
+void wick_kernels_init_neon(wick_kernels *kernels);
+
+#endif

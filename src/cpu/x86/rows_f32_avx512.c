@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * rows_f32_avx512.c: what works row by row between the products, with AVX-512: gelu, layer_norm, softmax, transpose. References: the functions of the
+ * same names in kernels_generic.c. Ends of rows are masked; a masked-off lane is never read or written.
+ *
+ *   instruction        use                         Zen 5: latency, a cycle    Ice Lake: latency, a cycle
+ *   vfmadd231ps zmm    polynomials, sums           4, 2                       4, 1 to 2
+ *   vdivps zmm         gelu's quotient             11, 1/4                    18, 1/10
+ *   vscalefps zmm      2^n in softmax              4, 1                       4, 1
+ *   vmaxps zmm         softmax's largest           2, 2                       4, 1 */
+#include "cpu/x86/tiers_x86.h"
+
+#include <immintrin.h>
+#include <math.h>
+
+#include "cpu/constants.h"
+
+#define LANES 16
+
+static inline __mmask16 mask_of(size_t n)
+{
+    return n >= LANES ? 0xFFFF : (__mmask16)((1u << n) - 1);
+}
+
+static inline __m512 gelu16(__m512 x)
+{
+    const __m512 limit = _mm512_set1_ps(WICK_GELU_LIMIT);
+    __m512 c = _mm512_max_ps(_mm512_min_ps(x, limit), _mm512_sub_ps(_mm512_setzero_ps(), limit));
+    __m512 t = _mm512_mul_ps(c, c);
+    __m512 p = _mm512_fmadd_ps(_mm512_set1_ps(WICK_GELU_P5), t, _mm512_set1_ps(WICK_GELU_P4));
+    __m512 q = _mm512_fmadd_ps(_mm512_set1_ps(WICK_GELU_Q5), t, _mm512_set1_ps(WICK_GELU_Q4));
+    p = _mm512_fmadd_ps(p, t, _mm512_set1_ps(WICK_GELU_P3));
+    q = _mm512_fmadd_ps(q, t, _mm512_set1_ps(WICK_GELU_Q3));
+    p = _mm512_fmadd_ps(p, t, _mm512_set1_ps(WICK_GELU_P2));
+    q = _mm512_fmadd_ps(q, t, _mm512_set1_ps(WICK_GELU_Q2));
+    p = _mm512_fmadd_ps(p, t, _mm512_set1_ps(WICK_GELU_P1));
+    q = _mm512_fmadd_ps(q, t, _mm512_set1_ps(WICK_GELU_Q1));
+    p = _mm512_fmadd_ps(p, t, _mm512_set1_ps(WICK_GELU_P0));
+    q = _mm512_fmadd_ps(q, t, _mm512_set1_ps(1.0f));
+    __m512 phi = _mm512_add_ps(_mm512_div_ps(_mm512_mul_ps(c, p), q), _mm512_set1_ps(0.5f));
+    return _mm512_mul_ps(x, phi);
+}
+
+static void gelu_avx512(float *x, size_t ldx, size_t m, size_t n)
+{
+    for (size_t i = 0; i < m; i++, x += ldx)
+        for (size_t j = 0; j < n; j += LANES) {
+            __mmask16 mask = mask_of(n - j);
+            _mm512_mask_storeu_ps(x + j, mask, gelu16(_mm512_maskz_loadu_ps(mask, x + j)));
+        }
+}
+
+static void layer_norm_avx512(float *x, size_t ldx, size_t m, size_t n, const float *weight, const float *bias, float eps)
+{
+    for (size_t i = 0; i < m; i++, x += ldx) {
+        __m512 sum = _mm512_setzero_ps(), squares = _mm512_setzero_ps();
+        for (size_t j = 0; j < n; j += LANES)
+            sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask_of(n - j), x + j));
+        __m512 mean = _mm512_set1_ps(_mm512_reduce_add_ps(sum) / (float)n);
+        for (size_t j = 0; j < n; j += LANES) {
+            __mmask16 mask = mask_of(n - j);
+            __m512 d = _mm512_maskz_sub_ps(mask, _mm512_maskz_loadu_ps(mask, x + j), mean);
+            squares = _mm512_fmadd_ps(d, d, squares);
+        }
+        __m512 scale = _mm512_set1_ps(1.0f / sqrtf(_mm512_reduce_add_ps(squares) / (float)n + eps));
+        for (size_t j = 0; j < n; j += LANES) {
+            __mmask16 mask = mask_of(n - j);
+            __m512 d = _mm512_mul_ps(_mm512_sub_ps(_mm512_maskz_loadu_ps(mask, x + j), mean), scale);
+            d = _mm512_fmadd_ps(d, _mm512_maskz_loadu_ps(mask, weight + j), _mm512_maskz_loadu_ps(mask, bias + j));
+            _mm512_mask_storeu_ps(x + j, mask, d);
+        }
+    }
+}
+
+static inline __m512 exp16(__m512 x)
+{
+    x = _mm512_max_ps(_mm512_set1_ps(WICK_EXP_LOWEST), x); /* in this order a NaN stays one */
+    __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(WICK_LOG2_E)), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(WICK_LN2_HIGH), x);
+    r = _mm512_fnmadd_ps(n, _mm512_set1_ps(WICK_LN2_LOW), r);
+    __m512 p = _mm512_fmadd_ps(_mm512_set1_ps(WICK_EXP_C6), r, _mm512_set1_ps(WICK_EXP_C5));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(WICK_EXP_C4));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(WICK_EXP_C3));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(WICK_EXP_C2));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
+    return _mm512_scalef_ps(p, n);
+}
+
+static void softmax_avx512(float *x, size_t ldx, size_t m, size_t n, float scale, float *inverse_sums)
+{
+    for (size_t i = 0; i < m; i++, x += ldx) {
+        __m512 largest = _mm512_set1_ps(x[0]);
+        for (size_t j = 0; j < n; j += LANES) {
+            __mmask16 mask = mask_of(n - j);
+            largest = _mm512_mask_max_ps(largest, mask, largest, _mm512_maskz_loadu_ps(mask, x + j));
+        }
+        __m512 top = _mm512_set1_ps(_mm512_reduce_max_ps(largest)), sum = _mm512_setzero_ps();
+        for (size_t j = 0; j < n; j += LANES) {
+            __mmask16 mask = mask_of(n - j);
+            __m512 d = _mm512_sub_ps(_mm512_maskz_loadu_ps(mask, x + j), top);
+            __m512 e = exp16(_mm512_mul_ps(d, _mm512_set1_ps(scale)));
+            sum = _mm512_mask_add_ps(sum, mask, sum, e);
+            _mm512_mask_storeu_ps(x + j, mask, e);
+        }
+        inverse_sums[i] = 1.0f / _mm512_reduce_add_ps(sum);
+    }
+}
+
+/* Four steps, each of which exchanges blocks twice as large: 1x1, 2x2 (within 128-bit lanes), 4x4, 8x8 (whole lanes). */
+static inline __attribute__((always_inline)) void transpose_16x16(__m512 r[16])
+{
+    __m512 t[16];
+    for (int i = 0; i < 16; i += 2) {
+        t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
+        t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
+    }
+    for (int i = 0; i < 16; i += 4) {
+        r[i] = _mm512_shuffle_ps(t[i], t[i + 2], 0x44);
+        r[i + 1] = _mm512_shuffle_ps(t[i], t[i + 2], 0xEE);
+        r[i + 2] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+        r[i + 3] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0xEE);
+    }
+    for (int h = 0; h < 16; h += 8)
+        for (int i = 0; i < 4; i++) {
+            t[h + i] = _mm512_shuffle_f32x4(r[h + i], r[h + 4 + i], 0x88);
+            t[h + 4 + i] = _mm512_shuffle_f32x4(r[h + i], r[h + 4 + i], 0xDD);
+        }
+    for (int i = 0; i < 4; i++) {
+        r[i] = _mm512_shuffle_f32x4(t[i], t[8 + i], 0x88);
+        r[8 + i] = _mm512_shuffle_f32x4(t[i], t[8 + i], 0xDD);
+        r[4 + i] = _mm512_shuffle_f32x4(t[4 + i], t[12 + i], 0x88);
+        r[12 + i] = _mm512_shuffle_f32x4(t[4 + i], t[12 + i], 0xDD);
+    }
+}
+
+static void transpose_avx512(const float *x, size_t ldx, size_t n_rows, size_t n_columns, float *out, size_t ldo)
+{
+    for (size_t i = 0; i < n_rows; i += LANES)
+        for (size_t j = 0; j < n_columns; j += LANES) {
+            size_t rows = n_rows - i < LANES ? n_rows - i : LANES, columns = n_columns - j < LANES ? n_columns - j : LANES;
+            __mmask16 column_mask = mask_of(columns), row_mask = mask_of(rows);
+            __m512 r[16];
+            for (size_t k = 0; k < LANES; k++)
+                r[k] = k < rows ? _mm512_maskz_loadu_ps(column_mask, x + (i + k) * ldx + j) : _mm512_setzero_ps();
+            transpose_16x16(r);
+            for (size_t k = 0; k < LANES; k++)
+                if (k < columns)
+                    _mm512_mask_storeu_ps(out + (j + k) * ldo + i, row_mask, r[k]);
+        }
+}
+
+void wick_rows_init_avx512(wick_kernels *kernels)
+{
+    kernels->gelu = gelu_avx512;
+    kernels->layer_norm = layer_norm_avx512;
+    kernels->softmax = softmax_avx512;
+    kernels->transpose = transpose_avx512;
+}

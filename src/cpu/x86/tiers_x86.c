@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * tiers_x86.c: the x86 tiers' tables, put together from one file per operation and tier. Compiled for the ABI's floor. */
+#include "cpu/x86/tiers_x86.h"
+
+void wick_kernels_init_avx2(wick_kernels *kernels)
+{
+    wick_gemm_init_avx2(kernels);
+    wick_rows_init_avx2(kernels);
+}
+
+void wick_kernels_init_avx512(wick_kernels *kernels)
+{
+    wick_gemm_init_avx512(kernels);
+    wick_rows_init_avx512(kernels);
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * tiers_x86.h: what each x86 kernel file gives to its tier's table; called by tiers_x86.c alone. */
+#ifndef WICK_CPU_X86_TIERS_X86_H
+#define WICK_CPU_X86_TIERS_X86_H
+#include "cpu/kernels.h"
+
+void wick_gemm_init_avx2(wick_kernels *kernels);
+void wick_rows_init_avx2(wick_kernels *kernels);
+void wick_gemm_init_avx512(wick_kernels *kernels);
+void wick_rows_init_avx512(wick_kernels *kernels);
+
+#endif
