@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_number.c: floats as text (src/base/number.cc): shortest, exact on reading back, whatever the locale. */
+#include "base/number.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <float.h>
+#include <locale.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+static void writes_the_shortest_form(void **state)
+{
+    static const struct {
+        float value;
+        const char *text;
+    } want[] = {{0.0f, "0"},          {-0.0f, "-0"},         {1.0f, "1"},         {0.1f, "0.1"},
+                {-0.5f, "-0.5"},      {16777216.0f, "16777216"}, {FLT_MAX, "3.4028235e+38"}, {FLT_MIN, "1.1754944e-38"},
+                {-1e-45f, "-1e-45"},  {0.6887f, "0.6887"},   {1.0f / 3.0f, "0.33333334"}};
+    for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {
+        char text[WICK_FLOAT_TEXT_BYTES + 1] = {0};
+        const size_t n = wick_float_to_text(want[i].value, text);
+        assert_int_equal(n, strlen(want[i].text));
+        assert_string_equal(text, want[i].text);
+    }
+}
+
+/* A stride through all bit patterns: exact on reading back, and inside the buffer. */
+static void reads_back_as_the_same_bits(void **state)
+{
+    for (uint64_t bits = 0; bits <= UINT32_MAX; bits += 40503) {
+        const uint32_t pattern = (uint32_t)bits;
+        float value, back;
+        memcpy(&value, &pattern, sizeof value);
+        if (!isfinite(value))
+            continue;
+        char text[WICK_FLOAT_TEXT_BYTES + 1];
+        memset(text, 'x', sizeof text);
+        const size_t n = wick_float_to_text(value, text);
+        assert_in_range(n, 1, WICK_FLOAT_TEXT_BYTES);
+        assert_int_equal(text[WICK_FLOAT_TEXT_BYTES], 'x');
+        text[n] = '\0';
+        back = strtof(text, NULL);
+        assert_memory_equal(&back, &value, sizeof value);
+    }
+}
+
+static void ignores_the_locale(void **state)
+{
+    /* Where none of these is installed the "C" locale stays and the check still holds. */
+    if (!setlocale(LC_ALL, "de_DE.UTF-8"))
+        setlocale(LC_ALL, "fr_FR.UTF-8");
+    char text[WICK_FLOAT_TEXT_BYTES + 1] = {0};
+    wick_float_to_text(2.5f, text);
+    setlocale(LC_ALL, "C");
+    assert_string_equal(text, "2.5");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(writes_the_shortest_form),
+        cmocka_unit_test(reads_back_as_the_same_bits),
+        cmocka_unit_test(ignores_the_locale),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
