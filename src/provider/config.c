@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * config.c: config.toml -> wick_config (wick.h). In: a path, or the places where the file is searched. Out: every setting, checked,
+ * with defaults filled in. The environment beats the file. Called by the command, the server and AkiDB. */
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/mapped.h"
+#include "base/path.h"
+#include "base/toml.h"
+#include "provider/settings.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEFAULT_PORT 8080
+
+typedef struct config_box {
+    wick_config config; /* first: what the caller holds */
+    wick_arena strings;
+} config_box;
+
+typedef struct setting {
+    const char *key;
+    wick_toml_type type;
+    const char *what;           /* in errors: "Unknown provider: x" */
+    const char *const *choices; /* NULL: any text */
+    size_t offset;              /* of the member of wick_config */
+    const char *otherwise;      /* the default of a string */
+} setting;
+
+static const setting settings[] = {
+    {"embedding.provider", WICK_TOML_STRING, "provider", wick_provider_names, offsetof(wick_config, provider), WICK_DEFAULT_PROVIDER},
+    {"embedding.model", WICK_TOML_STRING, "model", NULL, offsetof(wick_config, model), WICK_DEFAULT_MODEL},
+    {"embedding.device", WICK_TOML_STRING, "device", wick_device_names, offsetof(wick_config, device), "auto"},
+    {"embedding.dtype", WICK_TOML_STRING, "dtype", wick_dtype_names, offsetof(wick_config, dtype), "f32"},
+    {"embedding.cache_dir", WICK_TOML_STRING, "cache_dir", NULL, offsetof(wick_config, cache_dir), NULL},
+    {"server.host", WICK_TOML_STRING, "host", NULL, offsetof(wick_config, host), "127.0.0.1"},
+    {"server.port", WICK_TOML_INTEGER, "port", NULL, offsetof(wick_config, port), NULL},
+};
+#define N_SETTINGS (sizeof settings / sizeof settings[0])
+
+static const char *const sections[] = {"embedding", "server"};
+
+static const char **string_member(wick_config *config, const setting *one)
+{
+    return (const char **)((char *)config + one->offset);
+}
+
+/* Levenshtein's distance, on the first bytes only: enough to guess what a mistyped key meant. */
+static size_t distance(const char *a, const char *b)
+{
+    enum { MAX = 63 };
+    const size_t n_a = strnlen(a, MAX), n_b = strnlen(b, MAX);
+    size_t row[MAX + 1];
+    for (size_t j = 0; j <= n_b; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= n_a; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= n_b; j++) {
+            const size_t above = row[j];
+            size_t best = diagonal + (a[i - 1] != b[j - 1]);
+            best = best < above + 1 ? best : above + 1;
+            row[j] = best < row[j - 1] + 1 ? best : row[j - 1] + 1;
+            diagonal = above;
+        }
+    }
+    return row[n_b];
+}
+
+/* The last part of a dotted key. */
+static const char *leaf(const char *key)
+{
+    const char *dot = strrchr(key, '.');
+    return dot ? dot + 1 : key;
+}
+
+/* One of the two begins with the other: "cache" means cache_dir, "hostname" host. */
+static bool is_beginning(const char *a, const char *b)
+{
+    const size_t n_a = strlen(a), n_b = strlen(b);
+    return strncmp(a, b, n_a < n_b ? n_a : n_b) == 0;
+}
+
+/* The key that was most likely meant: its own name counts first ("model" at the top level is embedding.model), then the whole. */
+static const char *nearest_key(const char *key)
+{
+    size_t best = 0, best_score = SIZE_MAX;
+    for (size_t i = 0; i < N_SETTINGS; i++) {
+        const char *own = leaf(settings[i].key);
+        const size_t own_score = is_beginning(leaf(key), own) ? 0 : 4 * distance(leaf(key), own);
+        const size_t score = own_score + distance(key, settings[i].key);
+        if (score < best_score) {
+            best_score = score;
+            best = i;
+        }
+    }
+    return settings[best].key;
+}
+
+/* place: "config.toml:3" */
+static int unknown_key(const wick_toml_entry *entry, const char *place, wick_error *error)
+{
+    char mend[128];
+    snprintf(mend, sizeof mend, "did you mean %s? config.example.toml explains every key", nearest_key(entry->key));
+    return wick_fail(error, WICK_E_INVALID_INPUT, place, mend, "line %u: unknown key: %.200s", entry->line, entry->key);
+}
+
+static int take_string(const setting *one, const wick_toml_entry *entry, const char *place, config_box *box, wick_error *error)
+{
+    if (entry->string[0] == '\0')
+        return wick_fail(error, WICK_E_INVALID_INPUT, place, "give it a value, or leave the key out", "line %u: %s is empty",
+                         entry->line, one->key);
+    if (one->choices) {
+        const int rc = wick_choice_check(one->what, entry->string, one->choices, place, error);
+        if (rc != WICK_OK)
+            return rc;
+    }
+    const char *kept = wick_arena_copy_text(&box->strings, entry->string, strlen(entry->string));
+    if (!kept)
+        return wick_fail_memory(error, "the configuration");
+    *string_member(&box->config, one) = kept;
+    return WICK_OK;
+}
+
+static int take_entry(const wick_toml_entry *entry, const char *path, config_box *box, wick_error *error)
+{
+    char place[sizeof error->where];
+    snprintf(place, sizeof place, "%s:%u", path, entry->line);
+    for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++)
+        if (strcmp(entry->key, sections[i]) == 0) {
+            if (entry->type == WICK_TOML_TABLE)
+                return WICK_OK; /* [embedding] with nothing in it */
+            return wick_fail(error, WICK_E_INVALID_INPUT, place, "write it as a [section]", "line %u: %s must be a table, not %s",
+                             entry->line, entry->key, wick_toml_type_name(entry->type));
+        }
+    const setting *one = NULL;
+    for (size_t i = 0; i < N_SETTINGS && !one; i++)
+        if (strcmp(entry->key, settings[i].key) == 0)
+            one = &settings[i];
+    if (!one)
+        return unknown_key(entry, place, error);
+    if (entry->type != one->type)
+        return wick_fail(error, WICK_E_INVALID_INPUT, place, "config.example.toml shows the form", "line %u: %s must be %s, not %s",
+                         entry->line, one->key, wick_toml_type_name(one->type), wick_toml_type_name(entry->type));
+    if (one->type == WICK_TOML_STRING)
+        return take_string(one, entry, place, box, error);
+    if (entry->integer < 1 || entry->integer > UINT16_MAX)
+        return wick_fail(error, WICK_E_INVALID_INPUT, place, "a port is 1 to 65535", "line %u: %s is out of range: %lld", entry->line,
+                         one->key, (long long)entry->integer);
+    box->config.port = (uint16_t)entry->integer;
+    return WICK_OK;
+}
+
+static int read_file(const char *path, config_box *box, wick_error *error)
+{
+    char *text = NULL;
+    size_t n = 0;
+    wick_toml *toml = NULL;
+    int rc = wick_file_read(path, WICK_MAX_TOML_BYTES, &text, &n, error);
+    if (rc == WICK_OK)
+        rc = wick_toml_parse(text, n, path, &toml, error);
+    for (size_t i = 0; rc == WICK_OK && i < wick_toml_count(toml); i++)
+        rc = take_entry(wick_toml_at(toml, i), path, box, error);
+    wick_toml_free(toml);
+    free(text);
+    if (rc == WICK_OK && !(box->config.path = wick_arena_copy_text(&box->strings, path, strlen(path))))
+        rc = wick_fail_memory(error, "the configuration");
+    return rc;
+}
+
+static const char *environment(const char *name)
+{
+    const char *value = getenv(name);
+    return value && value[0] ? value : NULL;
+}
+
+/* The first file that is there: *path is malloc'ed, or NULL where there is none. */
+static int search(char **path, wick_error *error)
+{
+    *path = NULL;
+    const char *base = environment("XDG_CONFIG_HOME"), *named = environment("WICK_CONFIG");
+    if (named) {
+        /* Named, so it must be there; reading it says so if not. */
+        *path = wick_path_expand(named);
+        return *path ? WICK_OK : wick_fail_memory(error, "the configuration's path");
+    }
+    if (access("config.toml", F_OK) == 0) {
+        *path = strdup("config.toml");
+        return *path ? WICK_OK : wick_fail_memory(error, "the configuration's path");
+    }
+    if (!base && !environment("HOME"))
+        return WICK_OK;
+    char *folder = wick_path_expand(base ? base : "~/.config");
+    *path = folder ? wick_path_join(folder, "wick/config.toml") : NULL;
+    free(folder);
+    if (!*path)
+        return wick_fail_memory(error, "the configuration's path");
+    if (access(*path, F_OK) != 0) {
+        free(*path);
+        *path = NULL;
+    }
+    return WICK_OK;
+}
+
+/* What the environment says beats the file: the device, and the hub's own variables where the cache is concerned. */
+static int apply_environment(config_box *box, wick_error *error)
+{
+    const char *device = NULL;
+    int rc = wick_device_from_environment(&device, error);
+    if (rc != WICK_OK)
+        return rc;
+    if (device && !(box->config.device = wick_arena_copy_text(&box->strings, device, strlen(device))))
+        return wick_fail_memory(error, "the configuration");
+    if (environment("HF_HUB_CACHE") || environment("HF_HOME"))
+        box->config.cache_dir = NULL;
+    return WICK_OK;
+}
+
+/* "~/models" -> "/home/me/models" */
+static int expand_cache_dir(config_box *box, wick_error *error)
+{
+    if (!box->config.cache_dir)
+        return WICK_OK;
+    char *expanded = wick_path_expand(box->config.cache_dir);
+    box->config.cache_dir = expanded ? wick_arena_copy_text(&box->strings, expanded, strlen(expanded)) : NULL;
+    free(expanded);
+    return box->config.cache_dir ? WICK_OK : wick_fail_memory(error, "the configuration");
+}
+
+int wick_config_load(const char *path, wick_config **out, wick_error *error)
+{
+    *out = NULL;
+    config_box *box = calloc(1, sizeof *box);
+    if (!box)
+        return wick_fail_memory(error, "the configuration");
+    for (size_t i = 0; i < N_SETTINGS; i++)
+        if (settings[i].type == WICK_TOML_STRING)
+            *string_member(&box->config, &settings[i]) = settings[i].otherwise;
+    box->config.port = DEFAULT_PORT;
+
+    char *found = NULL;
+    int rc = WICK_OK;
+    if (!path) {
+        rc = search(&found, error);
+        path = found;
+    }
+    if (rc == WICK_OK && path)
+        rc = read_file(path, box, error);
+    free(found);
+    if (rc == WICK_OK)
+        rc = apply_environment(box, error);
+    if (rc == WICK_OK)
+        rc = expand_cache_dir(box, error);
+    if (rc != WICK_OK) {
+        wick_config_free(&box->config);
+        return rc;
+    }
+    *out = &box->config;
+    return WICK_OK;
+}
+
+void wick_config_free(wick_config *config)
+{
+    if (!config)
+        return;
+    config_box *box = (config_box *)config; /* the config is its first member */
+    wick_arena_clear(&box->strings);
+    free(box);
+}

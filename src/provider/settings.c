@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * settings.c: names, defaults and option structs; see settings.h. The *_init functions of wick.h are here. */
+#include "provider/settings.h"
+#include "base/error.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const wick_provider_names[] = {"candle", "native", "mlx", "mock", NULL};
+const char *const wick_device_names[] = {"auto", "cpu", "metal", "cuda", NULL};
+const char *const wick_dtype_names[] = {"f32", "bf16", "int8", NULL};
+
+int wick_choice_check(const char *what, const char *value, const char *const *choices, const char *where, wick_error *error)
+{
+    char mend[128] = "one of:";
+    for (size_t i = 0; choices[i]; i++) {
+        if (strcmp(value, choices[i]) == 0)
+            return WICK_OK;
+        const size_t n = strlen(mend);
+        snprintf(mend + n, sizeof mend - n, "%s %s", i > 0 ? "," : "", choices[i]);
+    }
+    return wick_fail(error, WICK_E_INVALID_INPUT, where, mend, "Unknown %s: %.200s", what, value);
+}
+
+int wick_device_from_environment(const char **device, wick_error *error)
+{
+    static const char *const variables[] = {"WICK_DEVICE", "CANDLE_DEVICE"};
+    *device = NULL;
+    for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++) {
+        const char *value = getenv(variables[i]);
+        if (!value || value[0] == '\0')
+            continue;
+        *device = value;
+        return wick_choice_check("device", value, wick_device_names, variables[i], error);
+    }
+    return WICK_OK;
+}
+
+int wick_options_take(void *options, size_t options_bytes, const void *given, const char *where, wick_error *error)
+{
+    if (!given)
+        return WICK_OK;
+    size_t size;
+    memcpy(&size, given, sizeof size);
+    if (size < sizeof size || size > 1 << 16)
+        return wick_fail(error, WICK_E_INVALID_INPUT, where, "call the matching *_init function before filling the struct",
+                         "the options' size is not set");
+    const size_t shared = size < options_bytes ? size : options_bytes;
+    memcpy((char *)options + sizeof size, (const char *)given + sizeof size, shared - sizeof size);
+    return WICK_OK;
+}
+
+void wick_model_options_init(wick_model_options *options)
+{
+    *options = (wick_model_options){.size = sizeof *options};
+}
+
+void wick_embed_options_init(wick_embed_options *options)
+{
+    *options = (wick_embed_options){.size = sizeof *options, .truncate = true};
+}
+
+void wick_provider_options_init(wick_provider_options *options)
+{
+    *options = (wick_provider_options){.size = sizeof *options};
+    wick_model_options_init(&options->model_options);
+}
+
+void wick_embed_request_init(wick_embed_request *request)
+{
+    *request = (wick_embed_request){.size = sizeof *request};
+    wick_embed_options_init(&request->options);
+}

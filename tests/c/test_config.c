@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_config.c: config.toml as AkiDB writes it, the search for it, and every way to get it wrong (src/provider/config.c). */
+#include "support_files.h"
+#include <wick.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static char root[SUPPORT_PATH_BYTES], was[SUPPORT_PATH_BYTES];
+
+static int set_up(void **state)
+{
+    static const char *const variables[] = {"WICK_CONFIG", "XDG_CONFIG_HOME", "WICK_DEVICE", "CANDLE_DEVICE", "HF_HUB_CACHE", "HF_HOME"};
+    support_folder_make(root);
+    for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++)
+        support_env(variables[i], NULL);
+    support_env("HOME", root);
+    assert_non_null(getcwd(was, sizeof was));
+    assert_int_equal(chdir(root), 0);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    assert_int_equal(chdir(was), 0);
+    support_folder_remove(root);
+    return 0;
+}
+
+static wick_config *load(const char *path)
+{
+    wick_config *config = NULL;
+    wick_error error = {0};
+    if (wick_config_load(path, &config, &error) != WICK_OK)
+        fail_msg("%s (%s; %s)", error.message, error.where, error.mend);
+    return config;
+}
+
+static wick_config *load_text(const char *text)
+{
+    support_file_write(root, "given.toml", text);
+    return load("given.toml");
+}
+
+static void refused(const char *text, const char *where, const char *message, const char *mend)
+{
+    wick_config *config = (wick_config *)1;
+    wick_error error = {0};
+    support_file_write(root, "given.toml", text);
+    if (wick_config_load("given.toml", &config, &error) != WICK_E_INVALID_INPUT)
+        fail_msg("not refused: %s", text);
+    assert_null(config);
+    assert_string_equal(error.where, where);
+    if (!strstr(error.message, message))
+        fail_msg("\"%s\" is not in \"%s\"", message, error.message);
+    if (!strstr(error.mend, mend))
+        fail_msg("\"%s\" is not in \"%s\"", mend, error.mend);
+}
+
+static void defaults_where_there_is_no_file(void **state)
+{
+    wick_config *config = load(NULL);
+    assert_null(config->path);
+    assert_string_equal(config->provider, "candle");
+    assert_string_equal(config->model, "sentence-transformers/all-MiniLM-L6-v2");
+    assert_string_equal(config->device, "auto");
+    assert_string_equal(config->dtype, "f32");
+    assert_null(config->cache_dir);
+    assert_string_equal(config->host, "127.0.0.1");
+    assert_int_equal(config->port, 8080);
+    wick_config_free(config);
+    wick_config_free(NULL);
+}
+
+static void reads_every_key(void **state)
+{
+    wick_config *config = load_text("[embedding]\nprovider = \"mock\"\nmodel = \"BAAI/bge-small-en-v1.5\"\ndevice = \"cpu\"\n"
+                                    "dtype = \"bf16\"\ncache_dir = \"~/models\"\n[server]\nhost = \"::1\"\nport = 65535\n");
+    char cache[SUPPORT_PATH_BYTES];
+    support_path(root, "models", cache);
+    assert_string_equal(config->path, "given.toml");
+    assert_string_equal(config->provider, "mock");
+    assert_string_equal(config->model, "BAAI/bge-small-en-v1.5");
+    assert_string_equal(config->device, "cpu");
+    assert_string_equal(config->dtype, "bf16");
+    assert_string_equal(config->cache_dir, cache);
+    assert_string_equal(config->host, "::1");
+    assert_int_equal(config->port, 65535);
+    wick_config_free(config);
+    config = load_text("[embedding]\n[server]\n");
+    assert_string_equal(config->provider, "candle");
+    wick_config_free(config);
+    config = load_text("embedding.provider = \"native\"\nserver = {port = 1}\n");
+    assert_string_equal(config->provider, "native");
+    assert_int_equal(config->port, 1);
+    wick_config_free(config);
+}
+
+/* $WICK_CONFIG, ./config.toml, $XDG_CONFIG_HOME/wick/config.toml, ~/.config/wick/config.toml. */
+static void searches_in_order(void **state)
+{
+    wick_config *config;
+    char folder[SUPPORT_PATH_BYTES];
+    support_file_write(root, ".config/wick/config.toml", "server.port = 4\n");
+    assert_int_equal((config = load(NULL))->port, 4);
+    wick_config_free(config);
+    support_file_write(root, "xdg/wick/config.toml", "server.port = 3\n");
+    support_path(root, "xdg", folder);
+    support_env("XDG_CONFIG_HOME", folder);
+    assert_int_equal((config = load(NULL))->port, 3);
+    wick_config_free(config);
+    support_file_write(root, "config.toml", "server.port = 2\n");
+    assert_int_equal((config = load(NULL))->port, 2);
+    assert_string_equal(config->path, "config.toml");
+    wick_config_free(config);
+    support_file_write(root, "named.toml", "server.port = 1\n");
+    support_env("WICK_CONFIG", "~/named.toml");
+    assert_int_equal((config = load(NULL))->port, 1);
+    wick_config_free(config);
+    /* A file that was named must be there. */
+    support_env("WICK_CONFIG", "absent.toml");
+    wick_error error = {0};
+    assert_int_equal(wick_config_load(NULL, &config, &error), WICK_E_IO);
+    assert_string_equal(error.where, "absent.toml");
+    assert_null(config);
+    assert_int_equal(wick_config_load("absent-too.toml", &config, &error), WICK_E_IO);
+    assert_string_equal(error.where, "absent-too.toml");
+}
+
+static void environment_beats_the_file(void **state)
+{
+    static const char text[] = "[embedding]\ndevice = \"metal\"\ncache_dir = \"/models\"\n";
+    support_env("CANDLE_DEVICE", "cpu");
+    wick_config *config = load_text(text);
+    assert_string_equal(config->device, "cpu");
+    assert_string_equal(config->cache_dir, "/models");
+    wick_config_free(config);
+    support_env("WICK_DEVICE", "cuda");
+    config = load_text(text);
+    assert_string_equal(config->device, "cuda");
+    wick_config_free(config);
+    support_env("WICK_DEVICE", "tpu");
+    wick_error error = {0};
+    assert_int_equal(wick_config_load("given.toml", &config, &error), WICK_E_INVALID_INPUT);
+    assert_string_equal(error.message, "Unknown device: tpu");
+    assert_string_equal(error.where, "WICK_DEVICE");
+    support_env("WICK_DEVICE", NULL);
+    support_env("HF_HUB_CACHE", "/elsewhere");
+    config = load_text(text);
+    assert_null(config->cache_dir);
+    wick_config_free(config);
+}
+
+static void unknown_keys_name_line_and_neighbour(void **state)
+{
+    refused("[embedding]\n\nmodle = \"x\"\n", "given.toml:3", "line 3: unknown key: embedding.modle", "did you mean embedding.model?");
+    refused("[embeding]\nprovider = \"mock\"\n", "given.toml:2", "embeding.provider", "did you mean embedding.provider?");
+    refused("model = \"x\"\n", "given.toml:1", "unknown key: model", "did you mean embedding.model?");
+    refused("[server]\nport = 1\nprot = 2\n", "given.toml:3", "server.prot", "did you mean server.port?");
+    refused("[embedding]\ncache = \"x\"\n", "given.toml:2", "embedding.cache", "did you mean embedding.cache_dir?");
+    refused("[server]\nhostname = \"x\"\n", "given.toml:2", "server.hostname", "did you mean server.host?");
+    refused("[embedding.model]\nname = \"x\"\n", "given.toml:2", "embedding.model.name", "did you mean embedding.model?");
+    refused("\"embedding.model\" = \"x\"\n", "given.toml:1", "unknown key: \"embedding.model\"", "did you mean");
+    refused("[extra]\n", "given.toml:1", "unknown key: extra", "did you mean");
+    /* The first mistake of the file is the one that is told. */
+    refused("[server]\nzzz = 1\n[embedding]\naaa = 1\n", "given.toml:2", "server.zzz", "did you mean");
+}
+
+static void types_and_values_are_checked(void **state)
+{
+    refused("[server]\nport = \"8080\"\n", "given.toml:2", "server.port must be an integer, not a string", "config.example.toml");
+    refused("[embedding]\nmodel = 1\n", "given.toml:2", "embedding.model must be a string, not an integer", "config.example.toml");
+    refused("[embedding]\ndevice = [\"cpu\"]\n", "given.toml:2", "must be a string, not an array", "config.example.toml");
+    refused("[server.port]\n", "given.toml:1", "must be an integer, not a table", "config.example.toml");
+    refused("embedding = 1\n", "given.toml:1", "embedding must be a table, not an integer", "[section]");
+    refused("[[embedding]]\nmodel = \"x\"\n", "given.toml:1", "embedding must be a table", "[section]");
+    refused("[server]\nport = 0\n", "given.toml:2", "server.port is out of range: 0", "1 to 65535");
+    refused("[server]\nport = 65536\n", "given.toml:2", "out of range: 65536", "1 to 65535");
+    refused("[server]\nport = -1\n", "given.toml:2", "out of range: -1", "1 to 65535");
+    refused("[embedding]\nmodel = \"\"\n", "given.toml:2", "embedding.model is empty", "value");
+    refused("[embedding]\nprovider = \"onnx\"\n", "given.toml:2", "Unknown provider: onnx", "one of: candle, native, mlx, mock");
+    refused("[embedding]\ndevice = \"gpu\"\n", "given.toml:2", "Unknown device: gpu", "one of: auto, cpu, metal, cuda");
+    refused("[embedding]\ndtype = \"f64\"\n", "given.toml:2", "Unknown dtype: f64", "one of: f32, bf16, int8");
+    refused("[embedding]\nmodel = \"a\"\nmodel = \"b\"\n", "given.toml:3", "line 3:", "config.example.toml");
+    refused("[embedding\n", "given.toml:1", "line 1:", "config.example.toml");
+}
+
+static void the_example_loads_and_names_every_key(void **state)
+{
+    wick_config *config = load(WICK_ROOT "/config.example.toml");
+    char cache[SUPPORT_PATH_BYTES];
+    support_path(root, ".cache/akidb/models", cache);
+    assert_string_equal(config->provider, "candle");
+    assert_string_equal(config->model, "sentence-transformers/all-MiniLM-L6-v2");
+    assert_string_equal(config->device, "auto");
+    assert_string_equal(config->dtype, "f32");
+    assert_string_equal(config->cache_dir, cache);
+    assert_string_equal(config->host, "127.0.0.1");
+    assert_int_equal(config->port, 8080);
+    wick_config_free(config);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(defaults_where_there_is_no_file),      TEST(reads_every_key),
+        TEST(searches_in_order),                    TEST(environment_beats_the_file),
+        TEST(unknown_keys_name_line_and_neighbour), TEST(types_and_values_are_checked),
+        TEST(the_example_loads_and_names_every_key),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
