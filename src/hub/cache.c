@@ -103,6 +103,7 @@ int wick_hub_cache_dir(const char *cache_dir, char **out, wick_error *error)
     static const struct {
         const char *variable, *tail;
     } places[] = {{"HF_HUB_CACHE", NULL},
+                  {"HUGGINGFACE_HUB_CACHE", NULL}, /* its older name */
                   {"HF_HOME", "hub"},
                   {"XDG_CACHE_HOME", "huggingface/hub"},
                   {"HOME", ".cache/huggingface/hub"}};

@@ -20,6 +20,7 @@ static int set_up(void **state)
 {
     support_folder_make(root);
     support_env("HF_HUB_CACHE", NULL);
+    support_env("HUGGINGFACE_HUB_CACHE", NULL);
     support_env("HF_HOME", NULL);
     support_env("XDG_CACHE_HOME", NULL);
     support_env("HOME", root);
