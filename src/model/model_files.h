@@ -20,13 +20,14 @@ typedef enum wick_dtype {
 typedef struct wick_tensor {
     const char *name;
     wick_dtype dtype;
+    const char *dtype_name; /* as the file spells it: "F32", "I64"; static */
     unsigned n_dims;
     size_t shape[WICK_MAX_DIMS];
     const uint8_t *data; /* little-endian; no alignment is promised; NULL: the tensor is not there (an optional bias) */
     size_t size_bytes;
 } wick_tensor;
 
-/* Elements [first, first + n) as f32. */
+/* Elements [first, first + n) of an f32, f16 or bf16 tensor as f32, exactly (subnormals, infinities and NaN payloads included). */
 void wick_tensor_to_f32(const wick_tensor *tensor, size_t first, size_t n, float *out);
 
 typedef enum wick_activation {
@@ -78,6 +79,7 @@ typedef struct wick_dense {
 
 typedef struct wick_model_files {
     const char *path;         /* the folder */
+    const char *transformer_path; /* the Transformer module's folder, mostly the same: config.json, weights, tokenizer.json */
     const char *architecture; /* config.json's model_type: "bert" */
     size_t n_layers, hidden_size, n_heads, head_dim, intermediate_size;
     size_t vocab_size, max_positions, type_vocab_size;
@@ -100,7 +102,8 @@ typedef struct wick_model_files {
 } wick_model_files;
 
 /* Opens the folder. Every tensor that the struct names is there, of the right shape, f32, f16 or bf16, and inside its file.
- * Errors: WICK_E_IO, WICK_E_CORRUPT, WICK_E_UNSUPPORTED; they name the file and the tensor, key or byte. Closing gives back all views. */
+ * Errors: WICK_E_MODEL_NOT_FOUND (no such folder), WICK_E_IO, WICK_E_CORRUPT, WICK_E_UNSUPPORTED; they name the file and the
+ * tensor, key or byte. Closing gives back all views. */
 int wick_model_files_open(const char *folder, wick_model_files **out, wick_error *error);
 void wick_model_files_close(wick_model_files *files);
 

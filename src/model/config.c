@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * config.c: config.json -> architecture (by model_type) and hyper-parameters (by the architecture's own reader). */
+#include "model/config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+
+static const wick_architecture *const architectures[] = {&wick_architecture_bert};
+
+#define N_ARCHITECTURES (sizeof architectures / sizeof *architectures)
+
+/* transformers' ACT2CLS; the three tanh forms differ in the last bits only. */
+static const struct {
+    const char *name;
+    wick_activation activation;
+} activations[] = {
+    {"gelu", WICK_ACT_GELU},           {"gelu_python", WICK_ACT_GELU},           {"gelu_new", WICK_ACT_GELU_TANH},
+    {"gelu_fast", WICK_ACT_GELU_TANH}, {"gelu_pytorch_tanh", WICK_ACT_GELU_TANH}, {"gelu_python_tanh", WICK_ACT_GELU_TANH},
+    {"relu", WICK_ACT_RELU},           {"silu", WICK_ACT_SILU},                  {"swish", WICK_ACT_SILU},
+    {"tanh", WICK_ACT_TANH},
+};
+
+bool wick_activation_of_name(const char *name, wick_activation *out)
+{
+    for (size_t i = 0; i < sizeof activations / sizeof *activations; i++)
+        if (strcmp(name, activations[i].name) == 0) {
+            *out = activations[i].activation;
+            return true;
+        }
+    return false;
+}
+
+static int find_architecture(const char *model_type, const wick_keys *keys, const wick_architecture **out)
+{
+    char supported[128] = "";
+    for (size_t i = 0; i < N_ARCHITECTURES; i++) {
+        if (strcmp(model_type, architectures[i]->model_type) == 0) {
+            *out = architectures[i];
+            return WICK_OK;
+        }
+        size_t used = strlen(supported);
+        snprintf(supported + used, sizeof supported - used, "%s%s", i ? ", " : "", architectures[i]->model_type);
+    }
+    char shown[WICK_SHOWN_BYTES];
+    return wick_fail(keys->error, WICK_E_UNSUPPORTED, keys->where, "choose a model of a supported type",
+                     "model_type %s is not supported, only: %s", wick_shown(model_type, shown), supported);
+}
+
+int wick_model_config_parse(const char *text, size_t n, const char *where, const wick_architecture **architecture,
+                            wick_model_files *files, wick_error *error)
+{
+    wick_json *root = NULL;
+    int code = wick_bounded_json_parse(text, n, where, WICK_JSON_OBJECT, &root, error);
+    if (code != WICK_OK)
+        return code;
+    wick_keys keys = {root, where, error};
+    const char *model_type = NULL;
+    code = wick_key_text(&keys, "model_type", &model_type);
+    if (code == WICK_OK && !model_type)
+        code = wick_fail(error, WICK_E_CORRUPT, where, "download the model again", "model_type is absent");
+    if (code == WICK_OK)
+        code = find_architecture(model_type, &keys, architecture);
+    if (code == WICK_OK && wick_json_type_of(wick_json_get(root, "quantization_config")) != WICK_JSON_NULL)
+        code = wick_fail(error, WICK_E_UNSUPPORTED, where, "use the model's unquantised weights", "quantization_config: quantised weights are not read");
+    if (code == WICK_OK)
+        code = (*architecture)->read_config(&keys, files);
+    if (code == WICK_OK)
+        files->architecture = (*architecture)->model_type;
+    wick_json_free(root);
+    return code;
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * model_files.c: opens a folder of Hugging Face files: modules.json says what runs, config.json which architecture and how large, the
+ * safetensors files hold the weights. In: a folder. Out: wick_model_files, immutable, in one arena beside the mappings. */
+#include "model/model_files.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "model/config.h"
+#include "model/dense.h"
+#include "model/modules.h"
+#include "model/pooling.h"
+#include "model/sentence_bert.h"
+
+/* What wick_model_files_open gives out, with what it takes to close it. Lives in its own arena. */
+typedef struct opened_model {
+    wick_model_files files; /* first: the caller's pointer is ours */
+    wick_arena arena;
+    wick_weights weights;
+    wick_weights dense_weights[WICK_MAX_DENSE];
+} opened_model;
+
+/* The bytes of one JSON file of the folder, and its path. Free bytes with free(). */
+typedef struct json_text {
+    const char *path;
+    char *bytes; /* NULL: the file is not there */
+    size_t n;
+} json_text;
+
+/* Reads folder/name. is_optional: a file that is not there leaves bytes NULL and is no error. */
+static int read_text(opened_model *model, const char *folder, const char *name, size_t max_bytes, bool is_optional, json_text *out,
+                     wick_error *error)
+{
+    *out = (json_text){.path = wick_path_join(&model->arena, folder, name)};
+    if (!out->path)
+        return wick_fail_memory(error, folder);
+    if (is_optional && !wick_path_exists(out->path))
+        return WICK_OK;
+    return wick_model_file_read(out->path, max_bytes, &out->bytes, &out->n, error);
+}
+
+static int read_modules(opened_model *model, wick_module_list *list, bool *has_modules, wick_error *error)
+{
+    json_text text;
+    int code = read_text(model, model->files.path, "modules.json", WICK_MAX_CONFIG_BYTES, true, &text, error);
+    if (code != WICK_OK)
+        return code;
+    *has_modules = text.bytes != NULL;
+    if (*has_modules)
+        code = wick_modules_parse(text.bytes, text.n, text.path, list, error);
+    else /* a plain transformers folder: sentence-transformers puts mean pooling behind it */
+        *list = (wick_module_list){.n_modules = 1, .modules = {{.kind = WICK_MODULE_TRANSFORMER}}};
+    free(text.bytes);
+    return code;
+}
+
+static int read_config(opened_model *model, const wick_architecture **architecture, wick_error *error)
+{
+    json_text text;
+    int code = read_text(model, model->files.transformer_path, "config.json", WICK_MAX_CONFIG_BYTES, false, &text, error);
+    if (code == WICK_OK)
+        code = wick_model_config_parse(text.bytes, text.n, text.path, architecture, &model->files, error);
+    free(text.bytes);
+    return code;
+}
+
+/* sentence-transformers takes the first of these that is there and is not empty. */
+static int read_sentence_bert(opened_model *model, wick_text_rules *rules, wick_error *error)
+{
+    static const char *const names[] = {
+        "sentence_bert_config.json",      "sentence_roberta_config.json", "sentence_distilbert_config.json",   "sentence_camembert_config.json",
+        "sentence_albert_config.json", "sentence_xlm-roberta_config.json", "sentence_xlnet_config.json",
+    };
+    int code = WICK_OK;
+    bool is_found = false;
+    for (size_t i = 0; i < sizeof names / sizeof *names && code == WICK_OK && !is_found; i++) {
+        json_text text;
+        code = read_text(model, model->files.transformer_path, names[i], WICK_MAX_CONFIG_BYTES, true, &text, error);
+        is_found = code == WICK_OK && text.bytes;
+        if (is_found)
+            code = wick_sentence_bert_parse(text.bytes, text.n, text.path, rules, error);
+        free(text.bytes);
+    }
+    return code;
+}
+
+/* Fills max_seq_length: sentence_bert_config.json's word, else the tokenizer's, never more than there are positions. */
+static int read_text_rules(opened_model *model, bool has_modules, wick_error *error)
+{
+    wick_model_files *files = &model->files;
+    wick_text_rules rules = {0};
+    json_text text;
+    int code = read_text(model, files->path, "config_sentence_transformers.json", WICK_MAX_CONFIG_BYTES, true, &text, error);
+    if (code == WICK_OK && text.bytes)
+        code = wick_sentence_transformers_check(text.bytes, text.n, text.path, error);
+    free(text.bytes);
+    if (code == WICK_OK && has_modules) /* a plain transformers folder has none that counts */
+        code = read_sentence_bert(model, &rules, error);
+    if (code != WICK_OK)
+        return code;
+    code = read_text(model, files->transformer_path, "tokenizer_config.json", WICK_MAX_TOKENIZER_CONFIG_BYTES, true, &text, error);
+    if (code == WICK_OK && text.bytes)
+        code = wick_tokenizer_config_parse(text.bytes, text.n, text.path, &rules, error);
+    free(text.bytes);
+    if (code != WICK_OK)
+        return code;
+    if (rules.lower_case && !rules.tokenizer_lower_case)
+        return wick_fail(error, WICK_E_UNSUPPORTED, text.path, "choose a model whose tokenizer lower-cases by itself",
+                         "sentence_bert_config.json's do_lower_case asks for lower case, but do_lower_case is not true here");
+    size_t length = rules.max_seq_length ? rules.max_seq_length : rules.model_max_length;
+    files->max_seq_length = length && length < files->max_tokens ? length : files->max_tokens;
+    return WICK_OK;
+}
+
+static int open_pooling(opened_model *model, const char *folder, wick_error *error)
+{
+    json_text text;
+    int code = read_text(model, folder, "config.json", WICK_MAX_CONFIG_BYTES, false, &text, error);
+    if (code == WICK_OK)
+        code = wick_pooling_parse(text.bytes, text.n, text.path, model->files.hidden_size, &model->files.pooling, error);
+    free(text.bytes);
+    return code;
+}
+
+static int open_dense(opened_model *model, const char *folder, wick_error *error)
+{
+    wick_model_files *files = &model->files;
+    wick_dense *dense = &files->dense[files->n_dense]; /* modules.c lets no more than WICK_MAX_DENSE through */
+    bool has_bias = true;
+    json_text text;
+    int code = read_text(model, folder, "config.json", WICK_MAX_CONFIG_BYTES, false, &text, error);
+    if (code == WICK_OK)
+        code = wick_dense_parse(text.bytes, text.n, text.path, files->dimension, dense, &has_bias, error);
+    free(text.bytes);
+    wick_weights *weights = &model->dense_weights[files->n_dense];
+    if (code == WICK_OK)
+        code = wick_weights_open(folder, &model->arena, weights, error);
+    if (code == WICK_OK)
+        code = wick_dense_bind(weights, has_bias, dense, &files->n_parameters, error);
+    files->n_dense++; /* even after an error: closing looks at all */
+    files->dimension = dense->out_features;
+    return code;
+}
+
+/* Everything behind the transformer. */
+static int open_modules(opened_model *model, const wick_module_list *list, wick_error *error)
+{
+    wick_model_files *files = &model->files;
+    files->pooling = WICK_POOL_MEAN;
+    files->dimension = files->hidden_size;
+    int code = WICK_OK;
+    for (size_t i = 1; i < list->n_modules && code == WICK_OK; i++) {
+        const wick_module *module = &list->modules[i];
+        const char *folder = wick_path_join(&model->arena, files->path, module->path);
+        if (!folder)
+            return wick_fail_memory(error, files->path);
+        if (module->kind == WICK_MODULE_POOLING)
+            code = open_pooling(model, folder, error);
+        else if (module->kind == WICK_MODULE_DENSE)
+            code = open_dense(model, folder, error);
+        else
+            files->has_normalize = true;
+    }
+    return code;
+}
+
+static int open_all(opened_model *model, wick_error *error)
+{
+    wick_module_list list;
+    bool has_modules = false;
+    const wick_architecture *architecture = NULL;
+    int code = read_modules(model, &list, &has_modules, error);
+    if (code != WICK_OK)
+        return code;
+    model->files.transformer_path = wick_path_join(&model->arena, model->files.path, list.modules[0].path);
+    if (!model->files.transformer_path)
+        return wick_fail_memory(error, model->files.path);
+    code = read_config(model, &architecture, error);
+    if (code == WICK_OK)
+        code = read_text_rules(model, has_modules, error);
+    if (code == WICK_OK)
+        code = wick_weights_open(model->files.transformer_path, &model->arena, &model->weights, error);
+    if (code == WICK_OK)
+        code = architecture->bind_weights(&model->weights, &model->arena, &model->files, error);
+    if (code == WICK_OK)
+        code = open_modules(model, &list, error);
+    return code;
+}
+
+static int check_folder(const char *folder, wick_error *error)
+{
+    struct stat status;
+    if (stat(folder, &status) != 0) {
+        bool is_absent = errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG;
+        return wick_fail_errno(error, is_absent ? WICK_E_MODEL_NOT_FOUND : WICK_E_IO, folder, "check the model's name or folder",
+                               "cannot open the model's folder");
+    }
+    if (!S_ISDIR(status.st_mode))
+        return wick_fail(error, WICK_E_MODEL_NOT_FOUND, folder, "name the folder that holds config.json", "the model is a file, expected a folder");
+    return WICK_OK;
+}
+
+int wick_model_files_open(const char *folder, wick_model_files **out, wick_error *error)
+{
+    int code = check_folder(folder, error);
+    if (code != WICK_OK)
+        return code;
+    wick_arena arena = {0};
+    opened_model *model = wick_arena_take(&arena, 1, sizeof *model);
+    if (!model)
+        return wick_fail_memory(error, folder);
+    model->arena = arena; /* from here on the arena is the model's */
+    model->files.path = wick_arena_copy_text(&model->arena, folder, strlen(folder));
+    code = model->files.path ? open_all(model, error) : wick_fail_memory(error, folder);
+    if (code != WICK_OK) {
+        wick_model_files_close(&model->files);
+        return code;
+    }
+    *out = &model->files;
+    return WICK_OK;
+}
+
+void wick_model_files_close(wick_model_files *files)
+{
+    if (!files)
+        return;
+    opened_model *model = (opened_model *)(void *)files;
+    wick_weights_close(&model->weights);
+    for (size_t i = 0; i < WICK_MAX_DENSE; i++)
+        wick_weights_close(&model->dense_weights[i]);
+    wick_arena arena = model->arena; /* the model itself lies in it */
+    wick_arena_clear(&arena);
+}
