@@ -15,11 +15,11 @@ static const json_t *from(const wick_json *value)
     return (const json_t *)(const void *)value;
 }
 
-int wick_json_parse(const char *text, size_t n, const char *where, wick_json **out, wick_error *error)
+static int parse(const char *text, size_t n, size_t flags, const char *where, wick_json **out, wick_error *error)
 {
     json_error_t problem;
     /* Duplicate keys are refused: two readers would see two documents. U+0000 in strings is legal JSON and comes with a length. */
-    json_t *root = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &problem);
+    json_t *root = json_loadb(text, n, flags | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &problem);
     if (!root) {
         if (json_error_code(&problem) == json_error_out_of_memory)
             return wick_fail_memory(error, where);
@@ -28,6 +28,16 @@ int wick_json_parse(const char *text, size_t n, const char *where, wick_json **o
     }
     *out = (wick_json *)(void *)root;
     return WICK_OK;
+}
+
+int wick_json_parse(const char *text, size_t n, const char *where, wick_json **out, wick_error *error)
+{
+    return parse(text, n, 0, where, out, error);
+}
+
+int wick_json_parse_reals(const char *text, size_t n, const char *where, wick_json **out, wick_error *error)
+{
+    return parse(text, n, JSON_DECODE_INT_AS_REAL, where, out, error);
 }
 
 int wick_json_read(const char *path, size_t max_bytes, wick_json **out, wick_error *error)

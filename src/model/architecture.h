@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * architecture.h: the table of model families. Each reads its keys of config.json and finds its weights; another family is another entry
- * and another file. Used by config.c and model_files.c. */
+ * architecture.h: the table of model families. Each reads its keys of config.json and finds its weights; another
+ * family is another entry and another file. Used by config.c and model_files.c. */
 #ifndef WICK_MODEL_ARCHITECTURE_H
 #define WICK_MODEL_ARCHITECTURE_H
 #include "model/json_keys.h"

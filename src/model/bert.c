@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * bert.c: the BERT family's part of config.json, and its weights by name. The model (transformers' BertModel, pooler left out):
+ * bert.c: the BERT family's part of config.json, and its weights by name. The model (transformers' BertModel,
+ * pooler left out):
  *
  *   x = LayerNorm(word[id] + position[i] + token_type[0])                 [n_tokens, hidden_size]
- *   per layer: a = softmax(Q K^T / sqrt(head_dim)) V, per head;  x = LayerNorm(x + a W_o);  x = LayerNorm(x + act(x W_up) W_down)
+ *   per layer: a = softmax(Q K^T / sqrt(head_dim)) V, per head
+ *              x = LayerNorm(x + a W_o)
+ *              x = LayerNorm(x + act(x W_up) W_down)
  *
- * In: keys and weights of one folder. Out: the hyper-parameters and views of wick_model_files. Called through the table in architecture.h. */
+ * In: keys and weights of one folder. Out: the hyper-parameters and views of wick_model_files. Called through the
+ * table in architecture.h. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,8 +34,8 @@ static void set_defaults(wick_model_files *files)
 static int unsupported(const wick_keys *keys, const char *key, const char *value, const char *supported)
 {
     char shown[WICK_SHOWN_BYTES];
-    return wick_fail(keys->error, WICK_E_UNSUPPORTED, keys->where, "choose a plain BERT encoder", "%s %s is not supported, only: %s", key,
-                     wick_shown(value, shown), supported);
+    return wick_fail(keys->error, WICK_E_UNSUPPORTED, keys->where, "choose a plain BERT encoder",
+                     "%s %s is not supported, only: %s", key, wick_shown(value, shown), supported);
 }
 
 static int read_sizes(const wick_keys *keys, wick_model_files *files)
@@ -56,7 +60,8 @@ static int read_sizes(const wick_keys *keys, wick_model_files *files)
     }
     if (files->hidden_size % files->n_heads != 0)
         return wick_fail(keys->error, WICK_E_CORRUPT, keys->where, "download the model again",
-                         "hidden_size %zu is no multiple of num_attention_heads %zu", files->hidden_size, files->n_heads);
+                         "hidden_size %zu is no multiple of num_attention_heads %zu", files->hidden_size,
+                         files->n_heads);
     files->head_dim = files->hidden_size / files->n_heads;
     files->max_tokens = files->max_positions; /* position ids begin at 0 */
     return WICK_OK;
@@ -86,8 +91,8 @@ static int check_settings(const wick_keys *keys, wick_model_files *files)
         return unsupported(keys, "add_cross_attention", "true", "false");
     code = wick_key_number(keys, "layer_norm_eps", &files->layer_norm_eps);
     if (code == WICK_OK && !(files->layer_norm_eps > 0 && files->layer_norm_eps < 1))
-        code = wick_fail(keys->error, WICK_E_CORRUPT, keys->where, "download the model again", "layer_norm_eps is %g, expected above 0 and below 1",
-                         files->layer_norm_eps);
+        code = wick_fail(keys->error, WICK_E_CORRUPT, keys->where, "download the model again",
+                         "layer_norm_eps is %g, expected above 0 and below 1", files->layer_norm_eps);
     return code;
 }
 
@@ -188,7 +193,8 @@ static int bind_weights(const wick_weights *weights, wick_arena *arena, wick_mod
     size_t hidden = files->hidden_size;
     take(&b, "embeddings.word_embeddings", "weight", files->vocab_size, hidden, &files->word_embeddings);
     take(&b, "embeddings.position_embeddings", "weight", files->max_positions, hidden, &files->position_embeddings);
-    take(&b, "embeddings.token_type_embeddings", "weight", files->type_vocab_size, hidden, &files->token_type_embeddings);
+    take(&b, "embeddings.token_type_embeddings", "weight", files->type_vocab_size, hidden,
+         &files->token_type_embeddings);
     take_norm(&b, "embeddings.LayerNorm", hidden, &files->embedding_norm);
     if (b.code != WICK_OK)
         return b.code;

@@ -16,9 +16,15 @@ static const struct {
     const char *name;
     wick_activation activation;
 } activations[] = {
-    {"gelu", WICK_ACT_GELU},           {"gelu_python", WICK_ACT_GELU},           {"gelu_new", WICK_ACT_GELU_TANH},
-    {"gelu_fast", WICK_ACT_GELU_TANH}, {"gelu_pytorch_tanh", WICK_ACT_GELU_TANH}, {"gelu_python_tanh", WICK_ACT_GELU_TANH},
-    {"relu", WICK_ACT_RELU},           {"silu", WICK_ACT_SILU},                  {"swish", WICK_ACT_SILU},
+    {"gelu", WICK_ACT_GELU},
+    {"gelu_python", WICK_ACT_GELU},
+    {"gelu_new", WICK_ACT_GELU_TANH},
+    {"gelu_fast", WICK_ACT_GELU_TANH},
+    {"gelu_pytorch_tanh", WICK_ACT_GELU_TANH},
+    {"gelu_python_tanh", WICK_ACT_GELU_TANH},
+    {"relu", WICK_ACT_RELU},
+    {"silu", WICK_ACT_SILU},
+    {"swish", WICK_ACT_SILU},
     {"tanh", WICK_ACT_TANH},
 };
 
@@ -63,7 +69,8 @@ int wick_model_config_parse(const char *text, size_t n, const char *where, const
     if (code == WICK_OK)
         code = find_architecture(model_type, &keys, architecture);
     if (code == WICK_OK && wick_json_type_of(wick_json_get(root, "quantization_config")) != WICK_JSON_NULL)
-        code = wick_fail(error, WICK_E_UNSUPPORTED, where, "use the model's unquantised weights", "quantization_config: quantised weights are not read");
+        code = wick_fail(error, WICK_E_UNSUPPORTED, where, "use the model's unquantised weights",
+                         "quantization_config: quantised weights are not read");
     if (code == WICK_OK)
         code = (*architecture)->read_config(&keys, files);
     if (code == WICK_OK)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * config.h: config.json -> the architecture and its hyper-parameters. Called by model_files.c and by the fuzz target. */
+ * config.h: config.json -> the architecture and its hyper-parameters. Called by model_files.c and by the fuzz
+ * target. */
 #ifndef WICK_MODEL_CONFIG_H
 #define WICK_MODEL_CONFIG_H
 #include "model/architecture.h"
 
-/* Parses config.json, text[0..n), into the hyper-parameters of *files (everything from architecture to max_tokens). where names the file. An
- * unknown model_type or setting is WICK_E_UNSUPPORTED and names the key, its value and what is supported; the rest is WICK_E_CORRUPT. */
+/* Parses config.json, text[0..n), into the hyper-parameters of *files (everything from architecture to max_tokens).
+ * where names the file. An unknown model_type or setting is WICK_E_UNSUPPORTED and names the key, its value and
+ * what is supported; the rest is WICK_E_CORRUPT. */
 int wick_model_config_parse(const char *text, size_t n, const char *where, const wick_architecture **architecture,
                             wick_model_files *files, wick_error *error);
 

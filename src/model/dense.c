@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * dense.c: sentence-transformers' Dense module, y = activation(x W^T + b) on the pooled vector. In: the bytes of its config.json, its weights.
- * Out: wick_dense. */
+ * dense.c: sentence-transformers' Dense module, y = activation(x W^T + b) on the pooled vector. In: the bytes of
+ * its config.json, its weights. Out: wick_dense. */
 #include "model/dense.h"
 
 #include <string.h>
@@ -13,18 +13,23 @@ static const struct {
     const char *name;
     wick_activation activation;
 } activations[] = {
-    {"torch.nn.modules.activation.Tanh", WICK_ACT_TANH},  {"torch.nn.modules.linear.Identity", WICK_ACT_NONE},
-    {"torch.nn.modules.activation.ReLU", WICK_ACT_RELU},  {"torch.nn.modules.activation.GELU", WICK_ACT_GELU},
-    {"torch.nn.modules.activation.SiLU", WICK_ACT_SILU},  {"torch.nn.Tanh", WICK_ACT_TANH},
-    {"torch.nn.Identity", WICK_ACT_NONE},                 {"torch.nn.ReLU", WICK_ACT_RELU},
-    {"torch.nn.GELU", WICK_ACT_GELU},                     {"torch.nn.SiLU", WICK_ACT_SILU},
+    {"torch.nn.modules.activation.Tanh", WICK_ACT_TANH},
+    {"torch.nn.modules.linear.Identity", WICK_ACT_NONE},
+    {"torch.nn.modules.activation.ReLU", WICK_ACT_RELU},
+    {"torch.nn.modules.activation.GELU", WICK_ACT_GELU},
+    {"torch.nn.modules.activation.SiLU", WICK_ACT_SILU},
+    {"torch.nn.Tanh", WICK_ACT_TANH},
+    {"torch.nn.Identity", WICK_ACT_NONE},
+    {"torch.nn.ReLU", WICK_ACT_RELU},
+    {"torch.nn.GELU", WICK_ACT_GELU},
+    {"torch.nn.SiLU", WICK_ACT_SILU},
 };
 
 static int unsupported(const wick_keys *keys, const char *key, const char *value)
 {
     char shown[WICK_SHOWN_BYTES];
-    return wick_fail(keys->error, WICK_E_UNSUPPORTED, keys->where, "choose a model whose Dense modules are plain", "%s %s is not supported", key,
-                     wick_shown(value, shown));
+    return wick_fail(keys->error, WICK_E_UNSUPPORTED, keys->where, "choose a model whose Dense modules are plain",
+                     "%s %s is not supported", key, wick_shown(value, shown));
 }
 
 static int read_activation(const wick_keys *keys, wick_activation *out)
@@ -76,7 +81,8 @@ static int read_sizes(const wick_keys *keys, size_t n_in, wick_dense *out)
     return WICK_OK;
 }
 
-int wick_dense_parse(const char *text, size_t n, const char *where, size_t n_in, wick_dense *out, bool *has_bias, wick_error *error)
+int wick_dense_parse(const char *text, size_t n, const char *where, size_t n_in, wick_dense *out, bool *has_bias,
+                     wick_error *error)
 {
     *out = (wick_dense){0};
     *has_bias = true;
@@ -96,7 +102,8 @@ int wick_dense_parse(const char *text, size_t n, const char *where, size_t n_in,
     return code;
 }
 
-int wick_dense_bind(const wick_weights *weights, bool has_bias, wick_dense *dense, size_t *n_parameters, wick_error *error)
+int wick_dense_bind(const wick_weights *weights, bool has_bias, wick_dense *dense, size_t *n_parameters,
+                    wick_error *error)
 {
     const size_t shape[2] = {dense->out_features, dense->in_features};
     int code = wick_weights_take(weights, "linear.weight", 2, shape, &dense->linear.weight, error);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * json_keys.c: bounded reading of the JSON files of a model folder, and typed keys with errors that name file and key. */
+ * json_keys.c: bounded reading of the JSON files of a model folder, and typed keys with errors that name file and
+ * key. */
 #include "model/json_keys.h"
 
 #include <errno.h>
@@ -10,38 +11,59 @@
 #include "base/error.h"
 #include "base/mapped.h"
 
-/* Every value of a document but the first comes behind one of these bytes. A real file has a few thousand; jansson takes about 100 ns and 100
- * bytes for each, so that the bound keeps a hostile file within a second. */
+/* Every value of a document but the first comes behind one of these bytes. A real file has a few thousand; jansson
+ * takes about 100 ns and 100 bytes for each, so that the bound keeps a hostile file within a second. */
 #define MAX_JSON_MARKS ((size_t)1 << 20)
 
-int wick_bounded_json_parse(const char *text, size_t n, const char *where, wick_json_type root_type, wick_json **out,
-                            wick_error *error)
+/* How base/json.h is to read numbers. */
+typedef int (*parse_fn)(const char *text, size_t n, const char *where, wick_json **out, wick_error *error);
+
+static int parse_bounded(parse_fn parse, const char *text, size_t n, const char *where, wick_json **out,
+                         wick_error *error)
 {
     size_t n_marks = 0;
     for (size_t i = 0; i < n; i++)
         n_marks += (text[i] == ',') | (text[i] == '[') | (text[i] == '{');
     if (n_marks > MAX_JSON_MARKS)
-        return wick_fail(error, WICK_E_CORRUPT, where, "download the model again", "the JSON holds more than %zu values", MAX_JSON_MARKS);
-    wick_json *root = NULL;
-    int code = wick_json_parse(text, n, where, &root, error);
-    if (code != WICK_OK)
-        return code;
+        return wick_fail(error, WICK_E_CORRUPT, where, "download the model again", "the JSON holds more than %zu values",
+                         MAX_JSON_MARKS);
+    return parse(text, n, where, out, error);
+}
+
+static int check_root(wick_json *root, wick_json_type expected, const char *where, wick_json **out, wick_error *error)
+{
     wick_json_type type = wick_json_type_of(root);
-    if (type != root_type) {
-        wick_json_free(root);
-        return wick_fail(error, WICK_E_CORRUPT, where, "download the model again", "the JSON is %s, expected %s",
-                         wick_json_type_name(type), wick_json_type_name(root_type));
+    if (type == expected) {
+        *out = root;
+        return WICK_OK;
     }
-    *out = root;
-    return WICK_OK;
+    wick_json_free(root);
+    return wick_fail(error, WICK_E_CORRUPT, where, "download the model again", "the JSON is %s, expected %s",
+                     wick_json_type_name(type), wick_json_type_name(expected));
+}
+
+int wick_bounded_json_parse(const char *text, size_t n, const char *where, wick_json_type root_type, wick_json **out,
+                            wick_error *error)
+{
+    wick_json *root = NULL;
+    int code = parse_bounded(wick_json_parse, text, n, where, &root, error);
+    return code == WICK_OK ? check_root(root, root_type, where, out, error) : code;
+}
+
+int wick_bounded_json_parse_reals(const char *text, size_t n, const char *where, wick_json **out, wick_error *error)
+{
+    wick_json *root = NULL;
+    int code = parse_bounded(wick_json_parse_reals, text, n, where, &root, error);
+    return code == WICK_OK ? check_root(root, WICK_JSON_OBJECT, where, out, error) : code;
 }
 
 int wick_model_file_read(const char *path, size_t max_bytes, char **text, size_t *n, wick_error *error)
 {
     if (!wick_path_exists(path)) {
         const char *slash = strrchr(path, '/');
-        return wick_fail(error, WICK_E_IO, path, "download the model again, or name the folder that holds all its files",
-                         "%.200s is not there", slash ? slash + 1 : path);
+        return wick_fail(error, WICK_E_IO, path,
+                         "download the model again, or name the folder that holds all its files", "%.200s is not there",
+                         slash ? slash + 1 : path);
     }
     return wick_file_read(path, max_bytes, text, n, error);
 }
@@ -98,8 +120,8 @@ int wick_key_size(const wick_keys *keys, const char *key, size_t low, size_t hig
     if (!wick_json_integer(value, &integer))
         return wrong_type(keys, key, value, WICK_JSON_INTEGER);
     if (integer < 0 || (uint64_t)integer < low || (uint64_t)integer > high)
-        return wick_fail(keys->error, WICK_E_CORRUPT, keys->where, "download the model again", "%s is %lld, expected %zu to %zu", key,
-                         (long long)integer, low, high);
+        return wick_fail(keys->error, WICK_E_CORRUPT, keys->where, "download the model again",
+                         "%s is %lld, expected %zu to %zu", key, (long long)integer, low, high);
     *out = (size_t)integer;
     return WICK_OK;
 }
@@ -133,7 +155,8 @@ int wick_key_text(const wick_keys *keys, const char *key, const char **out)
     if (!text)
         return wrong_type(keys, key, value, WICK_JSON_STRING);
     if (strlen(text) != n)
-        return wick_fail(keys->error, WICK_E_CORRUPT, keys->where, "download the model again", "%s holds a NUL character", key);
+        return wick_fail(keys->error, WICK_E_CORRUPT, keys->where, "download the model again",
+                         "%s holds a NUL character", key);
     *out = text;
     return WICK_OK;
 }

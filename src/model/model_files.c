@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * model_files.c: opens a folder of Hugging Face files: modules.json says what runs, config.json which architecture and how large, the
- * safetensors files hold the weights. In: a folder. Out: wick_model_files, immutable, in one arena beside the mappings. */
+ * model_files.c: opens a folder of Hugging Face files: modules.json says what runs, config.json which architecture
+ * and how large, the safetensors files hold the weights. In: a folder. Out: wick_model_files, immutable, in one
+ * arena beside the mappings. */
 #include "model/model_files.h"
 
 #include <errno.h>
@@ -31,8 +32,8 @@ typedef struct json_text {
 } json_text;
 
 /* Reads folder/name. is_optional: a file that is not there leaves bytes NULL and is no error. */
-static int read_text(opened_model *model, const char *folder, const char *name, size_t max_bytes, bool is_optional, json_text *out,
-                     wick_error *error)
+static int read_text(opened_model *model, const char *folder, const char *name, size_t max_bytes, bool is_optional,
+                     json_text *out, wick_error *error)
 {
     *out = (json_text){.path = wick_path_join(&model->arena, folder, name)};
     if (!out->path)
@@ -60,7 +61,8 @@ static int read_modules(opened_model *model, wick_module_list *list, bool *has_m
 static int read_config(opened_model *model, const wick_architecture **architecture, wick_error *error)
 {
     json_text text;
-    int code = read_text(model, model->files.transformer_path, "config.json", WICK_MAX_CONFIG_BYTES, false, &text, error);
+    int code =
+        read_text(model, model->files.transformer_path, "config.json", WICK_MAX_CONFIG_BYTES, false, &text, error);
     if (code == WICK_OK)
         code = wick_model_config_parse(text.bytes, text.n, text.path, architecture, &model->files, error);
     free(text.bytes);
@@ -71,8 +73,9 @@ static int read_config(opened_model *model, const wick_architecture **architectu
 static int read_sentence_bert(opened_model *model, wick_text_rules *rules, wick_error *error)
 {
     static const char *const names[] = {
-        "sentence_bert_config.json",      "sentence_roberta_config.json", "sentence_distilbert_config.json",   "sentence_camembert_config.json",
-        "sentence_albert_config.json", "sentence_xlm-roberta_config.json", "sentence_xlnet_config.json",
+        "sentence_bert_config.json",      "sentence_roberta_config.json", "sentence_distilbert_config.json",
+        "sentence_camembert_config.json", "sentence_albert_config.json",  "sentence_xlm-roberta_config.json",
+        "sentence_xlnet_config.json",
     };
     int code = WICK_OK;
     bool is_found = false;
@@ -93,7 +96,8 @@ static int read_text_rules(opened_model *model, bool has_modules, wick_error *er
     wick_model_files *files = &model->files;
     wick_text_rules rules = {0};
     json_text text;
-    int code = read_text(model, files->path, "config_sentence_transformers.json", WICK_MAX_CONFIG_BYTES, true, &text, error);
+    int code =
+        read_text(model, files->path, "config_sentence_transformers.json", WICK_MAX_CONFIG_BYTES, true, &text, error);
     if (code == WICK_OK && text.bytes)
         code = wick_sentence_transformers_check(text.bytes, text.n, text.path, error);
     free(text.bytes);
@@ -101,15 +105,17 @@ static int read_text_rules(opened_model *model, bool has_modules, wick_error *er
         code = read_sentence_bert(model, &rules, error);
     if (code != WICK_OK)
         return code;
-    code = read_text(model, files->transformer_path, "tokenizer_config.json", WICK_MAX_TOKENIZER_CONFIG_BYTES, true, &text, error);
+    code = read_text(model, files->transformer_path, "tokenizer_config.json", WICK_MAX_TOKENIZER_CONFIG_BYTES, true,
+                     &text, error);
     if (code == WICK_OK && text.bytes)
         code = wick_tokenizer_config_parse(text.bytes, text.n, text.path, &rules, error);
     free(text.bytes);
     if (code != WICK_OK)
         return code;
     if (rules.lower_case && !rules.tokenizer_lower_case)
-        return wick_fail(error, WICK_E_UNSUPPORTED, text.path, "choose a model whose tokenizer lower-cases by itself",
-                         "sentence_bert_config.json's do_lower_case asks for lower case, but do_lower_case is not true here");
+        return wick_fail(
+            error, WICK_E_UNSUPPORTED, text.path, "choose a model whose tokenizer lower-cases by itself",
+            "sentence_bert_config.json's do_lower_case asks for lower case, but do_lower_case is not true here");
     size_t length = rules.max_seq_length ? rules.max_seq_length : rules.model_max_length;
     files->max_seq_length = length && length < files->max_tokens ? length : files->max_tokens;
     return WICK_OK;
@@ -120,7 +126,8 @@ static int open_pooling(opened_model *model, const char *folder, wick_error *err
     json_text text;
     int code = read_text(model, folder, "config.json", WICK_MAX_CONFIG_BYTES, false, &text, error);
     if (code == WICK_OK)
-        code = wick_pooling_parse(text.bytes, text.n, text.path, model->files.hidden_size, &model->files.pooling, error);
+        code =
+            wick_pooling_parse(text.bytes, text.n, text.path, model->files.hidden_size, &model->files.pooling, error);
     free(text.bytes);
     return code;
 }
@@ -195,11 +202,12 @@ static int check_folder(const char *folder, wick_error *error)
     struct stat status;
     if (stat(folder, &status) != 0) {
         bool is_absent = errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG;
-        return wick_fail_errno(error, is_absent ? WICK_E_MODEL_NOT_FOUND : WICK_E_IO, folder, "check the model's name or folder",
-                               "cannot open the model's folder");
+        return wick_fail_errno(error, is_absent ? WICK_E_MODEL_NOT_FOUND : WICK_E_IO, folder,
+                               "check the model's name or folder", "cannot open the model's folder");
     }
     if (!S_ISDIR(status.st_mode))
-        return wick_fail(error, WICK_E_MODEL_NOT_FOUND, folder, "name the folder that holds config.json", "the model is a file, expected a folder");
+        return wick_fail(error, WICK_E_MODEL_NOT_FOUND, folder, "name the folder that holds config.json",
+                         "the model is a file, expected a folder");
     return WICK_OK;
 }
 

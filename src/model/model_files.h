@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * model_files.h: a folder of Hugging Face files -> hyper-parameters and named views of the weights. Knows no instruction set, allocates
- * no copy of a tensor. In: config.json, modules.json, 1_Pooling/config.json, N_Dense/{config.json, model.safetensors},
- * sentence_bert_config.json, model.safetensors or model.safetensors.index.json with its shards.
- * Called by src/provider; read by the backends. */
+ * model_files.h: a folder of Hugging Face files -> hyper-parameters and named views of the weights. Knows no
+ * instruction set, allocates no copy of a tensor. In: config.json, modules.json, 1_Pooling/config.json,
+ * N_Dense/{config.json, model.safetensors}, sentence_bert_config.json, model.safetensors or
+ * model.safetensors.index.json with its shards. Called by src/provider; read by the backends. */
 #ifndef WICK_MODEL_MODEL_FILES_H
 #define WICK_MODEL_MODEL_FILES_H
 #include <wick.h>
@@ -27,12 +27,13 @@ typedef struct wick_tensor {
     size_t size_bytes;
 } wick_tensor;
 
-/* Elements [first, first + n) of an f32, f16 or bf16 tensor as f32, exactly (subnormals, infinities and NaN payloads included). */
+/* Elements [first, first + n) of an f32, f16 or bf16 tensor as f32, exactly (subnormals, infinities and NaN
+ * payloads included). */
 void wick_tensor_to_f32(const wick_tensor *tensor, size_t first, size_t n, float *out);
 
 typedef enum wick_activation {
-    WICK_ACT_NONE, /* Dense modules: torch.nn.modules.linear.Identity */
-    WICK_ACT_GELU, /* the erf form; config.json "gelu" */
+    WICK_ACT_NONE,      /* Dense modules: torch.nn.modules.linear.Identity */
+    WICK_ACT_GELU,      /* the erf form; config.json "gelu" */
     WICK_ACT_GELU_TANH, /* "gelu_new", "gelu_pytorch_tanh" */
     WICK_ACT_RELU,
     WICK_ACT_SILU,
@@ -78,9 +79,9 @@ typedef struct wick_dense {
 #define WICK_MAX_DENSE 4
 
 typedef struct wick_model_files {
-    const char *path;         /* the folder */
-    const char *transformer_path; /* the Transformer module's folder, mostly the same: config.json, weights, tokenizer.json */
-    const char *architecture; /* config.json's model_type: "bert" */
+    const char *path;             /* the folder */
+    const char *transformer_path; /* where config.json, the weights and tokenizer.json are: mostly the same folder */
+    const char *architecture;     /* config.json's model_type: "bert" */
     size_t n_layers, hidden_size, n_heads, head_dim, intermediate_size;
     size_t vocab_size, max_positions, type_vocab_size;
     size_t n_parameters; /* elements of the tensors in use */
@@ -101,9 +102,9 @@ typedef struct wick_model_files {
     const wick_encoder_layer *layers; /* [n_layers] */
 } wick_model_files;
 
-/* Opens the folder. Every tensor that the struct names is there, of the right shape, f32, f16 or bf16, and inside its file.
- * Errors: WICK_E_MODEL_NOT_FOUND (no such folder), WICK_E_IO, WICK_E_CORRUPT, WICK_E_UNSUPPORTED; they name the file and the
- * tensor, key or byte. Closing gives back all views. */
+/* Opens the folder. Every tensor that the struct names is there, of the right shape, f32, f16 or bf16, and inside
+ * its file. Errors: WICK_E_MODEL_NOT_FOUND (no such folder), WICK_E_IO, WICK_E_CORRUPT, WICK_E_UNSUPPORTED; they
+ * name the file and the tensor, key or byte. Closing gives back all views. */
 int wick_model_files_open(const char *folder, wick_model_files **out, wick_error *error);
 void wick_model_files_close(wick_model_files *files);
 

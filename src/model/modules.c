@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * modules.c: modules.json -> checked list of modules. Types are Python class names, spelled differently by different releases of
- * sentence-transformers; paths are hostile. */
+ * modules.c: modules.json -> checked list of modules. Types are Python class names, spelled differently by
+ * different releases of sentence-transformers; paths are hostile. */
 #include "model/modules.h"
 
 #include <string.h>
@@ -64,8 +64,8 @@ static bool path_stays_inside(const char *path)
 static int read_module(const wick_json *entry, size_t index, const char *where, wick_module *out, wick_error *error)
 {
     if (wick_json_type_of(entry) != WICK_JSON_OBJECT)
-        return wick_fail(error, WICK_E_CORRUPT, where, "download the model again", "module %zu is %s, expected an object", index,
-                         wick_json_type_name(wick_json_type_of(entry)));
+        return wick_fail(error, WICK_E_CORRUPT, where, "download the model again",
+                         "module %zu is %s, expected an object", index, wick_json_type_name(wick_json_type_of(entry)));
     wick_keys keys = {entry, where, error};
     const char *type = NULL, *path = NULL;
     int code = wick_key_text(&keys, "type", &type);
@@ -74,10 +74,12 @@ static int read_module(const wick_json *entry, size_t index, const char *where, 
     if (code != WICK_OK)
         return code;
     if (!type || !path)
-        return wick_fail(error, WICK_E_CORRUPT, where, "download the model again", "module %zu: %s is absent", index, type ? "path" : "type");
+        return wick_fail(error, WICK_E_CORRUPT, where, "download the model again", "module %zu: %s is absent", index,
+                         type ? "path" : "type");
     char shown[WICK_SHOWN_BYTES];
     if (!kind_of_type(type, &out->kind))
-        return wick_fail(error, WICK_E_UNSUPPORTED, where, mend_module, "module %zu: type %s is not supported", index, wick_shown(type, shown));
+        return wick_fail(error, WICK_E_UNSUPPORTED, where, mend_module, "module %zu: type %s is not supported", index,
+                         wick_shown(type, shown));
     if (!path_stays_inside(path))
         return wick_fail(error, WICK_E_CORRUPT, where, "do not use this model; its files are not what they should be",
                          "module %zu: path %s leads out of the model's folder", index, wick_shown(path, shown));
@@ -89,12 +91,15 @@ static int read_module(const wick_json *entry, size_t index, const char *where, 
 static int check_order(const wick_module_list *list, const char *where, wick_error *error)
 {
     size_t n = list->n_modules;
-    bool ordered = n >= 2 && list->modules[0].kind == WICK_MODULE_TRANSFORMER && list->modules[1].kind == WICK_MODULE_POOLING;
+    bool ordered =
+        n >= 2 && list->modules[0].kind == WICK_MODULE_TRANSFORMER && list->modules[1].kind == WICK_MODULE_POOLING;
     for (size_t i = 2; i < n && ordered; i++)
-        ordered = list->modules[i].kind == WICK_MODULE_DENSE || (list->modules[i].kind == WICK_MODULE_NORMALIZE && i == n - 1);
+        ordered = list->modules[i].kind == WICK_MODULE_DENSE ||
+                  (list->modules[i].kind == WICK_MODULE_NORMALIZE && i == n - 1);
     if (!ordered)
         return wick_fail(error, WICK_E_UNSUPPORTED, where, mend_module,
-                         "modules other than Transformer, Pooling, up to %d Dense and one Normalize, in this order", WICK_MAX_DENSE);
+                         "modules other than Transformer, Pooling, up to %d Dense and one Normalize, in this order",
+                         WICK_MAX_DENSE);
     return WICK_OK;
 }
 
@@ -112,7 +117,8 @@ int wick_modules_parse(const char *text, size_t n, const char *where, wick_modul
         if (code == WICK_OK && i < WICK_MAX_MODULES)
             out->modules[out->n_modules++] = module;
         else if (code == WICK_OK)
-            code = wick_fail(error, WICK_E_UNSUPPORTED, where, mend_module, "%zu modules, at most %d are run", n_modules, WICK_MAX_MODULES);
+            code = wick_fail(error, WICK_E_UNSUPPORTED, where, mend_module, "%zu modules, at most %d are run",
+                             n_modules, WICK_MAX_MODULES);
     }
     if (code == WICK_OK)
         code = check_order(out, where, error);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * modules.h: modules.json of sentence-transformers -> the pipeline behind the transformer: Transformer, Pooling, Dense..., Normalize.
- * Called by model_files.c and by the fuzz target. */
+ * modules.h: modules.json of sentence-transformers -> the pipeline behind the transformer: Transformer, Pooling,
+ * Dense..., Normalize. Called by model_files.c and by the fuzz target. */
 #ifndef WICK_MODEL_MODULES_H
 #define WICK_MODEL_MODULES_H
 #include "model/json_keys.h"
@@ -8,7 +8,12 @@
 
 #define WICK_MAX_MODULE_PATH_BYTES 256
 
-typedef enum wick_module_kind { WICK_MODULE_TRANSFORMER, WICK_MODULE_POOLING, WICK_MODULE_DENSE, WICK_MODULE_NORMALIZE } wick_module_kind;
+typedef enum wick_module_kind {
+    WICK_MODULE_TRANSFORMER,
+    WICK_MODULE_POOLING,
+    WICK_MODULE_DENSE,
+    WICK_MODULE_NORMALIZE
+} wick_module_kind;
 
 typedef struct wick_module {
     wick_module_kind kind;
@@ -20,11 +25,12 @@ typedef struct wick_module {
 
 typedef struct wick_module_list {
     size_t n_modules;
-    wick_module modules[WICK_MAX_MODULES]; /* in the order they run: a Transformer, a Pooling, Dense modules, at most one Normalize */
+    wick_module modules
+        [WICK_MAX_MODULES]; /* in the order they run: a Transformer, a Pooling, Dense modules, at most one Normalize */
 } wick_module_list;
 
-/* Parses modules.json, text[0..n). where names the file. An unknown module or another order is WICK_E_UNSUPPORTED and names the type; a path
- * that leaves the folder is WICK_E_CORRUPT. */
+/* Parses modules.json, text[0..n). where names the file. An unknown module or another order is WICK_E_UNSUPPORTED
+ * and names the type; a path that leaves the folder is WICK_E_CORRUPT. */
 int wick_modules_parse(const char *text, size_t n, const char *where, wick_module_list *out, wick_error *error);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * pooling.c: both forms of sentence-transformers' Pooling configuration -> one mode. In: the file's bytes. Out: wick_pooling. */
+ * pooling.c: both forms of sentence-transformers' Pooling configuration -> one mode. In: the file's bytes. Out:
+ * wick_pooling. */
 #include "model/pooling.h"
 
 #include <string.h>
@@ -35,21 +36,22 @@ static int read_new_form(const wick_keys *keys, const wick_json *mode, wick_pool
 {
     if (wick_json_type_of(mode) == WICK_JSON_ARRAY) {
         if (wick_json_count(mode) != 1)
-            return wick_fail(keys->error, WICK_E_UNSUPPORTED, keys->where, mend, "pooling_mode: %zu modes at once are not supported",
-                             wick_json_count(mode));
+            return wick_fail(keys->error, WICK_E_UNSUPPORTED, keys->where, mend,
+                             "pooling_mode: %zu modes at once are not supported", wick_json_count(mode));
         mode = wick_json_at(mode, 0);
     }
     const char *name = wick_json_string(mode, NULL);
     if (!name)
-        return wick_fail(keys->error, WICK_E_CORRUPT, keys->where, "download the model again", "pooling_mode is %s, expected a string",
-                         wick_json_type_name(wick_json_type_of(mode)));
+        return wick_fail(keys->error, WICK_E_CORRUPT, keys->where, "download the model again",
+                         "pooling_mode is %s, expected a string", wick_json_type_name(wick_json_type_of(mode)));
     for (size_t i = 0; i < N_MODES; i++)
         if (strcmp(name, modes[i].mode) == 0) {
             *out = modes[i].pooling;
             return WICK_OK;
         }
     char shown[WICK_SHOWN_BYTES];
-    return wick_fail(keys->error, WICK_E_UNSUPPORTED, keys->where, mend, "pooling_mode %s is not supported", wick_shown(name, shown));
+    return wick_fail(keys->error, WICK_E_UNSUPPORTED, keys->where, mend, "pooling_mode %s is not supported",
+                     wick_shown(name, shown));
 }
 
 /* No key set means mean, as sentence-transformers has it. */
@@ -64,8 +66,8 @@ static int read_old_form(const wick_keys *keys, wick_pooling *out)
         if (code != WICK_OK)
             return code;
         if (is_set && n_set++ > 0)
-            return wick_fail(keys->error, WICK_E_UNSUPPORTED, keys->where, mend, "%s and %s: several modes at once are not supported",
-                             first, modes[i].key);
+            return wick_fail(keys->error, WICK_E_UNSUPPORTED, keys->where, mend,
+                             "%s and %s: several modes at once are not supported", first, modes[i].key);
         if (is_set) {
             first = modes[i].key;
             *out = modes[i].pooling;
@@ -79,12 +81,13 @@ static int check_size(const wick_keys *keys, const char *key, size_t hidden_size
     size_t size = hidden_size;
     int code = wick_key_size(keys, key, 1, SIZE_MAX / 2, &size);
     if (code == WICK_OK && size != hidden_size)
-        code = wick_fail(keys->error, WICK_E_CORRUPT, keys->where, "download the model again", "%s is %zu, but config.json's hidden_size is %zu",
-                         key, size, hidden_size);
+        code = wick_fail(keys->error, WICK_E_CORRUPT, keys->where, "download the model again",
+                         "%s is %zu, but config.json's hidden_size is %zu", key, size, hidden_size);
     return code;
 }
 
-int wick_pooling_parse(const char *text, size_t n, const char *where, size_t hidden_size, wick_pooling *out, wick_error *error)
+int wick_pooling_parse(const char *text, size_t n, const char *where, size_t hidden_size, wick_pooling *out,
+                       wick_error *error)
 {
     wick_json *root = NULL;
     int code = wick_bounded_json_parse(text, n, where, WICK_JSON_OBJECT, &root, error);
@@ -101,7 +104,8 @@ int wick_pooling_parse(const char *text, size_t n, const char *where, size_t hid
     if (code == WICK_OK)
         code = wick_key_bool(&keys, "include_prompt", &includes_prompt);
     if (code == WICK_OK && !includes_prompt)
-        code = wick_fail(error, WICK_E_UNSUPPORTED, where, "choose a model that pools over all tokens", "include_prompt false is not supported");
+        code = wick_fail(error, WICK_E_UNSUPPORTED, where, "choose a model that pools over all tokens",
+                         "include_prompt false is not supported");
     wick_json_free(root);
     return code;
 }

@@ -5,8 +5,10 @@
 #include "model/json_keys.h"
 #include "model/model_files.h"
 
-/* Parses text[0..n), in the old form (pooling_mode_mean_tokens: true) or the new one (pooling_mode: "mean"). hidden_size is what the file must agree
- * with. Several modes at once and include_prompt false are WICK_E_UNSUPPORTED and named. */
-int wick_pooling_parse(const char *text, size_t n, const char *where, size_t hidden_size, wick_pooling *out, wick_error *error);
+/* Parses text[0..n), in the old form (pooling_mode_mean_tokens: true) or the new one (pooling_mode: "mean").
+ * hidden_size is what the file must agree with. Several modes at once and include_prompt false are
+ * WICK_E_UNSUPPORTED and named. */
+int wick_pooling_parse(const char *text, size_t n, const char *where, size_t hidden_size, wick_pooling *out,
+                       wick_error *error);
 
 #endif

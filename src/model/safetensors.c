@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * safetensors.c: checks a safetensors file and makes views of its tensors. Every number of the header is hostile until it is proved to lie
- * inside the file; after that, views are used without further checks. */
+ * safetensors.c: checks a safetensors file and makes views of its tensors. Every number of the header is hostile
+ * until it is proved to lie inside the file; after that, views are used without further checks. */
 #include "model/safetensors.h"
 
 #include <stdlib.h>
@@ -22,12 +22,12 @@ static const struct dtype {
     unsigned n_bits;
     wick_dtype dtype;
 } dtypes[] = {
-    {"F32", 32, WICK_DTYPE_F32},      {"F16", 16, WICK_DTYPE_F16},        {"BF16", 16, WICK_DTYPE_BF16},
-    {"F64", 64, WICK_DTYPE_OTHER},    {"I64", 64, WICK_DTYPE_OTHER},      {"U64", 64, WICK_DTYPE_OTHER},
-    {"C64", 64, WICK_DTYPE_OTHER},    {"I32", 32, WICK_DTYPE_OTHER},      {"U32", 32, WICK_DTYPE_OTHER},
-    {"I16", 16, WICK_DTYPE_OTHER},    {"U16", 16, WICK_DTYPE_OTHER},      {"I8", 8, WICK_DTYPE_OTHER},
-    {"U8", 8, WICK_DTYPE_OTHER},      {"BOOL", 8, WICK_DTYPE_OTHER},      {"F8_E4M3", 8, WICK_DTYPE_OTHER},
-    {"F8_E5M2", 8, WICK_DTYPE_OTHER}, {"F8_E8M0", 8, WICK_DTYPE_OTHER},   {"F8_E4M3FNUZ", 8, WICK_DTYPE_OTHER},
+    {"F32", 32, WICK_DTYPE_F32},          {"F16", 16, WICK_DTYPE_F16},      {"BF16", 16, WICK_DTYPE_BF16},
+    {"F64", 64, WICK_DTYPE_OTHER},        {"I64", 64, WICK_DTYPE_OTHER},    {"U64", 64, WICK_DTYPE_OTHER},
+    {"C64", 64, WICK_DTYPE_OTHER},        {"I32", 32, WICK_DTYPE_OTHER},    {"U32", 32, WICK_DTYPE_OTHER},
+    {"I16", 16, WICK_DTYPE_OTHER},        {"U16", 16, WICK_DTYPE_OTHER},    {"I8", 8, WICK_DTYPE_OTHER},
+    {"U8", 8, WICK_DTYPE_OTHER},          {"BOOL", 8, WICK_DTYPE_OTHER},    {"F8_E4M3", 8, WICK_DTYPE_OTHER},
+    {"F8_E5M2", 8, WICK_DTYPE_OTHER},     {"F8_E8M0", 8, WICK_DTYPE_OTHER}, {"F8_E4M3FNUZ", 8, WICK_DTYPE_OTHER},
     {"F8_E5M2FNUZ", 8, WICK_DTYPE_OTHER}, {"F6_E2M3", 6, WICK_DTYPE_OTHER}, {"F6_E3M2", 6, WICK_DTYPE_OTHER},
     {"F4", 4, WICK_DTYPE_OTHER},
 };
@@ -70,8 +70,8 @@ static int read_dtype(const reader *r, const wick_json *info, wick_tensor *tenso
             return WICK_OK;
         }
     char shown[WICK_SHOWN_BYTES], shown_dtype[WICK_SHOWN_BYTES];
-    return wick_fail(r->error, WICK_E_UNSUPPORTED, r->where, "convert the weights to F32, F16 or BF16", "tensor %s: unknown dtype %s",
-                     wick_shown(tensor->name, shown), wick_shown(name, shown_dtype));
+    return wick_fail(r->error, WICK_E_UNSUPPORTED, r->where, "convert the weights to F32, F16 or BF16",
+                     "tensor %s: unknown dtype %s", wick_shown(tensor->name, shown), wick_shown(name, shown_dtype));
 }
 
 static int read_shape(const reader *r, const wick_json *info, wick_tensor *tensor, size_t *n_elements)
@@ -106,12 +106,14 @@ static int read_span(const reader *r, const wick_json *info, unsigned n_bits, si
         return corrupt(r, tensor->name, "data_offsets is not a pair of sizes");
     char shown[WICK_SHOWN_BYTES];
     if (begin > end || end > r->data_bytes)
-        return wick_fail(r->error, WICK_E_CORRUPT, r->where, mend_download, "tensor %s: data_offsets [%zu, %zu] in %zu bytes of data",
-                         wick_shown(tensor->name, shown), begin, end, r->data_bytes);
+        return wick_fail(r->error, WICK_E_CORRUPT, r->where, mend_download,
+                         "tensor %s: data_offsets [%zu, %zu] in %zu bytes of data", wick_shown(tensor->name, shown),
+                         begin, end, r->data_bytes);
     if (!wick_mul_size(n_elements, n_bits, &n_total_bits) || n_total_bits % 8 != 0)
         return corrupt(r, tensor->name, "shape and dtype give no whole number of bytes");
     if (n_total_bits / 8 != end - begin)
-        return wick_fail(r->error, WICK_E_CORRUPT, r->where, mend_download, "tensor %s: shape and %s need %zu bytes, data_offsets span %zu",
+        return wick_fail(r->error, WICK_E_CORRUPT, r->where, mend_download,
+                         "tensor %s: shape and %s need %zu bytes, data_offsets span %zu",
                          wick_shown(tensor->name, shown), tensor->dtype_name, n_total_bits / 8, end - begin);
     tensor->data = r->data + begin;
     tensor->size_bytes = end - begin;
@@ -138,7 +140,8 @@ static int check_metadata(const reader *r, const wick_json *metadata)
     for (const wick_json_member *it = wick_json_first(metadata); it; it = wick_json_next(metadata, it))
         is_map_of_texts = is_map_of_texts && wick_json_type_of(wick_json_value(it)) == WICK_JSON_STRING;
     if (!is_map_of_texts)
-        return wick_fail(r->error, WICK_E_CORRUPT, r->where, mend_download, METADATA_KEY " is not an object of strings");
+        return wick_fail(r->error, WICK_E_CORRUPT, r->where, mend_download,
+                         METADATA_KEY " is not an object of strings");
     return WICK_OK;
 }
 
@@ -164,14 +167,16 @@ static int check_cover(const reader *r, wick_tensor *tensors, size_t n_tensors)
     for (size_t i = 0; i < n_tensors; i++) {
         size_t begin = (size_t)(tensors[i].data - r->data);
         if (begin != covered)
-            return wick_fail(r->error, WICK_E_CORRUPT, r->where, mend_download, "tensor %s: its data %s at byte %zu of the data",
-                             wick_shown(tensors[i].name, shown), begin < covered ? "overlaps another tensor's" : "leaves a hole",
+            return wick_fail(r->error, WICK_E_CORRUPT, r->where, mend_download,
+                             "tensor %s: its data %s at byte %zu of the data", wick_shown(tensors[i].name, shown),
+                             begin < covered ? "overlaps another tensor's" : "leaves a hole",
                              begin < covered ? begin : covered);
         covered += tensors[i].size_bytes;
     }
     if (covered != r->data_bytes)
         return wick_fail(r->error, WICK_E_CORRUPT, r->where, mend_download,
-                         "%zu bytes of data from byte %zu of the data on belong to no tensor", r->data_bytes - covered, covered);
+                         "%zu bytes of data from byte %zu of the data on belong to no tensor", r->data_bytes - covered,
+                         covered);
     return WICK_OK;
 }
 
@@ -210,17 +215,18 @@ int wick_safetensors_parse(const uint8_t *data, size_t n, const char *where, wic
                            wick_error *error)
 {
     if (n < LENGTH_BYTES)
-        return wick_fail(error, WICK_E_CORRUPT, where, mend_download, "the file has %zu bytes, the header's length alone takes %d", n,
-                         LENGTH_BYTES);
+        return wick_fail(error, WICK_E_CORRUPT, where, mend_download,
+                         "the file has %zu bytes, the header's length alone takes %d", n, LENGTH_BYTES);
     uint64_t header_bytes = 0;
     for (unsigned i = 0; i < LENGTH_BYTES; i++)
         header_bytes |= (uint64_t)data[i] << (8 * i);
     if (header_bytes > WICK_MAX_SAFETENSORS_HEADER_BYTES)
-        return wick_fail(error, WICK_E_CORRUPT, where, mend_download, "bytes 0 to 7: a header of %llu bytes, at most %u are read",
-                         (unsigned long long)header_bytes, WICK_MAX_SAFETENSORS_HEADER_BYTES);
+        return wick_fail(error, WICK_E_CORRUPT, where, mend_download,
+                         "bytes 0 to 7: a header of %llu bytes, at most %u are read", (unsigned long long)header_bytes,
+                         WICK_MAX_SAFETENSORS_HEADER_BYTES);
     if (header_bytes > n - LENGTH_BYTES)
-        return wick_fail(error, WICK_E_CORRUPT, where, mend_download, "bytes 0 to 7: a header of %llu bytes in a file of %zu",
-                         (unsigned long long)header_bytes, n);
+        return wick_fail(error, WICK_E_CORRUPT, where, mend_download,
+                         "bytes 0 to 7: a header of %llu bytes in a file of %zu", (unsigned long long)header_bytes, n);
     const char *text = (const char *)data + LENGTH_BYTES;
     if (header_bytes == 0 || text[0] != '{')
         return wick_fail(error, WICK_E_CORRUPT, where, mend_download, "byte 8: the header does not begin with '{'");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * safetensors.h: one file of the safetensors format -> views of its tensors, in place. A file is 8 bytes of header length (u64, little-endian),
- * a JSON header {"name": {"dtype", "shape", "data_offsets": [begin, end]}, ...}, and the data; the tensors cover the data without a gap or
- * an overlap. Called by shards.c and by the fuzz target. */
+ * safetensors.h: one file of the safetensors format -> views of its tensors, in place. A file is 8 bytes of header
+ * length (u64, little-endian), a JSON header {"name": {"dtype", "shape", "data_offsets": [begin, end]}, ...}, and
+ * the data; the tensors cover the data without a gap or an overlap. Called by shards.c and by the fuzz target. */
 #ifndef WICK_MODEL_SAFETENSORS_H
 #define WICK_MODEL_SAFETENSORS_H
 #include "base/arena.h"
@@ -18,8 +18,9 @@ typedef struct wick_safetensors {
     const wick_tensor *tensors; /* [n_tensors], sorted by name (strcmp); names are unique */
 } wick_safetensors;
 
-/* Checks data[0..n), which stays where it is as long as *out is in use; the rest of *out is taken from the arena. out->mapped is left alone. where
- * names the source. WICK_E_CORRUPT for anything malformed, WICK_E_UNSUPPORTED for a dtype or a rank we do not know; both name the tensor. */
+/* Checks data[0..n), which stays where it is as long as *out is in use; the rest of *out is taken from the arena.
+ * out->mapped is left alone. where names the source. WICK_E_CORRUPT for anything malformed, WICK_E_UNSUPPORTED for
+ * a dtype or a rank we do not know; both name the tensor. */
 int wick_safetensors_parse(const uint8_t *data, size_t n, const char *where, wick_arena *arena, wick_safetensors *out,
                            wick_error *error);
 /* Maps path (kept, not copied) and parses it. Nothing stays open after an error. */

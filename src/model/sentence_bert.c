@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sentence_bert.c: how long texts may be and how they are prepared, as sentence-transformers 6 takes it from its small JSON files. Settings that
- * would change vectors and that we do not carry out are refused by name. */
+ * sentence_bert.c: how long texts may be and how they are prepared, as sentence-transformers 6 takes it from its
+ * small JSON files. Settings that would change vectors and that we do not carry out are refused by name. */
 #include "model/sentence_bert.h"
 
 #include <string.h>
@@ -12,7 +12,8 @@ static const char mend_setting[] = "choose a model without this setting";
 static int unsupported(const wick_keys *keys, const char *key, const char *value)
 {
     char shown[WICK_SHOWN_BYTES];
-    return wick_fail(keys->error, WICK_E_UNSUPPORTED, keys->where, mend_setting, "%s %s is not supported", key, wick_shown(value, shown));
+    return wick_fail(keys->error, WICK_E_UNSUPPORTED, keys->where, mend_setting, "%s %s is not supported", key,
+                     wick_shown(value, shown));
 }
 
 /* A key that must be absent, null or the one value we do. */
@@ -25,7 +26,8 @@ static int expect_text(const wick_keys *keys, const char *key, const char *expec
     return code;
 }
 
-/* A length in tokens. null: not said. transformers writes 10^30 for "no limit": anything beyond 2^53 counts as not said. */
+/* A length in tokens. null: not said. transformers writes 10^30 for "no limit": anything beyond 2^53 counts as not
+ * said. */
 static int read_length(const wick_keys *keys, const char *key, size_t *out)
 {
     double length;
@@ -35,7 +37,8 @@ static int read_length(const wick_keys *keys, const char *key, size_t *out)
     if (code != WICK_OK)
         return code;
     if (!(length >= 1))
-        return wick_fail(keys->error, WICK_E_CORRUPT, keys->where, "download the model again", "%s is %g, expected at least 1", key, length);
+        return wick_fail(keys->error, WICK_E_CORRUPT, keys->where, "download the model again",
+                         "%s is %g, expected at least 1", key, length);
     *out = length < 0x1p53 ? (size_t)length : 0;
     return WICK_OK;
 }
@@ -80,8 +83,11 @@ static int read_sentence_bert(const wick_keys *keys, wick_text_rules *rules)
         const char *key;
         const char *const *harmless;
     } settings[] = {
-        {"config_args", harmless_config},       {"config_kwargs", harmless_config},       {"tokenizer_args", harmless_tokenizer},
-        {"processor_kwargs", harmless_tokenizer}, {"processing_kwargs", none},
+        {"config_args", harmless_config},
+        {"config_kwargs", harmless_config},
+        {"tokenizer_args", harmless_tokenizer},
+        {"processor_kwargs", harmless_tokenizer},
+        {"processing_kwargs", none},
     };
     int code = check_task(keys);
     for (size_t i = 0; i < sizeof settings / sizeof *settings && code == WICK_OK; i++)
@@ -104,7 +110,7 @@ static int read_sentence_bert(const wick_keys *keys, wick_text_rules *rules)
 int wick_sentence_bert_parse(const char *text, size_t n, const char *where, wick_text_rules *rules, wick_error *error)
 {
     wick_json *root = NULL;
-    int code = wick_bounded_json_parse(text, n, where, WICK_JSON_OBJECT, &root, error);
+    int code = wick_bounded_json_parse_reals(text, n, where, &root, error);
     if (code != WICK_OK)
         return code;
     wick_keys keys = {root, where, error};
@@ -113,10 +119,11 @@ int wick_sentence_bert_parse(const char *text, size_t n, const char *where, wick
     return code;
 }
 
-int wick_tokenizer_config_parse(const char *text, size_t n, const char *where, wick_text_rules *rules, wick_error *error)
+int wick_tokenizer_config_parse(const char *text, size_t n, const char *where, wick_text_rules *rules,
+                                wick_error *error)
 {
     wick_json *root = NULL;
-    int code = wick_bounded_json_parse(text, n, where, WICK_JSON_OBJECT, &root, error);
+    int code = wick_bounded_json_parse_reals(text, n, where, &root, error);
     if (code != WICK_OK)
         return code;
     wick_keys keys = {root, where, error};
@@ -132,7 +139,7 @@ int wick_tokenizer_config_parse(const char *text, size_t n, const char *where, w
 int wick_sentence_transformers_check(const char *text, size_t n, const char *where, wick_error *error)
 {
     wick_json *root = NULL;
-    int code = wick_bounded_json_parse(text, n, where, WICK_JSON_OBJECT, &root, error);
+    int code = wick_bounded_json_parse_reals(text, n, where, &root, error);
     if (code != WICK_OK)
         return code;
     wick_keys keys = {root, where, error};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * shards.c: model.safetensors, else the shards of model.safetensors.index.json, as one table sorted by name. The index is hostile: it may name
- * files outside the folder, tensors that are not there, and one shard a thousand times. */
+ * shards.c: model.safetensors, else the shards of model.safetensors.index.json, as one table sorted by name. The
+ * index is hostile: it may name files outside the folder, tensors that are not there, and one shard a thousand
+ * times. */
 #include "model/shards.h"
 
 #include <stdio.h>
@@ -25,7 +26,8 @@ int wick_shard_name_check(const char *name, const char *where, wick_error *error
         return WICK_OK;
     char shown[WICK_SHOWN_BYTES];
     return wick_fail(error, WICK_E_CORRUPT, where, mend_download,
-                     "weight_map: %s is no shard's name (a file in the same folder that ends in " SHARD_SUFFIX ")", wick_shown(name, shown));
+                     "weight_map: %s is no shard's name (a file in the same folder that ends in " SHARD_SUFFIX ")",
+                     wick_shown(name, shown));
 }
 
 static int compare_weights(const void *left, const void *right)
@@ -60,7 +62,8 @@ static int open_single(const char *path, wick_arena *arena, wick_weights *out, w
 }
 
 /* The shards' names, checked, sorted and each once, in names[0..*n_names). names has room for every entry of map. */
-static int collect_shard_names(const wick_json *map, const char *where, const char **names, size_t *n_names, wick_error *error)
+static int collect_shard_names(const wick_json *map, const char *where, const char **names, size_t *n_names,
+                               wick_error *error)
 {
     size_t n = 0;
     char shown[WICK_SHOWN_BYTES];
@@ -68,7 +71,8 @@ static int collect_shard_names(const wick_json *map, const char *where, const ch
         size_t n_bytes;
         const char *shard = wick_json_string(wick_json_value(it), &n_bytes);
         if (!shard || strlen(shard) != n_bytes)
-            return wick_fail(error, WICK_E_CORRUPT, where, mend_download, "weight_map: the shard of %s is not a file name",
+            return wick_fail(error, WICK_E_CORRUPT, where, mend_download,
+                             "weight_map: the shard of %s is not a file name",
                              wick_shown(wick_json_key(it, NULL), shown));
         names[n++] = shard;
     }
@@ -83,13 +87,13 @@ static int collect_shard_names(const wick_json *map, const char *where, const ch
             names[(*n_names)++] = name;
         }
     if (*n_names > WICK_MAX_SHARDS)
-        return wick_fail(error, WICK_E_CORRUPT, where, mend_download, "weight_map names %zu shards, at most %d are read", *n_names,
-                         WICK_MAX_SHARDS);
+        return wick_fail(error, WICK_E_CORRUPT, where, mend_download,
+                         "weight_map names %zu shards, at most %d are read", *n_names, WICK_MAX_SHARDS);
     return WICK_OK;
 }
 
-static int open_shards(const char *folder, const char *const *names, size_t n_names, wick_arena *arena, wick_weights *out,
-                       wick_error *error)
+static int open_shards(const char *folder, const char *const *names, size_t n_names, wick_arena *arena,
+                       wick_weights *out, wick_error *error)
 {
     out->files = wick_arena_take(arena, n_names, sizeof *out->files);
     if (!out->files)
@@ -99,7 +103,8 @@ static int open_shards(const char *folder, const char *const *names, size_t n_na
         if (!path)
             return wick_fail_memory(error, folder);
         if (!wick_path_exists(path))
-            return wick_fail(error, WICK_E_IO, path, mend_download, "the shard is not there, though " INDEX_NAME " lists it");
+            return wick_fail(error, WICK_E_IO, path, mend_download,
+                             "the shard is not there, though " INDEX_NAME " lists it");
         int code = wick_safetensors_open(path, arena, &out->files[i], error);
         if (code != WICK_OK)
             return code;
@@ -109,7 +114,8 @@ static int open_shards(const char *folder, const char *const *names, size_t n_na
 }
 
 /* Every entry of weight_map, looked up in its shard. */
-static int index_weights(const wick_json *map, const char *const *names, wick_arena *arena, wick_weights *out, wick_error *error)
+static int index_weights(const wick_json *map, const char *const *names, wick_arena *arena, wick_weights *out,
+                         wick_error *error)
 {
     wick_weight *by_name = wick_arena_take(arena, wick_json_count(map), sizeof *by_name);
     if (!by_name)
@@ -123,8 +129,9 @@ static int index_weights(const wick_json *map, const char *const *names, wick_ar
         const wick_tensor *tensor = wick_safetensors_find(file, name);
         char shown[WICK_SHOWN_BYTES], shown_shard[WICK_SHOWN_BYTES];
         if (!tensor)
-            return wick_fail(error, WICK_E_CORRUPT, out->origin, mend_download, "tensor %s is listed in shard %s but not there",
-                             wick_shown(name, shown), wick_shown(shard, shown_shard));
+            return wick_fail(error, WICK_E_CORRUPT, out->origin, mend_download,
+                             "tensor %s is listed in shard %s but not there", wick_shown(name, shown),
+                             wick_shown(shard, shown_shard));
         by_name[n++] = (wick_weight){tensor, file->path};
     }
     qsort(by_name, n, sizeof *by_name, compare_weights);
@@ -148,8 +155,9 @@ static int open_index(const char *folder, const char *path, wick_arena *arena, w
         goto done;
     map = wick_json_get(root, "weight_map");
     if (wick_json_type_of(map) != WICK_JSON_OBJECT || wick_json_count(map) == 0) {
-        code = wick_fail(error, WICK_E_CORRUPT, path, mend_download, "weight_map is %s, expected an object that names tensors",
-                         map ? wick_json_count(map) == 0 ? "empty" : wick_json_type_name(wick_json_type_of(map)) : "absent");
+        code = wick_fail(
+            error, WICK_E_CORRUPT, path, mend_download, "weight_map is %s, expected an object that names tensors",
+            map ? wick_json_count(map) == 0 ? "empty" : wick_json_type_name(wick_json_type_of(map)) : "absent");
         goto done;
     }
     names = calloc(wick_json_count(map), sizeof *names);
@@ -183,10 +191,12 @@ int wick_weights_open(const char *folder, wick_arena *arena, wick_weights *out, 
     else if (wick_path_exists(index))
         code = open_index(folder, index, arena, out, error);
     else if (wick_path_exists(pickled))
-        code = wick_fail(error, WICK_E_UNSUPPORTED, pickled, "convert the weights to " SINGLE_NAME, "pickled weights are not read");
+        code = wick_fail(error, WICK_E_UNSUPPORTED, pickled, "convert the weights to " SINGLE_NAME,
+                         "pickled weights are not read");
     else
-        code = wick_fail(error, WICK_E_IO, single, "download the model again, or name the folder that holds all its files",
-                         SINGLE_NAME " is not there, nor is " INDEX_NAME);
+        code =
+            wick_fail(error, WICK_E_IO, single, "download the model again, or name the folder that holds all its files",
+                      SINGLE_NAME " is not there, nor is " INDEX_NAME);
     if (code != WICK_OK)
         wick_weights_close(out);
     return code;
@@ -220,8 +230,8 @@ static const char *shape_text(unsigned n_dims, const size_t *shape, char *buffer
     return buffer;
 }
 
-int wick_weights_take(const wick_weights *weights, const char *name, unsigned n_dims, const size_t *shape, wick_tensor *out,
-                      wick_error *error)
+int wick_weights_take(const wick_weights *weights, const char *name, unsigned n_dims, const size_t *shape,
+                      wick_tensor *out, wick_error *error)
 {
     const wick_weight *weight = wick_weights_find(weights, name);
     if (!weight)
@@ -232,8 +242,9 @@ int wick_weights_take(const wick_weights *weights, const char *name, unsigned n_
                          "tensor %s: dtype %s, expected F32, F16 or BF16", name, tensor->dtype_name);
     if (tensor->n_dims != n_dims || memcmp(tensor->shape, shape, n_dims * sizeof *shape) != 0) {
         char found[160], expected[160]; /* 8 sizes of 20 digits at the most fit nearly; a cut text does no harm */
-        return wick_fail(error, WICK_E_CORRUPT, weight->file, "download the model again; config.json and weights differ",
-                         "tensor %s: shape %s, expected %s", name, shape_text(tensor->n_dims, tensor->shape, found, sizeof found),
+        return wick_fail(error, WICK_E_CORRUPT, weight->file,
+                         "download the model again; config.json and weights differ", "tensor %s: shape %s, expected %s",
+                         name, shape_text(tensor->n_dims, tensor->shape, found, sizeof found),
                          shape_text(n_dims, shape, expected, sizeof expected));
     }
     *out = *tensor;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * shards.h: the weights of one folder, whether they lie in model.safetensors or in the shards that model.safetensors.index.json lists, as
- * one set of named tensors. Called by model_files.c, bert.c and dense.c. */
+ * shards.h: the weights of one folder, whether they lie in model.safetensors or in the shards that
+ * model.safetensors.index.json lists, as one set of named tensors. Called by model_files.c, bert.c and dense.c. */
 #ifndef WICK_MODEL_SHARDS_H
 #define WICK_MODEL_SHARDS_H
 #include "model/safetensors.h"
@@ -29,12 +29,13 @@ void wick_weights_close(wick_weights *weights);
 /* NULL: no tensor of that name. */
 const wick_weight *wick_weights_find(const wick_weights *weights, const char *name);
 
-/* Copies the view of the tensor name, which must be f32, f16 or bf16 and of shape[0..n_dims). WICK_E_CORRUPT or WICK_E_UNSUPPORTED, with
- * the tensor, what was found and expected, and the file. */
-int wick_weights_take(const wick_weights *weights, const char *name, unsigned n_dims, const size_t *shape, wick_tensor *out,
-                      wick_error *error);
+/* Copies the view of the tensor name, which must be f32, f16 or bf16 and of shape[0..n_dims). WICK_E_CORRUPT or
+ * WICK_E_UNSUPPORTED, with the tensor, what was found and expected, and the file. */
+int wick_weights_take(const wick_weights *weights, const char *name, unsigned n_dims, const size_t *shape,
+                      wick_tensor *out, wick_error *error);
 
-/* Checks a shard's or module's name from a file: WICK_E_CORRUPT unless weight_map may name it (a plain file name that ends in .safetensors). */
+/* Checks a shard's or module's name from a file: WICK_E_CORRUPT unless weight_map may name it (a plain file name
+ * that ends in .safetensors). */
 int wick_shard_name_check(const char *name, const char *where, wick_error *error);
 
 #endif

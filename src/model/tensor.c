@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * tensor.c: reads the elements of a mapped tensor as f32. In: an f32, f16 or bf16 view, little-endian, at any alignment.
- * Out: f32 in the caller's memory, exact. Called by the backends when they pack weights. */
+ * tensor.c: reads the elements of a mapped tensor as f32. In: an f32, f16 or bf16 view, little-endian, at any
+ * alignment. Out: f32 in the caller's memory, exact. Called by the backends when they pack weights. */
 #include <string.h>
 
 #include "model/model_files.h"
@@ -17,7 +17,8 @@ static float float_of_bits(uint32_t bits)
     return value;
 }
 
-/* IEEE 754 binary16: 1 sign, 5 exponent (bias 15), 10 fraction bits. NaN keeps its payload and stays quiet or signalling. */
+/* IEEE 754 binary16: 1 sign, 5 exponent (bias 15), 10 fraction bits. NaN keeps its payload and stays quiet or
+ * signalling. */
 static float float_of_f16(uint16_t half)
 {
     uint32_t sign = (uint32_t)(half & 0x8000u) << 16;
