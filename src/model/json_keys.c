@@ -25,8 +25,8 @@ static int parse_bounded(parse_fn parse, const char *text, size_t n, const char 
     for (size_t i = 0; i < n; i++)
         n_marks += (text[i] == ',') | (text[i] == '[') | (text[i] == '{');
     if (n_marks > MAX_JSON_MARKS)
-        return wick_fail(error, WICK_E_CORRUPT, where, "download the model again", "the JSON holds more than %zu values",
-                         MAX_JSON_MARKS);
+        return wick_fail(error, WICK_E_CORRUPT, where, "download the model again",
+                         "the JSON holds more than %zu values", MAX_JSON_MARKS);
     return parse(text, n, where, out, error);
 }
 
@@ -59,7 +59,7 @@ int wick_bounded_json_parse_reals(const char *text, size_t n, const char *where,
 
 int wick_model_file_read(const char *path, size_t max_bytes, char **text, size_t *n, wick_error *error)
 {
-    if (!wick_path_exists(path)) {
+    if (!wick_model_path_exists(path)) {
         const char *slash = strrchr(path, '/');
         return wick_fail(error, WICK_E_IO, path,
                          "download the model again, or name the folder that holds all its files", "%.200s is not there",
@@ -68,13 +68,13 @@ int wick_model_file_read(const char *path, size_t max_bytes, char **text, size_t
     return wick_file_read(path, max_bytes, text, n, error);
 }
 
-bool wick_path_exists(const char *path)
+bool wick_model_path_exists(const char *path)
 {
     struct stat status;
     return lstat(path, &status) == 0; /* a dangling link is there: opening it then says what is wrong */
 }
 
-char *wick_path_join(wick_arena *arena, const char *folder, const char *name)
+char *wick_model_path(wick_arena *arena, const char *folder, const char *name)
 {
     size_t n_folder = strlen(folder), n_name = strlen(name);
     if (n_name == 0)

@@ -20,9 +20,9 @@ int wick_bounded_json_parse_reals(const char *text, size_t n, const char *where,
 /* Reads a file of at most max_bytes. An absent one is WICK_E_IO, with the mend. Free *text with free(). */
 int wick_model_file_read(const char *path, size_t max_bytes, char **text, size_t *n, wick_error *error);
 /* True where something is there under that name, whatever it is. */
-bool wick_path_exists(const char *path);
+bool wick_model_path_exists(const char *path);
 /* "folder/name" in the arena; the folder itself where name is empty. NULL: out of memory. */
-char *wick_path_join(wick_arena *arena, const char *folder, const char *name);
+char *wick_model_path(wick_arena *arena, const char *folder, const char *name);
 
 /* A name from a file, cut to a size that leaves room in a message, at a character boundary. Returns buffer. */
 #define WICK_SHOWN_BYTES 128

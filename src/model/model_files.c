@@ -35,10 +35,10 @@ typedef struct json_text {
 static int read_text(opened_model *model, const char *folder, const char *name, size_t max_bytes, bool is_optional,
                      json_text *out, wick_error *error)
 {
-    *out = (json_text){.path = wick_path_join(&model->arena, folder, name)};
+    *out = (json_text){.path = wick_model_path(&model->arena, folder, name)};
     if (!out->path)
         return wick_fail_memory(error, folder);
-    if (is_optional && !wick_path_exists(out->path))
+    if (is_optional && !wick_model_path_exists(out->path))
         return WICK_OK;
     return wick_model_file_read(out->path, max_bytes, &out->bytes, &out->n, error);
 }
@@ -161,7 +161,7 @@ static int open_modules(opened_model *model, const wick_module_list *list, wick_
     int code = WICK_OK;
     for (size_t i = 1; i < list->n_modules && code == WICK_OK; i++) {
         const wick_module *module = &list->modules[i];
-        const char *folder = wick_path_join(&model->arena, files->path, module->path);
+        const char *folder = wick_model_path(&model->arena, files->path, module->path);
         if (!folder)
             return wick_fail_memory(error, files->path);
         if (module->kind == WICK_MODULE_POOLING)
@@ -182,7 +182,7 @@ static int open_all(opened_model *model, wick_error *error)
     int code = read_modules(model, &list, &has_modules, error);
     if (code != WICK_OK)
         return code;
-    model->files.transformer_path = wick_path_join(&model->arena, model->files.path, list.modules[0].path);
+    model->files.transformer_path = wick_model_path(&model->arena, model->files.path, list.modules[0].path);
     if (!model->files.transformer_path)
         return wick_fail_memory(error, model->files.path);
     code = read_config(model, &architecture, error);

@@ -99,10 +99,10 @@ static int open_shards(const char *folder, const char *const *names, size_t n_na
     if (!out->files)
         return wick_fail_memory(error, folder);
     for (size_t i = 0; i < n_names; i++) {
-        char *path = wick_path_join(arena, folder, names[i]);
+        char *path = wick_model_path(arena, folder, names[i]);
         if (!path)
             return wick_fail_memory(error, folder);
-        if (!wick_path_exists(path))
+        if (!wick_model_path_exists(path))
             return wick_fail(error, WICK_E_IO, path, mend_download,
                              "the shard is not there, though " INDEX_NAME " lists it");
         int code = wick_safetensors_open(path, arena, &out->files[i], error);
@@ -180,17 +180,17 @@ done:
 int wick_weights_open(const char *folder, wick_arena *arena, wick_weights *out, wick_error *error)
 {
     *out = (wick_weights){0};
-    const char *single = wick_path_join(arena, folder, SINGLE_NAME);
-    const char *index = wick_path_join(arena, folder, INDEX_NAME);
-    const char *pickled = wick_path_join(arena, folder, "pytorch_model.bin");
+    const char *single = wick_model_path(arena, folder, SINGLE_NAME);
+    const char *index = wick_model_path(arena, folder, INDEX_NAME);
+    const char *pickled = wick_model_path(arena, folder, "pytorch_model.bin");
     if (!single || !index || !pickled)
         return wick_fail_memory(error, folder);
     int code;
-    if (wick_path_exists(single))
+    if (wick_model_path_exists(single))
         code = open_single(single, arena, out, error);
-    else if (wick_path_exists(index))
+    else if (wick_model_path_exists(index))
         code = open_index(folder, index, arena, out, error);
-    else if (wick_path_exists(pickled))
+    else if (wick_model_path_exists(pickled))
         code = wick_fail(error, WICK_E_UNSUPPORTED, pickled, "convert the weights to " SINGLE_NAME,
                          "pickled weights are not read");
     else
