@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * backend_cpu.c: the CPU backend (backend.h). Cuts a batch into chunks of whole sequences and runs them in one of two ways:
+ *
+ *   side by side   enough tokens for every thread: each thread takes whole chunks through the whole model, alone, without barriers;
+ *   together       few tokens: all threads share each step of one chunk, with barriers between the steps.
+ *
+ * Neither the cut nor the way changes a bit of any vector (kernels.h). All memory is taken at open. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/error.h"
+#include "cpu/forward.h"
+
+/* Tokens of a chunk that one thread takes alone: its activations fit the second-level cache (1 to 2 MB), and the weights are read once for all of them. */
+#define ALONE_ROWS 128
+/* Tokens of a chunk that all threads take together. */
+#define TOGETHER_ROWS 512
+/* Below so many tokens a thread, reading all the weights in each thread costs more than the barriers. */
+#define LEAST_ROWS_A_THREAD 48
+/* Chunks planned at once; larger batches are taken in several rounds. */
+#define MAX_CHUNKS 1024
+
+typedef struct plan {
+    size_t n_chunks;
+    size_t starts[MAX_CHUNKS + 1]; /* chunk i: sequences starts[i] .. starts[i + 1] */
+    bool together;
+} plan;
+
+struct wick_backend {
+    wick_cpu_model model;
+    wick_pool *pool;
+    pthread_mutex_t mutex; /* one batch at a time: the activations are shared */
+    unsigned n_threads;
+    wick_activations *activations; /* [n_threads]; the first serves the team when all work together */
+    wick_thread_scratch *scratch;  /* [n_threads] */
+    float *memory;
+    size_t memory_bytes;
+    plan plan;
+};
+
+/* ---- memory -------------------------------------------------------------------------------------------------------- */
+
+typedef struct carve {
+    float *memory; /* NULL in the counting pass */
+    size_t n_floats;
+    bool overflow;
+} carve;
+
+static float *take(carve *c, size_t rows, size_t columns, size_t extra)
+{
+    size_t count = 0, end;
+    float *piece = c->memory ? c->memory + c->n_floats : NULL;
+    if (!wick_mul_size(rows, columns, &count) || !wick_add_size(count, extra, &count) || !wick_round_up(count, 16, &count) ||
+        !wick_add_size(c->n_floats, count, &end)) {
+        c->overflow = true;
+        return NULL;
+    }
+    c->n_floats = end;
+    return piece;
+}
+
+static void carve_all(carve *c, wick_backend *b)
+{
+    const wick_model_files *files = b->model.files;
+    size_t hidden = files->hidden_size, widest = hidden, padded;
+    for (size_t i = 0; i < files->n_dense; i++)
+        widest = files->dense[i].out_features > widest ? files->dense[i].out_features : widest;
+    for (unsigned i = 0; i < b->n_threads; i++) {
+        wick_activations *a = &b->activations[i];
+        size_t at_least = i == 0 ? TOGETHER_ROWS : ALONE_ROWS;
+        a->max_rows = files->max_tokens > at_least ? files->max_tokens : at_least;
+        padded = a->max_rows + WICK_MAX_PANEL_WIDTH;
+        a->hidden = take(c, a->max_rows, hidden, 0);
+        a->qkv = take(c, a->max_rows, 3 * hidden, WICK_MAX_PANEL_WIDTH);
+        a->context = take(c, a->max_rows, hidden, 0);
+        a->inner = take(c, a->max_rows, files->intermediate_size, 0);
+        b->scratch[i].keys = take(c, padded, files->head_dim, 0);
+        b->scratch[i].scores = take(c, padded, WICK_ATTENTION_ROWS, 0);
+        b->scratch[i].pooled = take(c, 2, widest, 0);
+    }
+}
+
+static int take_memory(wick_backend *b, wick_error *error)
+{
+    b->activations = calloc(b->n_threads, sizeof *b->activations);
+    b->scratch = calloc(b->n_threads, sizeof *b->scratch);
+    if (!b->activations || !b->scratch)
+        return wick_fail_memory(error, "activations");
+    carve c = {0};
+    size_t memory_bytes;
+    carve_all(&c, b);
+    if (c.overflow || !wick_mul_size(c.n_floats, sizeof(float), &memory_bytes))
+        return wick_fail(error, WICK_E_UNSUPPORTED, b->model.files->path, NULL, "the activations do not fit the address space");
+    b->memory = wick_pages_take(memory_bytes);
+    if (!b->memory)
+        return wick_fail_memory(error, "activations");
+    b->memory_bytes = memory_bytes;
+    c = (carve){.memory = b->memory};
+    carve_all(&c, b);
+    return WICK_OK;
+}
+
+/* ---- opening ------------------------------------------------------------------------------------------------------- */
+
+static void cpu_close(wick_backend *backend)
+{
+    if (!backend)
+        return;
+    wick_cpu_model_close(&backend->model);
+    wick_pages_free(backend->memory, backend->memory_bytes);
+    free(backend->activations);
+    free(backend->scratch);
+    pthread_mutex_destroy(&backend->mutex);
+    free(backend);
+}
+
+static int cpu_open(const wick_model_files *files, const wick_backend_options *options, wick_backend **out, wick_error *error)
+{
+    if (options->dtype && strcmp(options->dtype, "f32") != 0)
+        return wick_fail(error, WICK_E_UNSUPPORTED, "dtype", "use f32", "dtype %s is not supported on the CPU", options->dtype);
+    wick_backend *b = calloc(1, sizeof *b);
+    if (!b)
+        return wick_fail_memory(error, "CPU backend");
+    pthread_mutex_init(&b->mutex, NULL);
+    b->pool = options->pool;
+    b->n_threads = wick_pool_size(options->pool);
+    int code = wick_cpu_model_open(files, wick_kernels_select(), options->pool, &b->model, error);
+    if (code == WICK_OK)
+        code = take_memory(b, error);
+    if (code != WICK_OK) {
+        cpu_close(b);
+        return code;
+    }
+    *out = b;
+    return WICK_OK;
+}
+
+static void cpu_info(const wick_backend *backend, wick_backend_info *out)
+{
+    *out = (wick_backend_info){.device = "cpu", .tier = backend->model.kernels->tier, .n_threads = backend->n_threads};
+}
+
+/* ---- encoding ------------------------------------------------------------------------------------------------------ */
+
+typedef struct encode_job {
+    wick_backend *backend;
+    const wick_packed_batch *batch;
+    float *out;
+    atomic_size_t next; /* chunk to be taken */
+} encode_job;
+
+static wick_chunk chunk_at(const encode_job *job, size_t i)
+{
+    const plan *p = &job->backend->plan;
+    return (wick_chunk){job->batch, p->starts[i], p->starts[i + 1] - p->starts[i]};
+}
+
+static void encode_alone(void *arg, unsigned thread_index)
+{
+    encode_job *job = arg;
+    wick_backend *b = job->backend;
+    wick_team team = {b->pool, 0, 1};
+    size_t i;
+    while ((i = atomic_fetch_add(&job->next, 1)) < b->plan.n_chunks) {
+        wick_chunk chunk = chunk_at(job, i);
+        wick_forward(&b->model, &team, &chunk, &b->activations[thread_index], &b->scratch[thread_index], job->out);
+    }
+}
+
+static void encode_together(void *arg, unsigned thread_index)
+{
+    encode_job *job = arg;
+    wick_backend *b = job->backend;
+    wick_team team = {b->pool, thread_index, b->n_threads};
+    for (size_t i = 0; i < b->plan.n_chunks; i++) {
+        wick_chunk chunk = chunk_at(job, i);
+        wick_forward(&b->model, &team, &chunk, &b->activations[0], &b->scratch[thread_index], job->out);
+    }
+}
+
+static size_t longest_sequence(const wick_packed_batch *batch, size_t first)
+{
+    size_t longest = 0;
+    for (size_t s = first; s < batch->n_sequences; s++) {
+        size_t n = batch->offsets[s + 1] - batch->offsets[s];
+        longest = n > longest ? n : longest;
+    }
+    return longest;
+}
+
+/* Cuts the sequences from `first` on into chunks of about `target` tokens; returns the first sequence that found no place. */
+static size_t cut(plan *p, const wick_packed_batch *batch, size_t first, size_t target)
+{
+    size_t s = first;
+    p->n_chunks = 0;
+    p->starts[0] = first;
+    while (s < batch->n_sequences && p->n_chunks < MAX_CHUNKS) {
+        uint32_t begin = batch->offsets[s++];
+        while (s < batch->n_sequences && batch->offsets[s + 1] - begin <= target)
+            s++;
+        p->starts[++p->n_chunks] = s;
+    }
+    return s;
+}
+
+static size_t make_plan(wick_backend *b, const wick_packed_batch *batch, size_t first)
+{
+    plan *p = &b->plan;
+    size_t rows = batch->offsets[batch->n_sequences] - batch->offsets[first], n = b->n_threads;
+    p->together = n > 1 && (rows < n * LEAST_ROWS_A_THREAD || longest_sequence(batch, first) > rows / n);
+    if (p->together)
+        return cut(p, batch, first, TOGETHER_ROWS);
+    /* As many chunks as threads, or a multiple, so that all end at about the same time. */
+    size_t n_rounds = (rows + n * ALONE_ROWS - 1) / (n * ALONE_ROWS);
+    size_t target = (rows + n * n_rounds - 1) / (n * n_rounds);
+    return cut(p, batch, first, target < ALONE_ROWS ? target : ALONE_ROWS);
+}
+
+static int cpu_encode(wick_backend *b, const wick_packed_batch *batch, float *out, wick_error *error)
+{
+    pthread_mutex_lock(&b->mutex);
+    for (size_t next = 0; next < batch->n_sequences;) {
+        encode_job job = {.backend = b, .batch = batch, .out = out};
+        atomic_init(&job.next, 0);
+        next = make_plan(b, batch, next);
+        wick_pool_run(b->pool, 0, b->plan.together ? encode_together : encode_alone, &job);
+    }
+    pthread_mutex_unlock(&b->mutex);
+    return WICK_OK;
+}
+
+const wick_backend_ops wick_backend_cpu = {.open = cpu_open, .encode = cpu_encode, .info = cpu_info, .close = cpu_close};

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * forward.c: the encoder, layer by layer (Devlin et al. 2018, norms behind the residuals as in BERT):
+ *
+ *   hidden  = LayerNorm(word[id] + position[i] + token_type[0])
+ *   per layer:
+ *     qkv     = hidden W_qkv^T + b                      [rows, 3 * hidden_size]
+ *     context = attention(qkv)                          [rows, hidden_size]      attention.c
+ *     hidden  = LayerNorm(hidden + context W_o^T + b)
+ *     inner   = gelu(hidden W_up^T + b)                 [rows, intermediate_size]
+ *     hidden  = LayerNorm(hidden + inner W_down^T + b)
+ *   out     = pool(hidden), Dense modules               [sequences, dimension]   pooling.c
+ *
+ * A team shares each step by panels of output columns (and blocks of rows), with a barrier where a step reads what others wrote. */
+#include "cpu/forward.h"
+
+/* Rows that stay in a core's second-level cache together with a panel while all panels pass: 128 rows of 1536 values are 786 KB. */
+#define ROW_BLOCK 128
+
+typedef struct linear_step {
+    const wick_cpu_linear *linear;
+    const float *in; /* [rows, linear->in] */
+    float *out;      /* [rows, linear->out] */
+    size_t rows;
+    bool accumulate;
+    wick_activation activation;
+} linear_step;
+
+static void linear_panel(const wick_cpu_model *model, const linear_step *s, size_t panel, size_t row, size_t n_rows)
+{
+    const wick_kernels *kernels = model->kernels;
+    const wick_cpu_linear *l = s->linear;
+    size_t width = kernels->panel_width, column = panel * width;
+    wick_gemm g = {
+        .m = n_rows,
+        .n = l->out - column < width ? l->out - column : width,
+        .k = l->in,
+        .a = s->in + row * l->in,
+        .lda = l->in,
+        .b = l->panels + panel * width * l->in,
+        .ldb = width,
+        .bias = l->bias + column,
+        .c = s->out + row * l->out + column,
+        .ldc = l->out,
+        .accumulate = s->accumulate,
+    };
+    kernels->gemm(&g);
+    if (s->activation != WICK_ACT_NONE)
+        wick_activate(kernels, s->activation, g.c, g.ldc, g.m, g.n);
+}
+
+static void linear_rows(const wick_cpu_model *model, const wick_team *team, const linear_step *s)
+{
+    size_t n_blocks = (s->rows + ROW_BLOCK - 1) / ROW_BLOCK, first, last;
+    wick_team_share(team, n_blocks * s->linear->n_panels, &first, &last);
+    for (size_t unit = first; unit < last; unit++) {
+        size_t block = unit / s->linear->n_panels, panel = unit % s->linear->n_panels;
+        size_t row = s->rows * block / n_blocks, end = s->rows * (block + 1) / n_blocks;
+        linear_panel(model, s, panel, row, end - row);
+    }
+}
+
+static void norm_rows(const wick_cpu_model *model, const wick_team *team, const wick_cpu_norm *norm, float *hidden, size_t rows)
+{
+    size_t width = model->files->hidden_size, first, last;
+    wick_team_share(team, rows, &first, &last);
+    if (last > first)
+        model->kernels->layer_norm(hidden + first * width, width, last - first, width, norm->weight, norm->bias,
+                                   (float)model->files->layer_norm_eps);
+}
+
+/* hidden = word + position + token type, of the team's share of the rows. */
+static void embed_rows(const wick_cpu_model *model, const wick_team *team, const wick_chunk *chunk, float *hidden)
+{
+    const wick_packed_batch *batch = chunk->batch;
+    size_t width = model->files->hidden_size, first, last;
+    uint32_t start = batch->offsets[chunk->first_sequence];
+    wick_team_share(team, wick_chunk_rows(chunk), &first, &last);
+    for (size_t s = chunk->first_sequence; s < chunk->first_sequence + chunk->n_sequences; s++) {
+        size_t begin = batch->offsets[s] - start, end = batch->offsets[s + 1] - start;
+        for (size_t row = begin > first ? begin : first; row < end && row < last; row++) {
+            float *x = hidden + row * width;
+            const float *position = model->positions + (row - begin) * width;
+            wick_tensor_to_f32(&model->files->word_embeddings, (size_t)batch->ids[start + row] * width, width, x);
+            for (size_t j = 0; j < width; j++)
+                x[j] += position[j];
+        }
+    }
+}
+
+static void layer_forward(const wick_cpu_model *model, const wick_cpu_layer *layer, const wick_team *team,
+                          const wick_chunk *chunk, const wick_activations *act, const wick_thread_scratch *scratch)
+{
+    size_t rows = wick_chunk_rows(chunk), hidden = model->files->hidden_size, inner = model->files->intermediate_size;
+    linear_rows(model, team, &(linear_step){&layer->qkv, act->hidden, act->qkv, rows, false, WICK_ACT_NONE});
+    wick_team_barrier(team);
+    wick_attention(model, team, chunk, act, scratch);
+    wick_team_barrier(team);
+    linear_rows(model, team, &(linear_step){&layer->attention_output, act->context, act->hidden, rows, true, WICK_ACT_NONE});
+    wick_team_barrier(team);
+    norm_rows(model, team, &layer->attention_norm, act->hidden, rows);
+    wick_team_barrier(team);
+    /* One thread alone takes the rows block by block, so that `inner` is still in its cache when it is read back. */
+    size_t block = team->size > 1 || rows <= ROW_BLOCK ? rows : ROW_BLOCK;
+    for (size_t row = 0; row < rows; row += block) {
+        size_t n = rows - row < block ? rows - row : block;
+        float *x = act->hidden + row * hidden, *y = act->inner + row * inner;
+        linear_rows(model, team, &(linear_step){&layer->up, x, y, n, false, model->files->activation});
+        wick_team_barrier(team);
+        linear_rows(model, team, &(linear_step){&layer->down, y, x, n, true, WICK_ACT_NONE});
+        wick_team_barrier(team);
+        norm_rows(model, team, &layer->output_norm, x, n);
+        wick_team_barrier(team);
+    }
+}
+
+void wick_forward(const wick_cpu_model *model, const wick_team *team, const wick_chunk *chunk, const wick_activations *act,
+                  const wick_thread_scratch *scratch, float *out)
+{
+    const wick_model_files *files = model->files;
+    size_t rows = wick_chunk_rows(chunk), first, last;
+    embed_rows(model, team, chunk, act->hidden);
+    norm_rows(model, team, &model->embedding_norm, act->hidden, rows); /* the same share of rows: no barrier between */
+    wick_team_barrier(team);
+    for (size_t i = 0; i < files->n_layers; i++)
+        layer_forward(model, &model->layers[i], team, chunk, act, scratch);
+    wick_team_share(team, chunk->n_sequences, &first, &last);
+    const uint32_t *offsets = chunk->batch->offsets + chunk->first_sequence;
+    for (size_t i = first; i < last; i++)
+        wick_pool_sequence(model, act->hidden + (offsets[i] - offsets[0]) * files->hidden_size, offsets[i + 1] - offsets[i],
+                           scratch->pooled, out + (chunk->first_sequence + i) * files->dimension);
+    wick_team_barrier(team); /* the next chunk overwrites hidden */
+}

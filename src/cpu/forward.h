@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * forward.h: a chunk of sequences through the whole encoder, by a team of threads. backend_cpu.c cuts batches into chunks and decides how
+ * many threads take part; forward.c has the layers, attention.c the attention, pooling.c what follows the last layer.
+ *
+ * Rows of the activations are tokens; the chunk's sequences stand one after another, without padding. */
+#ifndef WICK_CPU_FORWARD_H
+#define WICK_CPU_FORWARD_H
+#include <stdatomic.h>
+
+#include "backend.h"
+#include "cpu/model_cpu.h"
+
+/* The threads that work on one chunk. Every thread runs the same code with its own index. */
+typedef struct wick_team {
+    wick_pool *pool;
+    unsigned index, size; /* size 1: alone, no barrier is ever met */
+} wick_team;
+
+static inline void wick_team_barrier(const wick_team *team)
+{
+    if (team->size > 1)
+        wick_pool_barrier(team->pool);
+}
+
+/* This thread's share [*first, *last) of n equal pieces of work. */
+static inline void wick_team_share(const wick_team *team, size_t n, size_t *first, size_t *last)
+{
+    *first = n * team->index / team->size;
+    *last = n * (team->index + 1) / team->size;
+}
+
+/* Activations of one chunk, shared by its team. Sizes for max_rows tokens. */
+typedef struct wick_activations {
+    size_t max_rows;
+    float *hidden;  /* [max_rows, hidden_size] the residual stream */
+    float *qkv;     /* [max_rows, 3 * hidden_size] and WICK_MAX_PANEL_WIDTH readable values behind */
+    float *context; /* [max_rows, hidden_size] what attention gives */
+    float *inner;   /* [max_rows, intermediate_size] */
+} wick_activations;
+
+/* What one thread needs for itself. */
+typedef struct wick_thread_scratch {
+    float *keys;   /* [head_dim, max_rows rounded up to a panel], in panels: keys transposed */
+    float *scores; /* [WICK_ATTENTION_ROWS, max_rows rounded up to a panel] */
+    float *pooled; /* [2, widest of hidden_size and the Dense modules] */
+} wick_thread_scratch;
+
+/* A run of consecutive sequences of a batch. */
+typedef struct wick_chunk {
+    const wick_packed_batch *batch;
+    size_t first_sequence, n_sequences;
+} wick_chunk;
+
+static inline size_t wick_chunk_rows(const wick_chunk *chunk)
+{
+    const uint32_t *offsets = chunk->batch->offsets + chunk->first_sequence;
+    return offsets[chunk->n_sequences] - offsets[0];
+}
+
+/* Embeds the chunk: out is [n_sequences of the batch, dimension], only the chunk's rows are written. All threads of the team call it. */
+void wick_forward(const wick_cpu_model *model, const wick_team *team, const wick_chunk *chunk, const wick_activations *act,
+                  const wick_thread_scratch *scratch, float *out);
+
+/* context = softmax(Q K^T / sqrt(head_dim)) V for all sequences and heads of the chunk; the team's share of it. */
+void wick_attention(const wick_cpu_model *model, const wick_team *team, const wick_chunk *chunk, const wick_activations *act,
+                    const wick_thread_scratch *scratch);
+
+/* Pools one sequence's rows hidden[n_rows, hidden_size], applies the Dense modules, writes out[dimension].
+ * scratch: [2, widest of hidden_size and the Dense modules]. */
+void wick_pool_sequence(const wick_cpu_model *model, const float *hidden, size_t n_rows, float *scratch, float *out);
+
+/* x[m, n] = activation(x). */
+void wick_activate(const wick_kernels *kernels, wick_activation activation, float *x, size_t ldx, size_t m, size_t n);
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * pooling.c: from a sequence's last hidden states to its vector: sentence-transformers' pooling modes, then the Dense modules. Sums go over the
+ * tokens in order, so a vector does not depend on what it is batched with. No padding exists, so the attention mask is all ones. */
+#include <math.h>
+#include <string.h>
+
+#include "cpu/forward.h"
+
+static void weighted_sum(const float *hidden, size_t n_rows, size_t width, bool by_position, float *out)
+{
+    memset(out, 0, width * sizeof *out);
+    for (size_t i = 0; i < n_rows; i++) {
+        float weight = by_position ? (float)(i + 1) : 1.0f;
+        for (size_t j = 0; j < width; j++)
+            out[j] += hidden[i * width + j] * weight;
+    }
+}
+
+static void scale(float *x, size_t n, float factor)
+{
+    for (size_t j = 0; j < n; j++)
+        x[j] *= factor;
+}
+
+static void largest(const float *hidden, size_t n_rows, size_t width, float *out)
+{
+    memcpy(out, hidden, width * sizeof *out);
+    for (size_t i = 1; i < n_rows; i++)
+        for (size_t j = 0; j < width; j++) {
+            float value = hidden[i * width + j];
+            out[j] = value > out[j] || value != value ? value : out[j]; /* a NaN must not be lost */
+        }
+}
+
+/* The formulas of sentence_transformers' Pooling module. */
+static void pool(wick_pooling mode, const float *hidden, size_t n_rows, size_t width, float *out)
+{
+    float n = (float)n_rows;
+    switch (mode) {
+    case WICK_POOL_MEAN:
+        weighted_sum(hidden, n_rows, width, false, out);
+        scale(out, width, 1.0f / n);
+        break;
+    case WICK_POOL_MEAN_SQRT_LEN:
+        weighted_sum(hidden, n_rows, width, false, out);
+        scale(out, width, 1.0f / sqrtf(n));
+        break;
+    case WICK_POOL_WEIGHTEDMEAN:
+        weighted_sum(hidden, n_rows, width, true, out);
+        scale(out, width, 1.0f / (n * (n + 1.0f) / 2.0f));
+        break;
+    case WICK_POOL_MAX:
+        largest(hidden, n_rows, width, out);
+        break;
+    case WICK_POOL_CLS:
+        memcpy(out, hidden, width * sizeof *out);
+        break;
+    case WICK_POOL_LASTTOKEN:
+        memcpy(out, hidden + (n_rows - 1) * width, width * sizeof *out);
+        break;
+    }
+}
+
+/* y[out] = activation(x[in] W^T + b), one row. */
+static void dense(const wick_kernels *kernels, const wick_cpu_linear *l, wick_activation activation, const float *x, float *y)
+{
+    size_t width = kernels->panel_width;
+    for (size_t panel = 0; panel < l->n_panels; panel++) {
+        size_t column = panel * width, n = l->out - column < width ? l->out - column : width;
+        wick_gemm g = {.m = 1, .n = n, .k = l->in, .a = x, .lda = l->in, .b = l->panels + column * l->in, .ldb = width,
+                       .bias = l->bias + column, .c = y + column, .ldc = l->out};
+        kernels->gemm(&g);
+    }
+    if (activation != WICK_ACT_NONE)
+        wick_activate(kernels, activation, y, l->out, 1, l->out);
+}
+
+void wick_pool_sequence(const wick_cpu_model *model, const float *hidden, size_t n_rows, float *scratch, float *out)
+{
+    const wick_model_files *files = model->files;
+    if (files->n_dense == 0) {
+        pool(files->pooling, hidden, n_rows, files->hidden_size, out);
+        return;
+    }
+    size_t widest = files->hidden_size;
+    for (size_t i = 0; i < files->n_dense; i++)
+        widest = files->dense[i].out_features > widest ? files->dense[i].out_features : widest;
+    float *x = scratch, *y = scratch + widest;
+    pool(files->pooling, hidden, n_rows, files->hidden_size, x);
+    for (size_t i = 0; i < files->n_dense; i++) {
+        bool is_last = i + 1 == files->n_dense;
+        dense(model->kernels, &model->dense[i], files->dense[i].activation, x, is_last ? out : y);
+        float *swap = x;
+        x = y;
+        y = swap;
+    }
+}
