@@ -7,22 +7,20 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Cuts at a character boundary where text fills the whole buffer, and makes it one printable line. */
+#include "base/utf8.h"
+
+/* Makes text one printable line of UTF-8: file names and the like may hold any bytes. Where text fills the whole buffer it may have been
+ * cut inside a character, whose beginning then goes. */
 static void tidy(char *text, size_t capacity)
 {
-    size_t n = strlen(text);
-    if (n == capacity - 1) {
-        size_t start = n; /* of the last character: behind it the text may have been cut */
-        while (start > 0 && ((unsigned char)text[start - 1] & 0xC0) == 0x80)
-            start--;
-        if (start > 0 && (unsigned char)text[start - 1] >= 0xC0)
-            start--;
-        if (start < n && (unsigned char)text[start] >= 0xC0) {
-            unsigned char lead = (unsigned char)text[start];
-            size_t needed = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-            if (n - start < needed)
-                text[start] = '\0';
+    size_t n = strlen(text), at = 0, bad = 0;
+    while (!wick_utf8_valid(text + at, n - at, &bad)) {
+        at += bad;
+        if (n == capacity - 1 && n - at < 4 && (unsigned char)text[at] >= 0xC0) {
+            text[at] = '\0';
+            break;
         }
+        text[at++] = '?';
     }
     for (char *c = text; *c; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7F)

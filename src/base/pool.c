@@ -15,8 +15,7 @@
 #include "base/error.h"
 
 #if defined(__x86_64__)
-#include <emmintrin.h>
-#define RELAX() _mm_pause()
+#define RELAX() __builtin_ia32_pause()
 #elif defined(__aarch64__)
 #define RELAX() __asm__ volatile("yield")
 #else
