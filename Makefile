@@ -15,7 +15,7 @@ SETUP := sh tools/setup.sh
 
 build: ## build/wick and the libraries
 	@$(SETUP) build
-	@cmake --preset release >build-configure.log 2>&1 || { cat build-configure.log; exit 1; }; rm -f build-configure.log
+	@[ -f build/build.ninja ] || cmake --preset release
 	@cmake --build build -j $(JOBS)
 
 model: ## get the model into the Hugging Face cache (VERIFY=1: hash every file again)

@@ -1,0 +1,51 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# check-bare-debian.sh [COMMAND]: clones HEAD into a fresh Debian 12 (debootstrap, minbase) and runs there, as a newcomer would with nothing but make
+# and git installed, `make run && make test` (or COMMAND); says how long each took. Needs root. Called by `make chroot`.
+# The chroot's HOME is new. From this machine it takes the network's settings alone: resolver, certificates, pip's and the proxies'.
+# Environment: KEEP=1 leaves the chroot; DEBIAN_MIRROR (the usual archive).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+command=${1:-}
+[ "$(id -u)" = 0 ] || { echo "check-bare-debian: needs root" >&2; exit 1; }
+mirror=${DEBIAN_MIRROR:-the usual archive}
+root=$(mktemp -d "${TMPDIR:-/var/tmp}/wick-debian.XXXXXX")
+finish() {
+    umount -l "$root/proc" "$root/dev/pts" "$root/dev/shm" 2>/dev/null || true
+    if [ "${KEEP:-0}" = 1 ]; then echo "check-bare-debian: kept $root"; else rm -rf --one-file-system "$root"; fi
+}
+trap finish EXIT
+
+echo "check-bare-debian: making a Debian 12 in $root"
+debootstrap --variant=minbase bookworm "$root" "$mirror" >"$root.log" 2>&1 || { tail -n 20 "$root.log"; exit 1; }
+rm -f "$root.log"
+mount -t proc proc "$root/proc"
+mkdir -p "$root/dev/shm" "$root/dev/pts"
+mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
+cp -L /etc/resolv.conf /etc/hosts "$root/etc/" 2>/dev/null || true
+for file in /etc/pip.conf "${PIP_CERT:-}" "${SSL_CERT_FILE:-}"; do
+    [ -f "$file" ] && mkdir -p "$root$(dirname "$file")" && cp -L "$file" "$root$file"
+done
+printf 'deb %s bookworm main\ndeb %s bookworm-updates main\n' "$mirror" "$mirror" >"$root/etc/apt/sources.list"
+# What a newcomer did before: cloned the repository, and has make.
+chroot "$root" sh -c 'apt-get -qq update && apt-get -qq install -y --no-install-recommends make' >/dev/null 2>&1
+mkdir -p "$root/home/newcomer"
+git clone -q . "$root/home/newcomer/wick"
+
+enter() { # every variable but the network's stays out
+    local pass=() name
+    for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY PIP_CERT PIP_INDEX_URL PIP_DEFAULT_TIMEOUT SSL_CERT_FILE HF_ENDPOINT; do
+        [ -n "${!name:-}" ] && pass+=("$name=${!name}")
+    done
+    env -i HOME=/home/newcomer PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb "${pass[@]}" \
+        chroot "$root" sh -c "cd /home/newcomer/wick && $1" </dev/null
+}
+if [ -n "$command" ]; then
+    enter "$command"
+    exit
+fi
+for target in run test run test; do
+    began=$(date +%s)
+    enter "make $target"
+    echo "check-bare-debian: make $target took $(($(date +%s) - began)) s"
+done
