@@ -13,6 +13,8 @@
 
 #include <immintrin.h>
 
+#include "cpu/unroll.h"
+
 #define MAX_ROWS 6
 #define WIDTH 16
 #define PREFETCH_ROWS 32 /* 2 KiB ahead, as in gemm_f32_avx512.c */
@@ -32,12 +34,14 @@ static inline __m256i lane_mask(size_t n, size_t first)
 static inline __attribute__((always_inline)) void tile_rows(const wick_gemm *g, tile t, const size_t n_rows)
 {
     __m256 sums[MAX_ROWS][2];
+    WICK_UNROLL
     for (size_t i = 0; i < n_rows; i++)
         sums[i][0] = sums[i][1] = _mm256_setzero_ps();
     const float *b = g->b;
     for (size_t k = 0; k < g->k; k++, b += g->ldb) {
         __m256 b0 = _mm256_loadu_ps(b), b1 = _mm256_loadu_ps(b + 8);
         _mm_prefetch((const char *)(b + PREFETCH_ROWS * WIDTH), _MM_HINT_T0);
+        WICK_UNROLL
         for (size_t i = 0; i < n_rows; i++) {
             __m256 a = _mm256_broadcast_ss(&t.a[i * g->lda + k]);
             sums[i][0] = _mm256_fmadd_ps(a, b0, sums[i][0]);
@@ -47,6 +51,7 @@ static inline __attribute__((always_inline)) void tile_rows(const wick_gemm *g, 
     __m256 bias0 = g->bias ? _mm256_loadu_ps(g->bias) : _mm256_setzero_ps();
     __m256 bias1 = g->bias ? _mm256_loadu_ps(g->bias + 8) : _mm256_setzero_ps();
     __m256i mask0 = lane_mask(g->n, 0), mask1 = lane_mask(g->n, 8);
+    WICK_UNROLL
     for (size_t i = 0; i < n_rows; i++) {
         float *c = t.c + i * g->ldc;
         __m256 c0 = _mm256_add_ps(sums[i][0], bias0), c1 = _mm256_add_ps(sums[i][1], bias1);

@@ -14,6 +14,8 @@
 
 #include <immintrin.h>
 
+#include "cpu/unroll.h"
+
 #define MAX_ROWS 14
 #define WIDTH 32
 /* How far ahead of its use a row of b is asked for: 2 KiB; the hardware's prefetcher stops at page ends, this does not. */
@@ -28,6 +30,7 @@ typedef struct tile {
 static inline __attribute__((always_inline)) void tile_rows(const wick_gemm *g, tile t, const size_t n_rows)
 {
     __m512 sums[MAX_ROWS][2];
+    WICK_UNROLL
     for (size_t i = 0; i < n_rows; i++)
         sums[i][0] = sums[i][1] = _mm512_setzero_ps();
     const float *b = g->b;
@@ -35,6 +38,7 @@ static inline __attribute__((always_inline)) void tile_rows(const wick_gemm *g, 
         __m512 b0 = _mm512_loadu_ps(b), b1 = _mm512_loadu_ps(b + 16);
         _mm_prefetch((const char *)(b + PREFETCH_ROWS * WIDTH), _MM_HINT_T0);
         _mm_prefetch((const char *)(b + PREFETCH_ROWS * WIDTH + 16), _MM_HINT_T0);
+        WICK_UNROLL
         for (size_t i = 0; i < n_rows; i++) {
             __m512 a = _mm512_set1_ps(t.a[i * g->lda + k]);
             sums[i][0] = _mm512_fmadd_ps(a, b0, sums[i][0]);
@@ -45,6 +49,7 @@ static inline __attribute__((always_inline)) void tile_rows(const wick_gemm *g, 
     __m512 bias1 = g->bias ? _mm512_loadu_ps(g->bias + 16) : _mm512_setzero_ps();
     __mmask16 mask0 = g->n >= 16 ? 0xFFFF : (__mmask16)((1u << g->n) - 1);
     __mmask16 mask1 = g->n >= WIDTH ? 0xFFFF : g->n <= 16 ? 0 : (__mmask16)((1u << (g->n - 16)) - 1);
+    WICK_UNROLL
     for (size_t i = 0; i < n_rows; i++) {
         float *c = t.c + i * g->ldc;
         __m512 c0 = _mm512_add_ps(sums[i][0], bias0), c1 = _mm512_add_ps(sums[i][1], bias1);
