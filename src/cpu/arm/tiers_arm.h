@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * tiers_arm.h: what each Arm kernel file gives to its tier's table; called by tiers_arm.c alone. */
+#ifndef WICK_CPU_ARM_TIERS_ARM_H
+#define WICK_CPU_ARM_TIERS_ARM_H
+#include "cpu/kernels.h"
+
+void wick_gemm_init_neon(wick_kernels *kernels);
+void wick_rows_init_neon(wick_kernels *kernels);
+
+#endif
