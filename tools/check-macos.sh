@@ -21,8 +21,8 @@ done
 
 n=0
 failed=""
-for file in src/*/*.c src/*/*.cc src/cpu/arm/*.c; do
-    case $file in *'*'* | src/*/fuzz_*) continue ;; esac
+for file in src/*/*.c src/*/*.cc src/cpu/*/*.c; do
+    case $file in *'*'* | src/*/fuzz_* | src/cpu/x86/*) continue ;; esac
     case $file in
     *.cc) language="c++ -std=c++17 -fvisibility-inlines-hidden" ;;
     *) language="cc -std=c11 -Wstrict-prototypes -Wmissing-prototypes" ;;
@@ -31,7 +31,7 @@ for file in src/*/*.c src/*/*.cc src/cpu/arm/*.c; do
     # shellcheck disable=SC2086
     "$out/venv/bin/python" -m ziglang $language -target aarch64-macos -c -O2 -Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wvla \
         -Wno-unused-parameter -Wno-missing-field-initializers -ffp-contract=off -fno-math-errno -fvisibility=hidden \
-        -D_GNU_SOURCE -D_DARWIN_C_SOURCE -DWICK_CANDLE=1 -Iinclude -Isrc -I"$out/include" "$file" -o "$object" || failed="$failed $file"
+        -D_GNU_SOURCE -D_DARWIN_C_SOURCE -DWICK_CANDLE=1 -Iinclude -Isrc -isystem "$out/include" "$file" -o "$object" || failed="$failed $file"
     n=$((n + 1))
 done
 [ -z "$failed" ] || {
