@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * encoding.c: the memory of a wick_encoding. Arrays grow by at least half and are kept from call to call. */
+#include "text/encoding.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+
+/* The next capacity: enough for `needed`, at least half as much again as now. 0: overflow. */
+static size_t grown(size_t capacity, size_t needed)
+{
+    size_t more;
+    if (!wick_add_size(capacity, capacity / 2 + 64, &more))
+        return 0;
+    return more < needed ? needed : more;
+}
+
+/* realloc of the pointer that array points to, whatever its type, to n elements; it stays valid where that fails. */
+static bool resize(void *array, size_t n, size_t size)
+{
+    void *now;
+    size_t n_bytes;
+    memcpy(&now, array, sizeof now);
+    if (!wick_mul_size(n, size, &n_bytes) || !(now = realloc(now, n_bytes)))
+        return false;
+    memcpy(array, &now, sizeof now);
+    return true;
+}
+
+wick_encoding *wick_encoding_new(void)
+{
+    wick_encoding_state *state = calloc(1, sizeof *state);
+    return state ? &state->shown : NULL;
+}
+
+void wick_encoding_free(wick_encoding *encoding)
+{
+    wick_encoding_state *state = (wick_encoding_state *)(void *)encoding;
+    if (!state)
+        return;
+    free(state->ids);
+    free(state->starts);
+    free(state->ends);
+    free(state->is_special);
+    free(state->text.bytes);
+    free(state->text.origins);
+    free(state->run.marks);
+    free(state->run.origins);
+    free(state);
+}
+
+static bool reserve_tokens(wick_encoding_state *state)
+{
+    size_t capacity = grown(state->capacity, state->n_tokens + 1);
+    if (capacity == 0 || !resize(&state->ids, capacity, sizeof *state->ids) ||
+        !resize(&state->starts, capacity, sizeof *state->starts) || !resize(&state->ends, capacity, sizeof *state->ends) ||
+        !resize(&state->is_special, capacity, sizeof *state->is_special)) {
+        state->out_of_memory = true;
+        return false;
+    }
+    state->capacity = capacity;
+    return true;
+}
+
+void wick_encoding_push(wick_encoding_state *state, int32_t id, uint32_t start, uint32_t end, bool is_special)
+{
+    if (state->n_tokens == state->capacity && !reserve_tokens(state))
+        return;
+    size_t i = state->n_tokens++;
+    state->ids[i] = id;
+    state->starts[i] = start;
+    state->ends[i] = end;
+    state->is_special[i] = is_special;
+}
+
+bool wick_normalized_reserve(wick_encoding_state *state, size_t n_bytes)
+{
+    wick_normalized *text = &state->text;
+    if (n_bytes <= text->capacity)
+        return true;
+    size_t capacity = grown(text->capacity, n_bytes);
+    if (capacity == 0 || !resize(&text->bytes, capacity, sizeof *text->bytes) ||
+        !resize(&text->origins, capacity, sizeof *text->origins)) {
+        state->out_of_memory = true;
+        return false;
+    }
+    text->capacity = capacity;
+    return true;
+}
+
+bool wick_mark_run_reserve(wick_encoding_state *state)
+{
+    wick_mark_run *run = &state->run;
+    if (run->n_marks < run->capacity)
+        return true;
+    size_t capacity = grown(run->capacity, run->n_marks + 1);
+    if (capacity == 0 || !resize(&run->marks, capacity, 2 * sizeof *run->marks) ||
+        !resize(&run->origins, capacity, sizeof *run->origins)) {
+        state->out_of_memory = true;
+        return false;
+    }
+    run->capacity = capacity;
+    return true;
+}

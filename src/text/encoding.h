@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * encoding.h: what stands behind wick_encoding: its growing arrays, and the scratch memory of the stages, so that a warm call allocates
+ * nothing. Used by encode.c and the stages that write tokens. */
+#ifndef WICK_TEXT_ENCODING_H
+#define WICK_TEXT_ENCODING_H
+#include <stdbool.h>
+#include <wick.h>
+
+/* Normalised text with, for every byte, the character of the original text that it comes from. */
+typedef struct wick_normalized {
+    char *bytes;       /* [n_bytes] UTF-8 */
+    uint32_t *origins; /* [n_bytes] counted in code points from the beginning of the text */
+    size_t n_bytes, capacity;
+} wick_normalized;
+
+/* Combining marks that wait for canonical ordering (normalizer.c). */
+typedef struct wick_mark_run {
+    uint32_t *marks;   /* [2 * capacity] packed marks, and as much room to sort them in */
+    uint32_t *origins; /* [capacity] origins of the characters that the marks come from, in text order */
+    size_t n_marks, n_origins, capacity;
+    uint32_t last_origin; /* of the newest character whose decomposition was given out */
+} wick_mark_run;
+
+typedef struct wick_encoding_state {
+    wick_encoding shown; /* what the caller sees; first, so that the pointers convert */
+    int32_t *ids;
+    uint32_t *starts, *ends;
+    uint8_t *is_special;
+    size_t n_tokens, capacity;
+    wick_normalized text;
+    wick_mark_run run;
+    bool out_of_memory; /* sticky within a call: whatever did not fit was left out */
+} wick_encoding_state;
+
+/* Room for n_bytes of normalised text, and for one mark more. False: out of memory, which is remembered. */
+bool wick_normalized_reserve(wick_encoding_state *state, size_t n_bytes);
+bool wick_mark_run_reserve(wick_encoding_state *state);
+/* Appends a token. Out of memory is remembered. */
+void wick_encoding_push(wick_encoding_state *state, int32_t id, uint32_t start, uint32_t end, bool is_special);
+
+#endif

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * normalizer.c: running the normaliser of normalizer.h over a text. Every character goes through the steps one after another; only NFD
+ * holds characters back (a run of combining marks, until the next starter). ASCII, and characters that no step touches, take short cuts.
+ *
+ * Origins follow the tokenizers package: its transformations assign them by position. Where NFD reorders marks, the n-th mark that is
+ * not an addition gets the origin of the n-th character read, whichever mark that was; an addition shares the origin before it. */
+#include "text/normalizer.h"
+
+#include <string.h>
+
+#include "base/utf8.h"
+#include "text/unicode.h"
+
+/* A mark in the run: code point, combining class above it, and on top whether its decomposition added it. */
+#define MARK_CLASS_SHIFT 21
+#define MARK_ADDED (1u << 29)
+#define MARK_CODE_POINT(mark) ((mark) & 0x1FFFFFu)
+#define MARK_CLASS(mark) (((mark) >> MARK_CLASS_SHIFT) & 0xFFu)
+
+#define INSERTION_SORT_MAX 24
+
+static void append(wick_encoding_state *state, uint32_t c, uint32_t origin)
+{
+    wick_normalized *text = &state->text;
+    if (text->capacity - text->n_bytes < 4 && !wick_normalized_reserve(state, text->n_bytes + 4))
+        return;
+    unsigned n = wick_utf8_encode(c, text->bytes + text->n_bytes);
+    for (unsigned i = 0; i < n; i++)
+        text->origins[text->n_bytes + i] = origin;
+    text->n_bytes += n;
+}
+
+/* Stable, by combining class: insertion for the usual two or three marks, counting for a hostile 100,000. */
+static void sort_marks(wick_mark_run *run)
+{
+    uint32_t *marks = run->marks;
+    size_t n = run->n_marks;
+    if (n <= INSERTION_SORT_MAX) {
+        for (size_t i = 1; i < n; i++) {
+            uint32_t mark = marks[i];
+            size_t j = i;
+            for (; j > 0 && MARK_CLASS(marks[j - 1]) > MARK_CLASS(mark); j--)
+                marks[j] = marks[j - 1];
+            marks[j] = mark;
+        }
+        return;
+    }
+    size_t place[257] = {0};
+    uint32_t *sorted = marks + run->capacity;
+    for (size_t i = 0; i < n; i++)
+        place[MARK_CLASS(marks[i]) + 1]++;
+    for (size_t k = 1; k <= 256; k++)
+        place[k] += place[k - 1];
+    for (size_t i = 0; i < n; i++)
+        sorted[place[MARK_CLASS(marks[i])]++] = marks[i];
+    memcpy(marks, sorted, n * sizeof *marks);
+}
+
+static void push(const wick_normalizer *nz, wick_encoding_state *state, uint32_t c, uint32_t origin, size_t step);
+
+/* Gives the waiting marks in canonical order to the steps from `step` on. */
+static void flush_marks(const wick_normalizer *nz, wick_encoding_state *state, size_t step)
+{
+    wick_mark_run *run = &state->run;
+    size_t next = 0;
+    sort_marks(run);
+    for (size_t i = 0; i < run->n_marks; i++) {
+        if (!(run->marks[i] & MARK_ADDED))
+            run->last_origin = run->origins[next++];
+        push(nz, state, MARK_CODE_POINT(run->marks[i]), run->last_origin, step);
+    }
+    run->n_marks = run->n_origins = 0;
+}
+
+/* NFD of one character; `step` is the one after NFD. */
+static void push_decomposed(const wick_normalizer *nz, wick_encoding_state *state, uint32_t c, uint32_t flags, uint32_t origin,
+                            size_t step)
+{
+    wick_mark_run *run = &state->run;
+    uint32_t jamo[WICK_HANGUL_MAX_PARTS];
+    const uint32_t *parts = &c;
+    unsigned n = 1;
+    if (flags & WICK_CHAR_DECOMPOSES) {
+        parts = wick_unicode_decomposition(c, &n);
+    } else if (flags & WICK_CHAR_HANGUL) {
+        n = wick_unicode_hangul(c, jamo);
+        parts = jamo;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        unsigned class = wick_unicode_of(parts[i])->combining_class;
+        if (class == 0) {
+            if (run->n_marks > 0)
+                flush_marks(nz, state, step);
+            if (i == 0)
+                run->last_origin = origin;
+            push(nz, state, parts[i], run->last_origin, step);
+        } else if (wick_mark_run_reserve(state)) {
+            run->marks[run->n_marks++] = parts[i] | class << MARK_CLASS_SHIFT | (i > 0 ? MARK_ADDED : 0);
+            if (i == 0)
+                run->origins[run->n_origins++] = origin;
+        }
+    }
+}
+
+/* Takes one character through the steps from `step` on. */
+static void push(const wick_normalizer *nz, wick_encoding_state *state, uint32_t c, uint32_t origin, size_t step)
+{
+    for (; step < nz->n_steps; step++) {
+        const wick_unicode_record *record = wick_unicode_of(c);
+        switch (nz->steps[step]) {
+        case WICK_STEP_CLEAN:
+            if (record->flags & WICK_CHAR_DROP)
+                return;
+            if (record->flags & WICK_CHAR_SPACE)
+                c = ' ';
+            break;
+        case WICK_STEP_CHINESE:
+            if (record->flags & WICK_CHAR_CHINESE) {
+                push(nz, state, ' ', origin, step + 1);
+                push(nz, state, c, origin, step + 1);
+                push(nz, state, ' ', origin, step + 1);
+                return;
+            }
+            break;
+        case WICK_STEP_NFD:
+            push_decomposed(nz, state, c, record->flags, origin, step + 1);
+            return;
+        case WICK_STEP_ACCENTS:
+            if (record->flags & WICK_CHAR_ACCENT)
+                return;
+            break;
+        case WICK_STEP_MARKS:
+            if (record->flags & WICK_CHAR_MARK)
+                return;
+            break;
+        case WICK_STEP_LOWER:
+            if (c == WICK_DOTTED_CAPITAL_I) {
+                push(nz, state, 'i', origin, step + 1);
+                c = WICK_COMBINING_DOT_ABOVE;
+            } else {
+                c = (uint32_t)((int32_t)c + record->lower_delta);
+            }
+            break;
+        }
+    }
+    append(state, c, origin);
+}
+
+/* Where NFD stands among the steps, one past it; 0 where there is none. */
+static size_t step_after_nfd(const wick_normalizer *nz)
+{
+    for (size_t i = 0; i < nz->n_steps; i++)
+        if (nz->steps[i] == WICK_STEP_NFD)
+            return i + 1;
+    return 0;
+}
+
+/* Copies ASCII characters from the source as far as they go, at most to `stop`. */
+static void run_ascii(const wick_normalizer *nz, wick_source *source, const char *stop, wick_encoding_state *state)
+{
+    wick_normalized *text = &state->text;
+    if (!wick_normalized_reserve(state, text->n_bytes + (size_t)(stop - source->at))) {
+        source->at = stop;
+        return;
+    }
+    const uint8_t *at = (const uint8_t *)source->at;
+    size_t n = text->n_bytes;
+    uint32_t origin = source->n_chars;
+    for (; at < (const uint8_t *)stop && *at < 0x80; at++) {
+        text->bytes[n] = (char)nz->ascii_to[*at];
+        text->origins[n] = origin++;
+        n += nz->ascii_n[*at];
+    }
+    text->n_bytes = n;
+    source->at = (const char *)at;
+    source->n_chars = origin;
+}
+
+void wick_normalizer_run(const wick_normalizer *nz, wick_source *source, size_t n_bytes, wick_encoding_state *state)
+{
+    size_t after_nfd = step_after_nfd(nz);
+    size_t n_left = (size_t)(source->end - source->at);
+    const char *stop = source->at + (n_bytes < n_left ? n_bytes : n_left);
+    while (source->at < stop && !state->out_of_memory) {
+        if ((uint8_t)*source->at < 0x80) {
+            if (state->run.n_marks > 0 && nz->ascii_n[(uint8_t)*source->at] == 0) {
+                source->at++; /* a dropped character does not end a run of marks */
+                source->n_chars++;
+                continue;
+            }
+            if (state->run.n_marks > 0)
+                flush_marks(nz, state, after_nfd);
+            run_ascii(nz, source, stop, state);
+            continue;
+        }
+        uint32_t c;
+        source->at += wick_utf8_decode(source->at, &c);
+        uint32_t origin = source->n_chars++;
+        if (wick_unicode_of(c)->flags & nz->touched) {
+            push(nz, state, c, origin, 0);
+            continue;
+        }
+        if (state->run.n_marks > 0)
+            flush_marks(nz, state, after_nfd);
+        append(state, c, origin);
+    }
+    if (source->at == source->end && state->run.n_marks > 0)
+        flush_marks(nz, state, after_nfd);
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * normalizer_load.c: tokenizer.json's "normalizer" -> the steps of normalizer.h. */
+#include <stdio.h>
+#include <string.h>
+
+#include "text/normalizer.h"
+#include "text/unicode.h"
+
+#define SUPPORTED "BertNormalizer, Lowercase, NFD, StripAccents, a Sequence of these, or null"
+#define PATH "normalizer"
+
+static int add_step(const wick_reading *reading, wick_normalizer *nz, wick_normalizer_step step)
+{
+    for (size_t i = 0; step == WICK_STEP_NFD && i < nz->n_steps; i++)
+        if (nz->steps[i] == WICK_STEP_NFD)
+            return wick_field_unsupported(reading, PATH, "decomposing twice", "one NFD, or one BertNormalizer that strips accents");
+    if (nz->n_steps == WICK_MAX_NORMALIZER_STEPS)
+        return wick_field_unsupported(reading, PATH, "a sequence of so many normalizers", "16 steps");
+    nz->steps[nz->n_steps++] = step;
+    return WICK_OK;
+}
+
+static int load_bert(const wick_reading *reading, const wick_json *value, const char *path, wick_normalizer *nz)
+{
+    static const char *const known[] = {"type", "clean_text", "handle_chinese_chars", "strip_accents", "lowercase", NULL};
+    bool clean = false, chinese = false, lower = false, strip = false;
+    int code = wick_fields_check(reading, value, path, known);
+    if (code == WICK_OK)
+        code = wick_field_bool(reading, value, path, "clean_text", &clean);
+    if (code == WICK_OK)
+        code = wick_field_bool(reading, value, path, "handle_chinese_chars", &chinese);
+    if (code == WICK_OK)
+        code = wick_field_bool(reading, value, path, "lowercase", &lower);
+    strip = lower; /* strip_accents: null follows lowercase */
+    if (code == WICK_OK && wick_json_type_of(wick_json_get(value, "strip_accents")) != WICK_JSON_NULL)
+        code = wick_field_bool(reading, value, path, "strip_accents", &strip);
+    if (code == WICK_OK && clean)
+        code = add_step(reading, nz, WICK_STEP_CLEAN);
+    if (code == WICK_OK && chinese)
+        code = add_step(reading, nz, WICK_STEP_CHINESE);
+    if (code == WICK_OK && strip)
+        code = add_step(reading, nz, WICK_STEP_NFD);
+    if (code == WICK_OK && strip)
+        code = add_step(reading, nz, WICK_STEP_ACCENTS);
+    if (code == WICK_OK && lower)
+        code = add_step(reading, nz, WICK_STEP_LOWER);
+    return code;
+}
+
+/* One normaliser that is not a Sequence. */
+static int load_one(const wick_reading *reading, const wick_json *value, const char *path, wick_normalizer *nz)
+{
+    static const char *const only_type[] = {"type", NULL};
+    static const struct {
+        const char *type;
+        wick_normalizer_step step;
+    } simple[] = {{"Lowercase", WICK_STEP_LOWER}, {"NFD", WICK_STEP_NFD}, {"StripAccents", WICK_STEP_MARKS}};
+    const char *type = wick_field_type(value);
+    if (wick_json_type_of(value) != WICK_JSON_OBJECT || !type)
+        return wick_field_corrupt(reading, path, "is not an object with a \"type\"");
+    if (strcmp(type, "BertNormalizer") == 0)
+        return load_bert(reading, value, path, nz);
+    for (size_t i = 0; i < sizeof simple / sizeof *simple; i++) {
+        if (strcmp(type, simple[i].type) != 0)
+            continue;
+        int code = wick_fields_check(reading, value, path, only_type);
+        return code == WICK_OK ? add_step(reading, nz, simple[i].step) : code;
+    }
+    return wick_field_unsupported(reading, path, type, SUPPORTED);
+}
+
+static int load_sequence(const wick_reading *reading, const wick_json *value, wick_normalizer *nz)
+{
+    static const char *const known[] = {"type", "normalizers", NULL};
+    const wick_json *list = wick_json_get(value, "normalizers");
+    int code = wick_fields_check(reading, value, PATH, known);
+    if (code == WICK_OK && wick_json_type_of(list) != WICK_JSON_ARRAY)
+        code = wick_field_corrupt(reading, PATH, "has no list \"normalizers\"");
+    for (size_t i = 0; code == WICK_OK && i < wick_json_count(list); i++) {
+        char path[WICK_FIELD_PATH_BYTES];
+        snprintf(path, sizeof path, PATH ".normalizers[%zu]", i);
+        code = load_one(reading, wick_json_at(list, i), path, nz);
+    }
+    return code;
+}
+
+/* Fills the short cuts from the steps. */
+static void prepare(wick_normalizer *nz)
+{
+    static const uint32_t touches[] = {
+        [WICK_STEP_CLEAN] = WICK_CHAR_DROP | WICK_CHAR_SPACE,
+        [WICK_STEP_CHINESE] = WICK_CHAR_CHINESE,
+        [WICK_STEP_NFD] = WICK_CHAR_DECOMPOSES | WICK_CHAR_HANGUL | WICK_CHAR_NONSTARTER,
+        [WICK_STEP_ACCENTS] = WICK_CHAR_ACCENT,
+        [WICK_STEP_LOWER] = WICK_CHAR_LOWERS,
+        [WICK_STEP_MARKS] = WICK_CHAR_MARK,
+    };
+    for (unsigned c = 0; c < 128; c++) {
+        nz->ascii_to[c] = (uint8_t)c;
+        nz->ascii_n[c] = 1;
+    }
+    for (size_t i = 0; i < nz->n_steps; i++) {
+        nz->touched |= touches[nz->steps[i]];
+        for (unsigned c = 0; c < 128; c++) {
+            /* Only these two steps touch ASCII. */
+            const wick_unicode_record *record = wick_unicode_of(nz->ascii_to[c]);
+            if (nz->steps[i] == WICK_STEP_CLEAN && (record->flags & WICK_CHAR_DROP))
+                nz->ascii_n[c] = 0;
+            else if (nz->steps[i] == WICK_STEP_CLEAN && (record->flags & WICK_CHAR_SPACE))
+                nz->ascii_to[c] = ' ';
+            else if (nz->steps[i] == WICK_STEP_LOWER)
+                nz->ascii_to[c] = (uint8_t)(nz->ascii_to[c] + record->lower_delta);
+        }
+    }
+}
+
+int wick_normalizer_load(const wick_reading *reading, const wick_json *value, wick_normalizer *out)
+{
+    *out = (wick_normalizer){0};
+    int code = WICK_OK;
+    const char *type = wick_field_type(value);
+    if (type && strcmp(type, "Sequence") == 0)
+        code = load_sequence(reading, value, out);
+    else if (wick_json_type_of(value) != WICK_JSON_NULL)
+        code = load_one(reading, value, PATH, out);
+    if (code == WICK_OK)
+        prepare(out);
+    return code;
+}

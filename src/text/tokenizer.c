@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * tokenizer.c: tokenizer.json -> wick_tokenizer. Called by src/provider. How a text then flows (encode.c drives it):
+ *
+ *   text --added_tokens--> pieces and added tokens      [UNK] and the like are cut out of the original text
+ *   piece --normalizer--> normalised text with origins  clean, space out CJK, decompose, strip accents, lower-case
+ *         --added_tokens--> pieces and added tokens     those that are looked for in normalised text
+ *         --pretokenizer--> words                       at white space and punctuation
+ *         --wordpiece--> ids, offsets                   longest match first, in one hash table (vocabulary, token_map)
+ *   tokens --template--> [CLS] tokens [SEP]             cut to max_tokens
+ *
+ * The memory of a text's stages belongs to the wick_encoding (encoding.h); unicode_tables.c says what characters are. */
+#include "text/tokenizer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/mapped.h"
+#include "text/tokenizer_parts.h"
+
+static int check_document(const wick_reading *reading, const wick_json *root)
+{
+    static const char *const known[] = {"version",       "truncation",     "padding", "added_tokens", "normalizer",
+                                        "pre_tokenizer", "post_processor", "decoder", "model",        NULL};
+    int code = wick_fields_check(reading, root, "tokenizer.json", known);
+    const wick_json *version = wick_json_get(root, "version");
+    if (code == WICK_OK && version) {
+        const char *text = wick_json_string(version, NULL);
+        if (!text)
+            return wick_field_corrupt(reading, "version", "is not a string");
+        if (strcmp(text, "1.0") != 0)
+            return wick_field_unsupported(reading, "version", text, "1.0");
+    }
+    return code;
+}
+
+/* truncation and padding are the caller's business (max_tokens), the decoder has no part in encoding: all three are passed over. */
+static int load(const wick_reading *reading, const wick_json *root, wick_tokenizer *tk)
+{
+    const wick_json *added = wick_json_get(root, "added_tokens");
+    int code = check_document(reading, root);
+    if (code == WICK_OK)
+        code = wick_normalizer_load(reading, wick_json_get(root, "normalizer"), &tk->normalizer);
+    if (code == WICK_OK)
+        code = wick_pretokenizer_load(reading, wick_json_get(root, "pre_tokenizer"), &tk->pretokenizer);
+    if (code == WICK_OK)
+        code = wick_wordpiece_load(reading, wick_json_get(root, "model"), wick_json_count(added), &tk->vocabulary, &tk->model);
+    if (code == WICK_OK)
+        code = wick_added_tokens_load(reading, added, &tk->normalizer, &tk->vocabulary, &tk->added);
+    if (code == WICK_OK)
+        code = wick_template_load(reading, wick_json_get(root, "post_processor"), &tk->vocabulary, &tk->special);
+    return code;
+}
+
+int wick_tokenizer_parse(const char *json, size_t n, const char *where, wick_tokenizer **out, wick_error *error)
+{
+    wick_json *root = NULL;
+    wick_tokenizer *tokenizer = NULL;
+    *out = NULL;
+    if (n > WICK_MAX_TOKENIZER_BYTES)
+        return wick_fail(error, WICK_E_CORRUPT, where, NULL, "the tokenizer has %zu bytes, over %zu", n, WICK_MAX_TOKENIZER_BYTES);
+    int code = wick_json_parse(json, n, where, &root, error);
+    if (code != WICK_OK)
+        return code;
+    tokenizer = calloc(1, sizeof *tokenizer);
+    if (!tokenizer) {
+        code = wick_fail_memory(error, "a tokenizer");
+    } else {
+        wick_reading reading = {.where = where, .arena = &tokenizer->arena, .error = error};
+        code = load(&reading, root, tokenizer);
+    }
+    wick_json_free(root);
+    if (code == WICK_OK)
+        *out = tokenizer;
+    else
+        wick_tokenizer_free(tokenizer);
+    return code;
+}
+
+int wick_tokenizer_read(const char *path, wick_tokenizer **out, wick_error *error)
+{
+    char *json;
+    size_t n;
+    *out = NULL;
+    int code = wick_file_read(path, WICK_MAX_TOKENIZER_BYTES, &json, &n, error);
+    if (code != WICK_OK)
+        return code;
+    code = wick_tokenizer_parse(json, n, path, out, error);
+    free(json);
+    return code;
+}
+
+void wick_tokenizer_free(wick_tokenizer *tokenizer)
+{
+    if (!tokenizer)
+        return;
+    wick_arena_clear(&tokenizer->arena);
+    free(tokenizer);
+}
+
+const char *wick_tokenizer_token(const wick_tokenizer *tokenizer, int32_t id)
+{
+    if (!tokenizer || id < 0 || (size_t)id >= tokenizer->vocabulary.n_ids)
+        return NULL;
+    return tokenizer->vocabulary.texts[id];
+}
+
+size_t wick_tokenizer_vocab_size(const wick_tokenizer *tokenizer)
+{
+    return tokenizer ? tokenizer->vocabulary.n_ids : 0;
+}

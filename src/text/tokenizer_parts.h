@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * tokenizer_parts.h: what a wick_tokenizer is made of. Filled by tokenizer.c, read by encode.c; immutable in between. */
+#ifndef WICK_TEXT_TOKENIZER_PARTS_H
+#define WICK_TEXT_TOKENIZER_PARTS_H
+#include "text/added_tokens.h"
+#include "text/normalizer.h"
+#include "text/pretokenizer.h"
+#include "text/template.h"
+#include "text/tokenizer.h"
+#include "text/vocabulary.h"
+#include "text/wordpiece.h"
+
+struct wick_tokenizer {
+    wick_arena arena; /* all that the parts point to */
+    wick_vocabulary vocabulary;
+    wick_added_tokens added;
+    wick_normalizer normalizer;
+    wick_pretokenizer pretokenizer;
+    wick_wordpiece model;
+    wick_template special;
+};
+
+#endif

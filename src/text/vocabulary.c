@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * vocabulary.c: reading the model's tokens (vocabulary.h). The texts of all tokens stand in one block of the arena. */
+#include "text/vocabulary.h"
+
+#include <string.h>
+
+#include "base/error.h"
+
+/* Ids may leave gaps, but not so many that a small file asks for much memory. */
+#define MAX_UNUSED_IDS ((size_t)1 << 20)
+#define PATH "model.vocab"
+
+/* Checks every entry's id; finds the largest one and how many bytes the texts take with their terminators. */
+static int measure(const wick_reading *reading, const wick_json *vocab, size_t *n_ids, size_t *n_text_bytes)
+{
+    size_t n_entries = wick_json_count(vocab), limit = n_entries + MAX_UNUSED_IDS;
+    *n_ids = *n_text_bytes = 0;
+    for (const wick_json_member *it = wick_json_first(vocab); it; it = wick_json_next(vocab, it)) {
+        size_t n;
+        int64_t id;
+        const char *token = wick_json_key(it, &n);
+        if (!wick_json_integer(wick_json_value(it), &id))
+            return wick_field_corrupt(reading, PATH, "gives the token \"%.60s\" an id that is not an integer", token);
+        if (id < 0 || (uint64_t)id >= limit)
+            return wick_field_corrupt(reading, PATH, "gives the token \"%.60s\" the id %lld, outside of 0 to %zu", token,
+                                      (long long)id, limit - 1);
+        if ((size_t)id >= *n_ids)
+            *n_ids = (size_t)id + 1;
+        *n_text_bytes += n + 1; /* at most the file's size */
+    }
+    return WICK_OK;
+}
+
+int wick_vocabulary_load(const wick_reading *reading, const wick_json *vocab, size_t n_added, const char *prefix,
+                         size_t prefix_bytes, wick_vocabulary *out)
+{
+    size_t n_text_bytes;
+    *out = (wick_vocabulary){0};
+    if (wick_json_type_of(vocab) != WICK_JSON_OBJECT)
+        return wick_field_corrupt(reading, "model", "has %s as \"vocab\", not an object",
+                                  wick_json_type_name(wick_json_type_of(vocab)));
+    int code = measure(reading, vocab, &out->n_ids, &n_text_bytes);
+    if (code != WICK_OK)
+        return code;
+    out->n_entries = wick_json_count(vocab);
+    out->capacity = (out->n_ids > out->n_entries ? out->n_ids : out->n_entries) + n_added;
+    out->texts = wick_arena_take(reading->arena, out->capacity, sizeof *out->texts);
+    char *text = wick_arena_take(reading->arena, n_text_bytes, 1);
+    /* Twice: a token may be entered whole and as a tail. */
+    if (!out->texts || !text ||
+        !wick_token_map_init(&out->ids, reading->arena, 2 * out->n_entries, out->texts, prefix_bytes))
+        return wick_fail_memory(reading->error, "the tokenizer's vocabulary");
+    for (const wick_json_member *it = wick_json_first(vocab); it && code == WICK_OK; it = wick_json_next(vocab, it)) {
+        size_t n;
+        int64_t id = 0;
+        const char *token = wick_json_key(it, &n);
+        wick_json_integer(wick_json_value(it), &id);
+        memcpy(text, token, n + 1);
+        code = wick_vocabulary_name(reading, out, PATH, text, (size_t)id);
+        bool fits = n == 0 || wick_token_map_put(&out->ids, WICK_TOKEN_WHOLE, text, n, (uint32_t)id);
+        if (fits && n > prefix_bytes && memcmp(text, prefix, prefix_bytes) == 0)
+            fits = wick_token_map_put(&out->ids, WICK_TOKEN_TAIL, text + prefix_bytes, n - prefix_bytes, (uint32_t)id);
+        if (code == WICK_OK && !fits)
+            code = wick_field_corrupt(reading, PATH, "has tokens that are made to collide");
+        text += n + 1;
+    }
+    return code;
+}
+
+int64_t wick_vocabulary_id(const wick_vocabulary *vocabulary, const char *token, size_t n)
+{
+    return wick_token_map_find(&vocabulary->ids, WICK_TOKEN_WHOLE, token, n);
+}
+
+int wick_vocabulary_name(const wick_reading *reading, wick_vocabulary *vocabulary, const char *path, const char *token, size_t id)
+{
+    if (id >= vocabulary->capacity)
+        return wick_field_corrupt(reading, path, "asks for the id %zu, outside of the vocabulary", id);
+    if (vocabulary->texts[id])
+        return wick_field_corrupt(reading, path, "gives the id %zu to \"%.60s\" and to \"%.60s\"", id, vocabulary->texts[id], token);
+    vocabulary->texts[id] = token;
+    if (id >= vocabulary->n_ids)
+        vocabulary->n_ids = id + 1;
+    return WICK_OK;
+}

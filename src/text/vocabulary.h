@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * vocabulary.h: from ids to the tokens' texts, those of the model first and then the added ones. Filled while tokenizer.json is read. */
+#ifndef WICK_TEXT_VOCABULARY_H
+#define WICK_TEXT_VOCABULARY_H
+#include "text/fields.h"
+#include "text/token_map.h"
+
+typedef struct wick_vocabulary {
+    const char **texts; /* [capacity] by id; NULL where no token has the id; terminated, in the arena */
+    size_t n_ids;       /* one more than the largest id */
+    size_t capacity;
+    size_t n_entries;   /* tokens of the model */
+    wick_token_map ids; /* text -> id, of the model's tokens only */
+} wick_vocabulary;
+
+/* Reads the model's "vocab", an object of token: id. n_added: how many more tokens may come; prefix: the continuing prefix. */
+int wick_vocabulary_load(const wick_reading *reading, const wick_json *vocab, size_t n_added, const char *prefix,
+                         size_t prefix_bytes, wick_vocabulary *out);
+/* The id of a token of the model, or -1. */
+int64_t wick_vocabulary_id(const wick_vocabulary *vocabulary, const char *token, size_t n);
+/* Names a token that the model lacks. token lives in the arena. WICK_E_CORRUPT where another has the id. */
+int wick_vocabulary_name(const wick_reading *reading, wick_vocabulary *vocabulary, const char *path, const char *token, size_t id);
+
+#endif

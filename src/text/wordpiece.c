@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * wordpiece.c: loading and running the WordPiece model (wordpiece.h). */
+#include "text/wordpiece.h"
+
+#include <string.h>
+
+#define PATH "model"
+
+/* The type, which files written before 2020 lack; those are told by a field that only WordPiece has. */
+static int check_type(const wick_reading *reading, const wick_json *value)
+{
+    const char *type = wick_field_type(value);
+    if (wick_json_type_of(value) != WICK_JSON_OBJECT)
+        return wick_field_corrupt(reading, PATH, "is %s, not an object", wick_json_type_name(wick_json_type_of(value)));
+    if (wick_json_get(value, "type") && !type)
+        return wick_field_corrupt(reading, PATH, "has a \"type\" that is not a string");
+    if (!type && !wick_json_get(value, "max_input_chars_per_word"))
+        return wick_field_unsupported(reading, PATH, "a model without a type", "WordPiece");
+    if (type && strcmp(type, "WordPiece") != 0)
+        return wick_field_unsupported(reading, PATH, type, "WordPiece");
+    return WICK_OK;
+}
+
+int wick_wordpiece_load(const wick_reading *reading, const wick_json *value, size_t n_added, wick_vocabulary *vocabulary,
+                        wick_wordpiece *out)
+{
+    static const char *const known[] = {
+        "type", "unk_token", "continuing_subword_prefix", "max_input_chars_per_word", "vocab", NULL};
+    const char *unknown, *prefix;
+    size_t unknown_bytes, prefix_bytes;
+    int64_t max_chars = 0;
+    int code = check_type(reading, value);
+    if (code == WICK_OK)
+        code = wick_fields_check(reading, value, PATH, known);
+    if (code == WICK_OK)
+        code = wick_field_string(reading, value, PATH, "unk_token", &unknown, &unknown_bytes);
+    if (code == WICK_OK)
+        code = wick_field_string(reading, value, PATH, "continuing_subword_prefix", &prefix, &prefix_bytes);
+    if (code == WICK_OK)
+        code = wick_field_integer(reading, value, PATH, "max_input_chars_per_word", &max_chars);
+    if (code == WICK_OK && max_chars < 0)
+        code = wick_field_corrupt(reading, PATH, "has %lld as \"max_input_chars_per_word\"", (long long)max_chars);
+    if (code == WICK_OK)
+        code = wick_vocabulary_load(reading, wick_json_get(value, "vocab"), n_added, prefix, prefix_bytes, vocabulary);
+    if (code != WICK_OK)
+        return code;
+    int64_t id = wick_vocabulary_id(vocabulary, unknown, unknown_bytes);
+    if (id < 0)
+        return wick_field_corrupt(reading, PATH, "has no token \"%.60s\" (\"unk_token\") in its vocabulary", unknown);
+    *out = (wick_wordpiece){.vocabulary = vocabulary, .unknown_id = (int32_t)id, .max_word_chars = (size_t)max_chars};
+    return WICK_OK;
+}
+
+void wick_wordpiece_run(const wick_wordpiece *model, const char *word, const uint32_t *origins, size_t n,
+                        wick_encoding_state *state)
+{
+    size_t first_token = state->n_tokens;
+    wick_token_part part = WICK_TOKEN_WHOLE;
+    for (size_t at = 0; at < n; part = WICK_TOKEN_TAIL) {
+        size_t length;
+        int64_t id = wick_token_map_longest(&model->vocabulary->ids, part, word + at, n - at, &length);
+        if (id < 0) {
+            state->n_tokens = first_token; /* one unknown piece makes the whole word unknown */
+            wick_encoding_push(state, model->unknown_id, origins[0], origins[n - 1] + 1, false);
+            return;
+        }
+        wick_encoding_push(state, (int32_t)id, origins[at], origins[at + length - 1] + 1, false);
+        at += length;
+    }
+}
