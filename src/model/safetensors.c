@@ -15,6 +15,8 @@
 #define METADATA_KEY "__metadata__"
 
 static const char mend_download[] = "download the model again";
+/* What stands in the file's place where a repository was cloned without git-lfs. */
+static const char lfs_pointer[] = "version https://git-lfs";
 
 /* The dtypes of safetensors 0.8. */
 static const struct dtype {
@@ -217,6 +219,10 @@ int wick_safetensors_parse(const uint8_t *data, size_t n, const char *where, wic
     if (n < LENGTH_BYTES)
         return wick_fail(error, WICK_E_CORRUPT, where, mend_download,
                          "the file has %zu bytes, the header's length alone takes %d", n, LENGTH_BYTES);
+    if (n > sizeof lfs_pointer && memcmp(data, lfs_pointer, sizeof lfs_pointer - 1) == 0)
+        return wick_fail(error, WICK_E_CORRUPT, where,
+                         "run git lfs pull in the model's folder, or download the model again",
+                         "the file is a Git LFS pointer, not the weights themselves");
     uint64_t header_bytes = 0;
     for (unsigned i = 0; i < LENGTH_BYTES; i++)
         header_bytes |= (uint64_t)data[i] << (8 * i);
