@@ -11,7 +11,7 @@ PYTEST_ARGS ?=
 SETUP := sh tools/setup.sh
 
 .DEFAULT_GOAL := build
-.PHONY: build run test model bench asan tsan coverage fuzz valgrind arm64 zig-macos oracle combos chroot lint install help clean
+.PHONY: build run test model bench asan tsan coverage fuzz valgrind arm64 zig-macos oracle combos chroot lint format install help clean
 
 build: ## build/wick and the libraries
 	@$(SETUP) build
@@ -92,6 +92,10 @@ chroot: ## `make run && make test` of HEAD in a fresh Debian 12 (needs root and 
 lint: ## clang-format, and clang-tidy where there is one
 	@$(SETUP) build lint
 	@sh tools/lint.sh
+
+format: ## lay every source out as .clang-format says
+	@$(SETUP) lint
+	@sh tools/lint.sh --fix
 
 install: build ## install under PREFIX (/usr/local); DESTDIR is honoured
 	@cmake --install build --prefix "$(PREFIX)"

@@ -1,10 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# lint.sh: the layout of every C and C++ source (.clang-format), then clang-tidy (.clang-tidy) where it is installed. Called by `make lint`.
+# lint.sh [--fix]: the layout of every C and C++ source (.clang-format), then clang-tidy (.clang-tidy) where it is installed; --fix lays the
+# sources out instead. Called by `make lint` and `make format`.
 set -eu
 cd "$(dirname "$0")/.."
 status=0
 files=$(git ls-files 'include/*.h' 'src/*.[ch]' 'src/*.cc' 'tests/*.[ch]' | grep -v '_tables\.[ch]$' || true)
+if [ "${1:-}" = --fix ]; then
+    # shellcheck disable=SC2086
+    exec clang-format -i $files
+fi
 # shellcheck disable=SC2086
 clang-format --dry-run -Werror $files || status=1
 if command -v clang-tidy >/dev/null 2>&1; then

@@ -18,7 +18,7 @@ need() {
     pc:*) command -v pkg-config >/dev/null 2>&1 && pkg-config --exists "${1#pc:}" && return ;;
     cc:*) echo 'int LLVMFuzzerTestOneInput(const char *d, long n){return !d && n;}' |
         clang ${1#cc:} -x c - -o /dev/null 2>/dev/null && return ;;
-    venv) python3 -c 'import venv, ensurepip, sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null && return ;;
+    venv) python3 -c 'import venv, ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && return ;;
     cmake) # Debian 11 has one that is too old; apt cannot mend that, so the message has to
         case $(cmake --version 2>/dev/null | sed -n '1s/[^0-9]*//p') in 3.2[5-9]* | 3.[3-9]* | [4-9].*) return ;; esac ;;
     /*) [ -e "$1" ] && return ;;
