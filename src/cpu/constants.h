@@ -3,9 +3,10 @@
 #ifndef WICK_CPU_CONSTANTS_H
 #define WICK_CPU_CONSTANTS_H
 
-/* gelu(x) = x * Phi(x), Phi(x) = 1/2 + c * P(c^2) / Q(c^2) with c = x limited to +-5.6: tools/fit_gelu.py. The error of Phi is below 1e-8 before
- * rounding; gelu in f32 is within 1.1e-6 of the exact value for |x| <= 12, 5.2e-7 for |x| < 3. */
-#define WICK_GELU_LIMIT 5.6f
+/* gelu(x) = x * Phi(x), Phi(x) = 1/2 + c * P(c^2) / Q(c^2) with c = x limited: tools/fit_gelu.py. The error of Phi is below 1e-8 before
+ * rounding; gelu in f32 is within 1.1e-6 of the exact value for |x| <= 12, 5.2e-7 for |x| < 3. The limit is a value at which the quotient is exactly 1/2 in
+ * f32, in the kernels' order of operations: so gelu is exactly x above it and exactly 0 below its negative, however far away. */
+#define WICK_GELU_LIMIT 5.56f
 #define WICK_GELU_P0 3.989422321e-01f
 #define WICK_GELU_P1 3.437604383e-02f
 #define WICK_GELU_P2 4.707253072e-03f

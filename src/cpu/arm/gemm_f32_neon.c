@@ -38,7 +38,8 @@ static inline float32x4_t load_lane_0(const float *x)
 }
 
 /* The end of one row: its sums into c, nothing past n. */
-static inline __attribute__((always_inline)) void finish_row(const wick_gemm *g, float *c, const float32x4_t sums[N_PARTS])
+static inline __attribute__((always_inline)) void finish_row(const wick_gemm *g, float *c,
+                                                             const float32x4_t sums[N_PARTS])
 {
     if (g->n == WIDTH) {
         WICK_UNROLL

@@ -14,6 +14,7 @@
 #include <math.h>
 
 #include "cpu/constants.h"
+#include "cpu/unroll.h"
 
 #define LANES 4
 
@@ -75,19 +76,52 @@ static void gelu_neon(float *x, size_t ldx, size_t m, size_t n)
             store(x + j, n - j, gelu4(load(x + j, n - j)));
 }
 
-static void layer_norm_neon(float *x, size_t ldx, size_t m, size_t n, const float *weight, const float *bias, float eps)
+/* Four sums side by side hide the latency of the additions, and each is shorter, so that less is lost. */
+static inline float sum_of(const float32x4_t sums[4])
+{
+    return vaddvq_f32(vaddq_f32(vaddq_f32(sums[0], sums[1]), vaddq_f32(sums[2], sums[3])));
+}
+
+static inline float sum_row(const float *x, size_t n)
 {
     const float32x4_t zero = vdupq_n_f32(0.0f);
-    for (size_t i = 0; i < m; i++, x += ldx) {
-        float32x4_t sum = zero, squares = zero;
-        for (size_t j = 0; j < n; j += LANES)
-            sum = vaddq_f32(sum, load(x + j, n - j));
-        float32x4_t mean = vdupq_n_f32(vaddvq_f32(sum) / (float)n);
-        for (size_t j = 0; j < n; j += LANES) {
-            float32x4_t d = keep_or(vsubq_f32(load(x + j, n - j), mean), n - j, zero);
-            squares = vfmaq_f32(squares, d, d);
+    float32x4_t sums[4] = {zero, zero, zero, zero};
+    size_t j = 0;
+    for (; j + 4 * LANES <= n; j += 4 * LANES) {
+        WICK_UNROLL
+        for (size_t i = 0; i < 4; i++)
+            sums[i] = vaddq_f32(sums[i], vld1q_f32(x + j + i * LANES));
+    }
+    for (; j < n; j += LANES)
+        sums[0] = vaddq_f32(sums[0], load(x + j, n - j));
+    return sum_of(sums);
+}
+
+/* The sum of (x - mean)^2. */
+static inline float sum_squares(const float *x, size_t n, float32x4_t mean)
+{
+    const float32x4_t zero = vdupq_n_f32(0.0f);
+    float32x4_t sums[4] = {zero, zero, zero, zero};
+    size_t j = 0;
+    for (; j + 4 * LANES <= n; j += 4 * LANES) {
+        WICK_UNROLL
+        for (size_t i = 0; i < 4; i++) {
+            float32x4_t d = vsubq_f32(vld1q_f32(x + j + i * LANES), mean);
+            sums[i] = vfmaq_f32(sums[i], d, d);
         }
-        float32x4_t scale = vdupq_n_f32(1.0f / sqrtf(vaddvq_f32(squares) / (float)n + eps));
+    }
+    for (; j < n; j += LANES) {
+        float32x4_t d = keep_or(vsubq_f32(load(x + j, n - j), mean), n - j, zero);
+        sums[0] = vfmaq_f32(sums[0], d, d);
+    }
+    return sum_of(sums);
+}
+
+static void layer_norm_neon(float *x, size_t ldx, size_t m, size_t n, const float *weight, const float *bias, float eps)
+{
+    for (size_t i = 0; i < m; i++, x += ldx) {
+        float32x4_t mean = vdupq_n_f32(sum_row(x, n) / (float)n);
+        float32x4_t scale = vdupq_n_f32(1.0f / sqrtf(sum_squares(x, n, mean) / (float)n + eps));
         for (size_t j = 0; j < n; j += LANES) {
             float32x4_t d = vmulq_f32(vsubq_f32(load(x + j, n - j), mean), scale);
             store(x + j, n - j, vfmaq_f32(load(bias + j, n - j), d, load(weight + j, n - j)));
@@ -132,8 +166,10 @@ static void softmax_neon(float *x, size_t ldx, size_t m, size_t n, float scale, 
 /* Two steps: pairs, halves. */
 static inline __attribute__((always_inline)) void transpose_4x4(float32x4_t r[4])
 {
-    float64x2_t low0 = vreinterpretq_f64_f32(vtrn1q_f32(r[0], r[1])), high0 = vreinterpretq_f64_f32(vtrn2q_f32(r[0], r[1]));
-    float64x2_t low1 = vreinterpretq_f64_f32(vtrn1q_f32(r[2], r[3])), high1 = vreinterpretq_f64_f32(vtrn2q_f32(r[2], r[3]));
+    float64x2_t low0 = vreinterpretq_f64_f32(vtrn1q_f32(r[0], r[1])),
+                high0 = vreinterpretq_f64_f32(vtrn2q_f32(r[0], r[1]));
+    float64x2_t low1 = vreinterpretq_f64_f32(vtrn1q_f32(r[2], r[3])),
+                high1 = vreinterpretq_f64_f32(vtrn2q_f32(r[2], r[3]));
     r[0] = vreinterpretq_f32_f64(vzip1q_f64(low0, low1));
     r[1] = vreinterpretq_f32_f64(vzip1q_f64(high0, high1));
     r[2] = vreinterpretq_f32_f64(vzip2q_f64(low0, low1));
@@ -144,7 +180,8 @@ static void transpose_neon(const float *x, size_t ldx, size_t n_rows, size_t n_c
 {
     for (size_t i = 0; i < n_rows; i += LANES)
         for (size_t j = 0; j < n_columns; j += LANES) {
-            size_t rows = n_rows - i < LANES ? n_rows - i : LANES, columns = n_columns - j < LANES ? n_columns - j : LANES;
+            size_t rows = n_rows - i < LANES ? n_rows - i : LANES,
+                   columns = n_columns - j < LANES ? n_columns - j : LANES;
             float32x4_t r[LANES];
             for (size_t k = 0; k < LANES; k++)
                 r[k] = k < rows ? load(x + (i + k) * ldx + j, columns) : vdupq_n_f32(0.0f);
