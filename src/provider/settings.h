@@ -23,4 +23,7 @@ int wick_device_from_environment(const char **device, wick_error *error);
  * the defaults in *options. Both begin with their size. given: may be NULL. WICK_E_INVALID_INPUT where its size is no size. */
 int wick_options_take(void *options, size_t options_bytes, const void *given, const char *where, wick_error *error);
 
+/* Copies as much of own as the caller's info->size covers; its size stays. WICK_E_INVALID_INPUT where the size is not set. */
+int wick_info_give(const wick_model_info *own, wick_model_info *info, wick_error *error);
+
 #endif

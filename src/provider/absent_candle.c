@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * absent_candle.c: stands in for the engine and the tokenizer where Wick is built with -DWICK_CANDLE=OFF: the same symbols, so that
+ * programs link and load, and an error that says what is missing. */
+#include "base/error.h"
+#include "provider/provider.h"
+
+static int absent(wick_error *error)
+{
+    return wick_fail(error, WICK_E_UNAVAILABLE, "provider", "use a Wick that was built with -DWICK_CANDLE=ON", "Candle feature not enabled");
+}
+
+static int candle_open(const char *model, const wick_model_options *options, void **state, wick_error *error)
+{
+    return absent(error);
+}
+
+const wick_provider_ops wick_provider_candle = {.name = "candle", .open = candle_open};
+
+void wick_tokenize_options_init(wick_tokenize_options *options)
+{
+    *options = (wick_tokenize_options){.size = sizeof *options, .add_special_tokens = true};
+}
+
+int wick_tokenizer_open(const char *name, const char *cache_dir, wick_tokenizer **out, wick_error *error)
+{
+    *out = NULL;
+    return absent(error);
+}
+
+void wick_tokenizer_close(wick_tokenizer *tokenizer)
+{
+}
+
+wick_encoding *wick_encoding_new(void)
+{
+    return NULL;
+}
+
+void wick_encoding_free(wick_encoding *encoding)
+{
+}
+
+int wick_tokenize(const wick_tokenizer *tokenizer, const char *text, size_t text_bytes, const wick_tokenize_options *options,
+                  wick_encoding *out, wick_error *error)
+{
+    return absent(error);
+}
+
+const char *wick_tokenizer_token(const wick_tokenizer *tokenizer, int32_t id)
+{
+    return NULL;
+}
+
+size_t wick_tokenizer_vocab_size(const wick_tokenizer *tokenizer)
+{
+    return 0;
+}
+
+int wick_model_open(const char *name, const wick_model_options *options, wick_model **out, wick_error *error)
+{
+    *out = NULL;
+    return absent(error);
+}
+
+void wick_model_close(wick_model *model)
+{
+}
+
+int wick_model_get_info(const wick_model *model, wick_model_info *info)
+{
+    return WICK_E_UNAVAILABLE;
+}
+
+const wick_tokenizer *wick_model_tokenizer(const wick_model *model)
+{
+    return NULL;
+}
+
+int wick_embed(wick_model *model, const char *const *texts, const size_t *text_bytes, size_t n_texts,
+               const wick_embed_options *options, float *out, wick_usage *usage, wick_error *error)
+{
+    return absent(error);
+}
+
+int wick_model_health_check(wick_model *model, wick_error *error)
+{
+    return absent(error);
+}

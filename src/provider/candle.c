@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * candle.c: provider "candle" (also "native"): Wick's own engine behind the interface. */
+#include "provider/provider.h"
+
+static int candle_open(const char *model, const wick_model_options *options, void **state, wick_error *error)
+{
+    wick_model *opened = NULL;
+    const int rc = wick_model_open(model, options, &opened, error);
+    if (rc == WICK_OK)
+        *state = opened;
+    return rc;
+}
+
+static int candle_embed(void *state, const wick_embed_request *request, float *out, wick_usage *usage, wick_error *error)
+{
+    return wick_embed(state, request->texts, request->text_bytes, request->n_texts, &request->options, out, usage, error);
+}
+
+static int candle_info(const void *state, wick_model_info *info, wick_error *error)
+{
+    return wick_model_get_info(state, info);
+}
+
+static void candle_close(void *state)
+{
+    wick_model_close(state);
+}
+
+const wick_provider_ops wick_provider_candle = {"candle", candle_open, candle_embed, candle_info, candle_close};

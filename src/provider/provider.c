@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * provider.c: AkiDB's interface (embed_batch, model_info, health_check) over any provider. In: a request. Out: a response whose memory
+ * it owns. What all providers have in common is checked here, once. */
+#include "provider/provider.h"
+#include "base/checked.h"
+#include "base/error.h"
+#include "provider/settings.h"
+#include "provider/vectors.h"
+#include <stdlib.h>
+#include <string.h>
+
+static const char health_text[] = "health check";
+
+/* The request with all options present, whatever wick.h its caller knew. */
+static int take_request(const wick_embed_request *given, wick_embed_request *request, wick_error *error)
+{
+    wick_embed_request_init(request);
+    if (!given)
+        return wick_fail(error, WICK_E_INVALID_INPUT, "request", NULL, "no request was given");
+    int rc = wick_options_take(request, sizeof *request, given, "request", error);
+    wick_embed_options_init(&request->options);
+    const size_t end = offsetof(wick_embed_request, options) + sizeof given->options.size;
+    if (rc == WICK_OK && given->size >= end && given->options.size > 0)
+        rc = wick_options_take(&request->options, sizeof request->options, &given->options, "request.options", error);
+    return rc;
+}
+
+int wick_provider_embed_batch(wick_provider *provider, const wick_embed_request *given, wick_embed_response *response,
+                              wick_error *error)
+{
+    wick_embed_response_clear(response);
+    wick_embed_request request;
+    int rc = take_request(given, &request, error);
+    if (rc != WICK_OK)
+        return rc;
+    if (request.model && request.model[0] && strcmp(request.model, provider->model) != 0)
+        return wick_fail(error, WICK_E_MODEL_NOT_FOUND, "request.model", "ask for the model that is served, or for none",
+                         "model not found: %.200s (%.200s is served)", request.model, provider->model);
+    size_t dimension, n_values, n_bytes;
+    rc = wick_texts_check(request.texts, request.text_bytes, request.n_texts, error);
+    if (rc == WICK_OK)
+        rc = wick_dimension_check(&request.options, provider->dimension, &dimension, error);
+    if (rc != WICK_OK)
+        return rc;
+    float *out = NULL;
+    if (wick_mul_size(request.n_texts, dimension, &n_values) && wick_mul_size(n_values, sizeof *out, &n_bytes))
+        out = malloc(n_bytes);
+    if (!out)
+        return wick_fail_memory(error, "the response's vectors");
+    wick_usage usage = {0};
+    rc = provider->ops->embed(provider->state, &request, out, &usage, error);
+    if (rc != WICK_OK) {
+        free(out);
+        return rc;
+    }
+    *response = (wick_embed_response){provider->model, out, request.n_texts, dimension, usage};
+    return WICK_OK;
+}
+
+void wick_embed_response_clear(wick_embed_response *response)
+{
+    if (!response)
+        return;
+    free(response->embeddings);
+    *response = (wick_embed_response){0};
+}
+
+int wick_provider_model_info(const wick_provider *provider, wick_model_info *info, wick_error *error)
+{
+    wick_model_info own = {.size = sizeof own};
+    int rc = provider->ops->info(provider->state, &own, error);
+    if (rc != WICK_OK)
+        return rc;
+    own.model = provider->model;
+    return wick_info_give(&own, info, error);
+}
+
+int wick_provider_health_check(wick_provider *provider, wick_error *error)
+{
+    const char *text = health_text;
+    wick_embed_request request;
+    wick_embed_request_init(&request);
+    request.texts = &text;
+    request.n_texts = 1;
+    wick_embed_response response = {0};
+    wick_error inner = {0};
+    const int rc = wick_provider_embed_batch(provider, &request, &response, &inner);
+    wick_embed_response_clear(&response);
+    if (rc == WICK_OK)
+        return WICK_OK;
+    return wick_fail(error, WICK_E_UNAVAILABLE, inner.where, inner.mend, "health check failed: %s", inner.message);
+}
+
+const char *wick_provider_name(const wick_provider *provider)
+{
+    return provider->ops->name;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * provider.h: the seam behind wick_provider_*: what a provider must offer. In: checked requests. Out: vectors in the caller's memory.
+ * candle.c is Wick's own engine, mlx.c the MLX plug-in, mock.c makes vectors from a hash; manager.c picks one, provider.c calls it. */
+#ifndef WICK_PROVIDER_PROVIDER_H
+#define WICK_PROVIDER_PROVIDER_H
+#include <wick.h>
+
+typedef struct wick_provider_ops {
+    const char *name; /* "candle" */
+    /* model: never NULL or empty. *state is set on success only. */
+    int (*open)(const char *model, const wick_model_options *options, void **state, wick_error *error);
+    /* request: n_texts >= 1, all options present. out: [n_texts, dimension after the cut]. Thread-safe. */
+    int (*embed)(void *state, const wick_embed_request *request, float *out, wick_usage *usage, wick_error *error);
+    /* Fills info, whose size is set. */
+    int (*info)(const void *state, wick_model_info *info, wick_error *error);
+    void (*close)(void *state);
+} wick_provider_ops;
+
+struct wick_provider {
+    const wick_provider_ops *ops;
+    void *state;
+    char *model;      /* the name it was opened with */
+    size_t dimension; /* of uncut vectors */
+};
+
+extern const wick_provider_ops wick_provider_candle, wick_provider_mlx, wick_provider_mock;
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * vectors.c: the checks before and the arithmetic after the model; see vectors.h. */
+#include "provider/vectors.h"
+#include "base/error.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define NORM_FLOOR 1e-12 /* torch.nn.functional.normalize's eps */
+
+int wick_texts_check(const char *const *texts, const size_t *text_bytes, size_t n_texts, wick_error *error)
+{
+    if (n_texts == 0)
+        return wick_fail(error, WICK_E_INVALID_INPUT, "texts", "give at least one text; an empty text is one", "no inputs");
+    if (!texts)
+        return wick_fail(error, WICK_E_INVALID_INPUT, "texts", NULL, "the array of texts is NULL");
+    for (size_t i = 0; i < n_texts; i++)
+        if (!texts[i] && (!text_bytes || text_bytes[i] > 0)) {
+            char where[64];
+            snprintf(where, sizeof where, "texts[%zu]", i);
+            return wick_fail(error, WICK_E_INVALID_INPUT, where, NULL, "%s: the pointer is NULL", where);
+        }
+    return WICK_OK;
+}
+
+size_t wick_text_length(const char *const *texts, const size_t *text_bytes, size_t i)
+{
+    return text_bytes ? text_bytes[i] : strlen(texts[i]);
+}
+
+int wick_dimension_check(const wick_embed_options *options, size_t full, size_t *dimension, wick_error *error)
+{
+    *dimension = options->dimensions > 0 ? options->dimensions : full;
+    if (*dimension <= full)
+        return WICK_OK;
+    return wick_fail(error, WICK_E_INVALID_INPUT, "dimensions", "ask for as many, or fewer",
+                     "%zu dimensions asked for, the model's vectors have %zu", *dimension, full);
+}
+
+int wick_fail_too_long(size_t index, size_t n_tokens, size_t max_tokens, wick_error *error)
+{
+    char where[64];
+    snprintf(where, sizeof where, "texts[%zu]", index);
+    return wick_fail(error, WICK_E_INVALID_INPUT, where, "shorten the text, or let it be truncated",
+                     "%s: %zu tokens, the limit is %zu", where, n_tokens, max_tokens);
+}
+
+int wick_fail_text(size_t index, const wick_error *inner, wick_error *error)
+{
+    char where[64];
+    snprintf(where, sizeof where, "texts[%zu]", index);
+    return wick_fail(error, inner->code, where, inner->mend, "%s: %s", where, inner->message);
+}
+
+bool wick_vector_finish(const float *from, size_t n, bool normalize, float *to)
+{
+    double sum = 0.0;
+    for (size_t i = 0; i < n; i++)
+        sum += (double)from[i] * from[i];
+    if (!isfinite(sum)) /* no square of a finite f32 overflows an f64 */
+        return false;
+    if (!normalize) {
+        memmove(to, from, n * sizeof *to);
+        return true;
+    }
+    const double length = sqrt(sum);
+    const double divisor = length > NORM_FLOOR ? length : NORM_FLOOR;
+    for (size_t i = 0; i < n; i++)
+        to[i] = (float)(from[i] / divisor);
+    return true;
+}
+
+double wick_now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
+}
