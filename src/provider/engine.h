@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * engine.h: what the files of the native engine share: the model, and the scratch memory of one call.
+ *   engine_open.c      name -> folder -> files, tokenizer, backend; info; close
+ *   engine_device.c    which backend serves
+ *   engine_tokenize.c  texts -> packed token ids, on one thread or on all
+ *   engine_embed.c     wick_embed: blocks of texts through tokenizer and backend, then cut and normalised
+ *   engine_context.c   contexts: scratch that calls borrow and give back */
+#ifndef WICK_PROVIDER_ENGINE_H
+#define WICK_PROVIDER_ENGINE_H
+#include <pthread.h>
+#include "backend.h"
+
+/* Texts are worked off in blocks, so that memory does not grow with their number: at most so many texts, and so many bytes of text
+ * (or one text that is longer). Blocks this large lose nothing: a block of the shortest texts still is thousands of tokens. */
+#define WICK_BLOCK_TEXTS 1024
+#define WICK_BLOCK_BYTES ((size_t)1 << 20)
+
+/* One thread's share of a block: texts [first, last), tokenized in order. */
+typedef struct wick_token_part {
+    size_t first, last;
+    wick_encoding *encoding;
+    int32_t *ids; /* [n_ids], those of all its texts one after another */
+    size_t n_ids, ids_capacity;
+    int code;           /* WICK_OK, or why the part stopped before its last text */
+    wick_error failure; /* names the text */
+} wick_token_part;
+
+/* Scratch of one call of wick_embed. Its arrays only grow, so that a warm call allocates nothing. */
+typedef struct wick_context {
+    struct wick_context *next; /* in the model's list of idle contexts */
+    size_t lengths[WICK_BLOCK_TEXTS];        /* bytes of each text of the block */
+    uint32_t offsets[WICK_BLOCK_TEXTS + 1];  /* of the packed batch */
+    int32_t *ids;                            /* the packed batch, where more than one thread tokenized */
+    size_t ids_capacity;
+    float *rows; /* [block, dimension] whole vectors, where the caller wants cut ones */
+    size_t rows_capacity;
+    bool is_bloated; /* it met a text so long that keeping its memory would be waste */
+    unsigned n_parts;
+    wick_token_part parts[]; /* [n_parts], one a thread */
+} wick_context;
+
+struct wick_model {
+    char *name, *folder;
+    wick_model_files *files;
+    wick_tokenizer *tokenizer;
+    wick_pool *pool;
+    const wick_backend_ops *ops;
+    wick_backend *backend;
+    const char *dtype; /* one of wick_dtype_names */
+    size_t dimension, max_seq_length;
+    wick_backend_info backend_info;
+    pthread_mutex_t lock; /* of idle */
+    wick_context *idle;   /* the last used first: its memory is warm */
+    size_t n_idle;
+};
+
+/* A block of texts of one call. */
+typedef struct wick_block {
+    const char *const *texts; /* [n_texts] */
+    size_t n_texts, n_bytes;
+    bool truncate;
+} wick_block;
+
+/* Which backend serves: requested, else the environment, else auto. WICK_E_INVALID_INPUT for an unknown name, WICK_E_UNAVAILABLE for
+ * a GPU that is not there where strict is set. Logs the choice. */
+int wick_device_select(const char *requested, bool strict, const wick_backend_ops **out, wick_error *error);
+
+/* As wick_model_open, on a backend of the caller's (NULL: the device's); options whole and defaulted. For tests of what a backend
+ * cannot be made to do. */
+int wick_model_open_on(const char *name, const wick_model_options *options, const wick_backend_ops *ops, wick_model **out,
+                       wick_error *error);
+
+/* Borrows a context; each must be returned. NULL: out of memory. */
+wick_context *wick_context_take(wick_model *model);
+void wick_context_return(wick_model *model, wick_context *context);
+void wick_context_free(wick_context *context);
+/* array with room for at least n >= 1 elements of size bytes, moved where need be, its content kept. NULL: out of memory, all stays. */
+void *wick_context_grow(void *array, size_t *capacity, size_t n, size_t size);
+
+/* Token ids of block's texts, whose lengths stand in context: batch points into context. index names the block's first text in errors. */
+int wick_block_tokenize(wick_model *model, wick_context *context, const wick_block *block, size_t index, wick_packed_batch *batch,
+                        wick_error *error);
+
+#endif

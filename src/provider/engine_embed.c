@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * engine_embed.c: wick_embed. In: any number of texts. Out: their vectors, in the caller's memory. The texts go block by block through
+ * tokenizer and backend, so memory is bounded however many there are; since a vector depends on its text alone, blocks do not show. */
+#include "base/checked.h"
+#include "base/error.h"
+#include "provider/engine.h"
+#include "provider/settings.h"
+#include "provider/vectors.h"
+#include <stdio.h>
+
+/* One call. */
+typedef struct embedding {
+    wick_model *model;
+    wick_context *context;
+    const char *const *texts;
+    const size_t *text_bytes;
+    size_t n_texts;
+    wick_embed_options options;
+    size_t dimension; /* after the cut */
+    uint64_t total_tokens;
+} embedding;
+
+/* Takes the texts from index on that make a block, with their lengths. */
+static wick_block next_block(const embedding *call, size_t index)
+{
+    wick_block block = {.texts = call->texts + index, .truncate = call->options.truncate};
+    while (block.n_texts < WICK_BLOCK_TEXTS && index + block.n_texts < call->n_texts) {
+        const size_t n = wick_text_length(call->texts, call->text_bytes, index + block.n_texts);
+        if (block.n_texts > 0 && (n > WICK_BLOCK_BYTES || block.n_bytes + n > WICK_BLOCK_BYTES))
+            break;
+        call->context->lengths[block.n_texts++] = n;
+        block.n_bytes += n;
+    }
+    return block;
+}
+
+/* Where the backend writes: the caller's rows, or whole rows of the context's where the caller wants cut ones. */
+static float *rows_for(const embedding *call, size_t n_rows, float *out)
+{
+    wick_context *context = call->context;
+    if (call->dimension == call->model->dimension)
+        return out;
+    size_t n_values;
+    if (!wick_mul_size(n_rows, call->model->dimension, &n_values))
+        return NULL;
+    float *rows = wick_context_grow(context->rows, &context->rows_capacity, n_values, sizeof *rows);
+    if (rows)
+        context->rows = rows;
+    return rows;
+}
+
+static int not_finite(size_t index, wick_error *error)
+{
+    wick_error inner;
+    wick_fail(&inner, WICK_E_INTERNAL, NULL, "check the model's files; report it where they are sound",
+              "the model gave a value that is not finite");
+    return wick_fail_text(index, &inner, error);
+}
+
+static int embed_block(embedding *call, const wick_block *block, size_t index, float *out, wick_error *error)
+{
+    wick_model *model = call->model;
+    wick_packed_batch batch;
+    int rc = wick_block_tokenize(model, call->context, block, index, &batch, error);
+    if (rc != WICK_OK)
+        return rc;
+    float *rows = rows_for(call, block->n_texts, out);
+    if (!rows)
+        return wick_fail_memory(error, "vectors");
+    rc = model->ops->encode(model->backend, &batch, rows, error);
+    if (rc != WICK_OK)
+        return rc;
+    for (size_t i = 0; i < block->n_texts; i++)
+        if (!wick_vector_finish(rows + i * model->dimension, call->dimension, call->options.normalize, out + i * call->dimension))
+            return not_finite(index + i, error);
+    call->total_tokens += batch.n_tokens;
+    return WICK_OK;
+}
+
+static int embed_all(embedding *call, float *out, wick_error *error)
+{
+    int rc = WICK_OK;
+    for (size_t index = 0; index < call->n_texts && rc == WICK_OK;) {
+        const wick_block block = next_block(call, index);
+        rc = embed_block(call, &block, index, out + index * call->dimension, error);
+        index += block.n_texts;
+    }
+    return rc;
+}
+
+int wick_embed(wick_model *model, const char *const *texts, const size_t *text_bytes, size_t n_texts,
+               const wick_embed_options *options, float *out, wick_usage *usage, wick_error *error)
+{
+    const double start = wick_now_ms();
+    embedding call = {.model = model, .texts = texts, .text_bytes = text_bytes, .n_texts = n_texts};
+    wick_embed_options_init(&call.options);
+    int rc = wick_options_take(&call.options, sizeof call.options, options, "options", error);
+    if (rc == WICK_OK)
+        rc = wick_texts_check(texts, text_bytes, n_texts, error);
+    if (rc == WICK_OK)
+        rc = wick_dimension_check(&call.options, model->dimension, &call.dimension, error);
+    if (rc != WICK_OK)
+        return rc;
+    size_t n_values, n_bytes;
+    if (!out || !wick_mul_size(n_texts, call.dimension, &n_values) || !wick_mul_size(n_values, sizeof *out, &n_bytes))
+        return wick_fail(error, WICK_E_INVALID_INPUT, "out", NULL, "no memory can hold %zu vectors, or there is none", n_texts);
+    call.context = wick_context_take(model);
+    if (!call.context)
+        return wick_fail_memory(error, "the call's memory");
+    rc = embed_all(&call, out, error);
+    wick_context_return(model, call.context);
+    if (rc == WICK_OK && usage)
+        *usage = (wick_usage){call.total_tokens, wick_now_ms() - start};
+    return rc;
+}
+
+int wick_model_health_check(wick_model *model, wick_error *error)
+{
+    static const char *const text[] = {"health check"};
+    wick_embed_options options;
+    wick_embed_options_init(&options);
+    options.dimensions = 1;
+    float value;
+    wick_error inner = {0};
+    if (wick_embed(model, text, NULL, 1, &options, &value, NULL, &inner) == WICK_OK)
+        return WICK_OK;
+    return wick_fail(error, WICK_E_UNAVAILABLE, inner.where, inner.mend, "health check failed: %s", inner.message);
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * engine_open.c: opening and closing models and tokenizers. In: a name. Out: a wick_model, immutable but for its idle contexts. The
+ * tokenizer is parsed on a thread of its own while the weights are prepared: the two take about the same time. */
+#include "base/error.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "hub/cache.h"
+#include "provider/engine.h"
+#include "provider/settings.h"
+#include "provider/vectors.h"
+#include "text/tokenizer.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* Reading one tokenizer.json, here or on a thread. */
+typedef struct reading {
+    const char *folder;
+    wick_tokenizer *tokenizer;
+    int code;
+    wick_error error;
+    pthread_t thread;
+    bool has_thread;
+} reading;
+
+static int read_tokenizer(const char *folder, wick_tokenizer **out, wick_error *error)
+{
+    char *path = wick_path_join(folder, "tokenizer.json");
+    if (!path)
+        return wick_fail_memory(error, "the tokenizer's path");
+    const int rc = wick_tokenizer_read(path, out, error);
+    free(path);
+    return rc;
+}
+
+static void *run_reading(void *arg)
+{
+    reading *own = arg;
+    own->code = read_tokenizer(own->folder, &own->tokenizer, &own->error);
+    return NULL;
+}
+
+static void start_reading(reading *own, const char *folder)
+{
+    *own = (reading){.folder = folder};
+    own->has_thread = pthread_create(&own->thread, NULL, run_reading, own) == 0;
+}
+
+/* Waits for the tokenizer; where no thread could be had it is read now. */
+static int finish_reading(reading *own, wick_tokenizer **out, wick_error *error)
+{
+    if (own->has_thread)
+        pthread_join(own->thread, NULL);
+    else
+        run_reading(own);
+    if (own->code == WICK_OK)
+        *out = own->tokenizer;
+    else if (error)
+        *error = own->error;
+    return own->code;
+}
+
+int wick_tokenizer_open(const char *name, const char *cache_dir, wick_tokenizer **out, wick_error *error)
+{
+    char *folder = NULL;
+    *out = NULL;
+    int rc = wick_hub_find(name, cache_dir, &folder, error);
+    if (rc == WICK_OK)
+        rc = read_tokenizer(folder, out, error);
+    free(folder);
+    return rc;
+}
+
+void wick_tokenizer_close(wick_tokenizer *tokenizer)
+{
+    wick_tokenizer_free(tokenizer);
+}
+
+/* The weights' side of opening: files, threads, backend. */
+static int open_weights(wick_model *model, const wick_model_options *options, wick_error *error)
+{
+    int rc = wick_model_files_open(model->folder, &model->files, error);
+    if (rc != WICK_OK)
+        return rc;
+    const unsigned n_usable = options->n_threads > 0 ? options->n_threads : wick_usable_cpus();
+    rc = wick_pool_new(n_usable < WICK_MAX_THREADS ? n_usable : WICK_MAX_THREADS, &model->pool, error);
+    if (rc != WICK_OK)
+        return rc;
+    const wick_backend_options backend_options = {model->pool, model->dtype};
+    rc = model->ops->open(model->files, &backend_options, &model->backend, error);
+    if (rc != WICK_OK)
+        return rc;
+    model->ops->info(model->backend, &model->backend_info);
+    model->dimension = model->files->dimension;
+    return WICK_OK;
+}
+
+/* What a text is cut at: the model's own limit, or the caller's, which must leave room for the special tokens. */
+static int set_max_seq_length(wick_model *model, size_t wanted, wick_error *error)
+{
+    const size_t max_tokens = model->files->max_tokens;
+    model->max_seq_length = wanted > 0 ? wanted : model->files->max_seq_length;
+    if (model->max_seq_length > max_tokens)
+        return wick_fail(error, WICK_E_INVALID_INPUT, "max_seq_length", "choose a smaller max_seq_length",
+                         "max_seq_length is %zu, the model takes at most %zu tokens", wanted, max_tokens);
+    wick_encoding *encoding = wick_encoding_new();
+    if (!encoding)
+        return wick_fail_memory(error, "token ids");
+    int rc = wick_tokenize(model->tokenizer, "", 0, NULL, encoding, error);
+    if (rc == WICK_OK && encoding->n_tokens > model->max_seq_length)
+        rc = wick_fail(error, WICK_E_INVALID_INPUT, "max_seq_length", "choose a larger max_seq_length",
+                       "max_seq_length is %zu, the special tokens alone are %zu", model->max_seq_length, encoding->n_tokens);
+    wick_encoding_free(encoding);
+    return rc;
+}
+
+/* The tokenizer must not make ids that the model has no embedding of. */
+static int check_vocabulary(const wick_model *model, wick_error *error)
+{
+    const size_t n_tokens = wick_tokenizer_vocab_size(model->tokenizer);
+    if (n_tokens <= model->files->vocab_size)
+        return WICK_OK;
+    return wick_fail(error, WICK_E_CORRUPT, model->folder, "get the model's files again: they do not belong together",
+                     "tokenizer.json has token ids up to %zu, the model has %zu embeddings", n_tokens - 1, model->files->vocab_size);
+}
+
+static int open_folder(wick_model *model, const wick_model_options *options, wick_error *error)
+{
+    reading tokenizer;
+    start_reading(&tokenizer, model->folder);
+    int rc = open_weights(model, options, error);
+    /* The first failure is told: the weights', else the tokenizer's. */
+    const int rc_tokenizer = finish_reading(&tokenizer, &model->tokenizer, rc == WICK_OK ? error : NULL);
+    rc = rc != WICK_OK ? rc : rc_tokenizer;
+    if (rc == WICK_OK)
+        rc = check_vocabulary(model, error);
+    if (rc == WICK_OK)
+        rc = set_max_seq_length(model, options->max_seq_length, error);
+    return rc;
+}
+
+/* The caller's string may not live as long as the model. */
+static const char *static_dtype(const char *dtype)
+{
+    size_t i = 0;
+    while (wick_dtype_names[i + 1] && strcmp(wick_dtype_names[i], dtype) != 0)
+        i++;
+    return wick_dtype_names[i];
+}
+
+int wick_model_open_on(const char *name, const wick_model_options *options, const wick_backend_ops *ops, wick_model **out,
+                       wick_error *error)
+{
+    const double start = wick_now_ms();
+    wick_model *model = NULL;
+    char *folder = NULL;
+    int rc = wick_hub_find(name, options->cache_dir, &folder, error);
+    if (rc == WICK_OK && !ops)
+        rc = wick_device_select(options->device, options->strict_device, &ops, error);
+    if (rc != WICK_OK)
+        goto fail;
+    model = calloc(1, sizeof *model);
+    if (!model || pthread_mutex_init(&model->lock, NULL) != 0) {
+        free(model);
+        model = NULL;
+        rc = wick_fail_memory(error, "the model");
+        goto fail;
+    }
+    model->folder = folder;
+    folder = NULL;
+    model->ops = ops;
+    model->dtype = static_dtype(options->dtype);
+    model->name = strdup(name);
+    rc = model->name ? open_folder(model, options, error) : wick_fail_memory(error, "the model's name");
+    if (rc != WICK_OK)
+        goto fail;
+    wick_log(WICK_LOG_DEBUG, "opened %s in %.1f ms: %s, %s, %u threads", name, wick_now_ms() - start, model->backend_info.device,
+             model->backend_info.tier, model->backend_info.n_threads);
+    *out = model;
+    return WICK_OK;
+fail:
+    wick_model_close(model);
+    free(folder);
+    return rc;
+}
+
+int wick_model_open(const char *name, const wick_model_options *given, wick_model **out, wick_error *error)
+{
+    *out = NULL;
+    wick_model_options options;
+    wick_model_options_init(&options);
+    int rc = wick_options_take(&options, sizeof options, given, "options", error);
+    options.dtype = options.dtype && options.dtype[0] ? options.dtype : "f32";
+    if (rc == WICK_OK)
+        rc = wick_choice_check("dtype", options.dtype, wick_dtype_names, "dtype", error);
+    return rc == WICK_OK ? wick_model_open_on(name, &options, NULL, out, error) : rc;
+}
+
+void wick_model_close(wick_model *model)
+{
+    if (!model)
+        return;
+    while (model->idle) {
+        wick_context *context = model->idle;
+        model->idle = context->next;
+        wick_context_free(context);
+    }
+    if (model->backend)
+        model->ops->close(model->backend);
+    wick_pool_free(model->pool);
+    wick_model_files_close(model->files);
+    wick_tokenizer_free(model->tokenizer);
+    pthread_mutex_destroy(&model->lock);
+    free(model->name);
+    free(model->folder);
+    free(model);
+}
+
+int wick_model_get_info(const wick_model *model, wick_model_info *info)
+{
+    const wick_model_files *files = model->files;
+    const wick_model_info own = {
+        .size = sizeof own,
+        .model = model->name,
+        .path = model->folder,
+        .dimension = model->dimension,
+        .max_tokens = files->max_tokens,
+        .max_seq_length = model->max_seq_length,
+        .n_layers = files->n_layers,
+        .hidden_size = files->hidden_size,
+        .n_heads = files->n_heads,
+        .intermediate_size = files->intermediate_size,
+        .vocab_size = files->vocab_size,
+        .n_parameters = files->n_parameters,
+        .architecture = files->architecture,
+        .pooling = wick_pooling_name(files->pooling),
+        .dtype = model->dtype,
+        .device = model->backend_info.device,
+        .tier = model->backend_info.tier,
+        .n_threads = model->backend_info.n_threads,
+        .has_normalize = files->has_normalize,
+    };
+    return wick_info_give(&own, info, NULL);
+}
+
+const wick_tokenizer *wick_model_tokenizer(const wick_model *model)
+{
+    return model->tokenizer;
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * engine_tokenize.c: a block of texts -> packed token ids, no padding. In: texts, their lengths. Out: ids and offsets in the context.
+ * A block with enough text is cut into one share a thread, of about equal bytes and in order, so that the shares' ids only need to be
+ * put one behind the other; the cut depends on nothing but the block, so that a call seen before allocates nothing. */
+#include "base/error.h"
+#include "provider/engine.h"
+#include "provider/vectors.h"
+#include <string.h>
+
+/* What a share must hold for a thread to be woken for it: at about 3 bytes a microsecond, some 300 microseconds of work. */
+#define MIN_SHARE_BYTES 1024
+/* A text costs something beside its bytes. */
+#define TEXT_OVERHEAD_BYTES 16
+/* Contexts that met a longer text are not kept: the encoding's arrays would stay that large. */
+#define BLOATED_BYTES ((size_t)1 << 20)
+
+typedef struct job {
+    wick_model *model;
+    wick_context *context;
+    const wick_block *block;
+    size_t index; /* of the block's first text in the call */
+} job;
+
+/* Appends the ids of text i of the block; false: the part has stopped. */
+static bool add_text(const job *work, wick_token_part *part, size_t i)
+{
+    const wick_tokenize_options options = {
+        .size = sizeof options,
+        .add_special_tokens = true,
+        .max_tokens = work->block->truncate ? work->model->max_seq_length : 0,
+    };
+    const char *text = work->block->texts[i];
+    wick_error inner;
+    const int rc = wick_tokenize(work->model->tokenizer, text ? text : "", work->context->lengths[i], &options, part->encoding, &inner);
+    if (rc != WICK_OK) {
+        part->code = wick_fail_text(work->index + i, &inner, &part->failure);
+        return false;
+    }
+    const size_t n = part->encoding->n_tokens;
+    if (n > work->model->max_seq_length) {
+        part->code = wick_fail_too_long(work->index + i, n, work->model->max_seq_length, &part->failure);
+        return false;
+    }
+    if (n == 0) {
+        wick_fail(&inner, WICK_E_INVALID_INPUT, NULL, "leave the text out", "the text has no tokens");
+        part->code = wick_fail_text(work->index + i, &inner, &part->failure);
+        return false;
+    }
+    int32_t *ids = wick_context_grow(part->ids, &part->ids_capacity, part->n_ids + n, sizeof *ids);
+    if (!ids) {
+        part->code = wick_fail_memory(&part->failure, "token ids");
+        return false;
+    }
+    part->ids = ids;
+    memcpy(ids + part->n_ids, part->encoding->ids, n * sizeof *ids);
+    part->n_ids += n;
+    work->context->offsets[i + 1] = (uint32_t)n; /* lengths at first; summed up when all parts are done */
+    return true;
+}
+
+static void run_part(void *arg, unsigned thread_index)
+{
+    const job *work = arg;
+    wick_token_part *part = &work->context->parts[thread_index];
+    for (size_t i = part->first; i < part->last; i++)
+        if (!add_text(work, part, i))
+            return;
+}
+
+/* Cuts the block into shares; returns their number. */
+static unsigned cut_block(const wick_model *model, wick_context *context, const wick_block *block)
+{
+    const size_t weight = block->n_bytes + block->n_texts * TEXT_OVERHEAD_BYTES;
+    size_t n_parts = weight / MIN_SHARE_BYTES;
+    n_parts = n_parts < context->n_parts ? n_parts : context->n_parts;
+    n_parts = n_parts < block->n_texts ? n_parts : block->n_texts;
+    n_parts = n_parts > 0 ? n_parts : 1;
+    size_t text = 0, seen = 0;
+    for (size_t p = 0; p < n_parts; p++) {
+        wick_token_part *part = &context->parts[p];
+        const size_t goal = weight / n_parts * (p + 1);
+        part->first = text;
+        while (text < block->n_texts && (p + 1 == n_parts || seen < goal))
+            seen += context->lengths[text++] + TEXT_OVERHEAD_BYTES;
+        part->last = text;
+        part->n_ids = 0;
+        part->code = WICK_OK;
+    }
+    return (unsigned)n_parts;
+}
+
+/* Puts the parts' ids one behind the other. */
+static int32_t *join_parts(wick_context *context, unsigned n_parts, size_t n_tokens)
+{
+    if (n_parts == 1)
+        return context->parts[0].ids;
+    int32_t *ids = wick_context_grow(context->ids, &context->ids_capacity, n_tokens, sizeof *ids);
+    if (!ids)
+        return NULL;
+    context->ids = ids;
+    for (unsigned p = 0; p < n_parts; p++) {
+        const wick_token_part *part = &context->parts[p];
+        if (part->n_ids > 0)
+            memcpy(ids, part->ids, part->n_ids * sizeof *ids);
+        ids += part->n_ids;
+    }
+    return context->ids;
+}
+
+int wick_block_tokenize(wick_model *model, wick_context *context, const wick_block *block, size_t index, wick_packed_batch *batch,
+                        wick_error *error)
+{
+    job work = {model, context, block, index};
+    const unsigned n_parts = cut_block(model, context, block);
+    for (unsigned p = 0; p < n_parts; p++)
+        if (!context->parts[p].encoding && !(context->parts[p].encoding = wick_encoding_new()))
+            return wick_fail_memory(error, "token ids");
+    for (size_t i = 0; i < block->n_texts; i++)
+        context->is_bloated |= context->lengths[i] > BLOATED_BYTES;
+    if (n_parts == 1)
+        run_part(&work, 0);
+    else
+        wick_pool_run(model->pool, n_parts, run_part, &work);
+
+    size_t n_tokens = 0;
+    for (unsigned p = 0; p < n_parts; p++) {
+        const wick_token_part *part = &context->parts[p];
+        if (part->code != WICK_OK) { /* the parts are in order: this is the first text that is wrong */
+            if (error)
+                *error = part->failure;
+            return part->code;
+        }
+        n_tokens += part->n_ids;
+    }
+    context->offsets[0] = 0;
+    for (size_t i = 0; i < block->n_texts; i++)
+        context->offsets[i + 1] += context->offsets[i];
+    const int32_t *ids = join_parts(context, n_parts, n_tokens);
+    if (!ids)
+        return wick_fail_memory(error, "token ids");
+    *batch = (wick_packed_batch){block->n_texts, n_tokens, ids, context->offsets};
+    return WICK_OK;
+}
