@@ -33,7 +33,8 @@ struct wick_toml {
     std::deque<std::string> texts; // what the entries point into; a deque, because its elements stay where they are
 };
 
-namespace {
+namespace
+{
 
 struct positioned_entry {
     wick_toml_entry entry;
@@ -130,7 +131,8 @@ void fill(wick_toml &toml, const toml::table &root)
     flatten(toml, root, std::string(), found);
     // toml++ keeps tables sorted by name; the list is in file order, so that the first mistake is reported first.
     std::stable_sort(found.begin(), found.end(), [](const positioned_entry &a, const positioned_entry &b) {
-        return a.position.line != b.position.line ? a.position.line < b.position.line : a.position.column < b.position.column;
+        return a.position.line != b.position.line ? a.position.line < b.position.line
+                                                  : a.position.column < b.position.column;
     });
     toml.entries.reserve(found.size());
     for (const positioned_entry &one : found)
@@ -153,7 +155,8 @@ int wick_toml_parse(const char *text, size_t n, const char *where, wick_toml **o
 {
     *out = nullptr;
     if (n > WICK_MAX_TOML_BYTES)
-        return wick_fail(error, WICK_E_INVALID_INPUT, where, mend, "the file is larger than %zu bytes", WICK_MAX_TOML_BYTES);
+        return wick_fail(error, WICK_E_INVALID_INPUT, where, mend, "the file is larger than %zu bytes",
+                         WICK_MAX_TOML_BYTES);
     if ((size_t)std::count(text, text + n, '.') > max_dots)
         return wick_fail(error, WICK_E_INVALID_INPUT, where, mend, "the file has more than %zu dots", max_dots);
     wick_toml *toml = nullptr;
@@ -196,12 +199,18 @@ const wick_toml_entry *wick_toml_at(const wick_toml *toml, size_t index)
 const char *wick_toml_type_name(wick_toml_type type)
 {
     switch (type) {
-    case WICK_TOML_STRING: return "a string";
-    case WICK_TOML_INTEGER: return "an integer";
-    case WICK_TOML_REAL: return "a real number";
-    case WICK_TOML_BOOL: return "a boolean";
-    case WICK_TOML_TABLE: return "a table";
-    case WICK_TOML_OTHER: break;
+    case WICK_TOML_STRING:
+        return "a string";
+    case WICK_TOML_INTEGER:
+        return "an integer";
+    case WICK_TOML_REAL:
+        return "a real number";
+    case WICK_TOML_BOOL:
+        return "a boolean";
+    case WICK_TOML_TABLE:
+        return "a table";
+    case WICK_TOML_OTHER:
+        break;
     }
     return "an array or a date";
 }

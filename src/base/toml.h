@@ -20,8 +20,9 @@ typedef enum wick_toml_type {
 } wick_toml_type;
 
 typedef struct wick_toml_entry {
-    const char *key; /* dotted: "embedding.model"; parts that are no bare keys stand in quotes, escaped: embedding."a.b" */
-    unsigned line;   /* counted from 1 */
+    const char
+        *key; /* dotted: "embedding.model"; parts that are no bare keys stand in quotes, escaped: embedding."a.b" */
+    unsigned line; /* counted from 1 */
     wick_toml_type type;
     const char *string; /* WICK_TOML_STRING: terminated, never holding U+0000 */
     int64_t integer;
@@ -35,7 +36,8 @@ typedef struct wick_toml wick_toml;
 int wick_toml_parse(const char *text, size_t n, const char *where, wick_toml **out, wick_error *error);
 void wick_toml_free(wick_toml *toml);
 size_t wick_toml_count(const wick_toml *toml);
-const wick_toml_entry *wick_toml_at(const wick_toml *toml, size_t index); /* leaves only, in file order; NULL beyond the last */
-const char *wick_toml_type_name(wick_toml_type type);                     /* "a string", "an integer"... */
+const wick_toml_entry *wick_toml_at(const wick_toml *toml,
+                                    size_t index);    /* leaves only, in file order; NULL beyond the last */
+const char *wick_toml_type_name(wick_toml_type type); /* "a string", "an integer"... */
 
 #endif

@@ -69,7 +69,8 @@ bool wick_hub_name_is_path(const char *name)
 
 int wick_hub_name_parse(const char *name, wick_hub_name *out, wick_error *error)
 {
-    static const char mend[] = "a name is org/name or org/name@revision, of letters, digits, '.', '_' and '-'; a path begins with ./ or /";
+    static const char mend[] =
+        "a name is org/name or org/name@revision, of letters, digits, '.', '_' and '-'; a path begins with ./ or /";
     const char *at = strchr(name, '@');
     const size_t n_repo = at ? (size_t)(at - name) : strlen(name);
     if (!is_repo(name, n_repo))
@@ -119,7 +120,8 @@ int wick_hub_cache_dir(const char *cache_dir, char **out, wick_error *error)
         return WICK_OK;
     if (out_of_memory)
         return wick_fail_memory(error, "the hub cache's path");
-    return wick_fail(error, WICK_E_MODEL_NOT_FOUND, "environment", "set HF_HUB_CACHE or HOME, or give a folder of files",
+    return wick_fail(error, WICK_E_MODEL_NOT_FOUND, "environment",
+                     "set HF_HUB_CACHE or HOME, or give a folder of files",
                      "there is no model cache: neither HF_HUB_CACHE, HF_HOME, XDG_CACHE_HOME nor HOME is set");
 }
 
@@ -155,7 +157,8 @@ static char *repo_folder(const char *cache, const char *repo)
 }
 
 /* The commit that refs/REVISION names, or the revision itself where there is no such reference: it may be a commit. */
-static int read_reference(const char *repo_path, const char *revision, char commit[WICK_HUB_MAX_REVISION + 1], wick_error *error)
+static int read_reference(const char *repo_path, const char *revision, char commit[WICK_HUB_MAX_REVISION + 1],
+                          wick_error *error)
 {
     char *refs = wick_path_join(repo_path, "refs"), *path = refs ? wick_path_join(refs, revision) : NULL, *text = NULL;
     free(refs);
@@ -216,7 +219,8 @@ int wick_hub_find(const char *name, const char *cache_dir, char **folder, wick_e
 {
     *folder = NULL;
     if (!name || name[0] == '\0')
-        return wick_fail(error, WICK_E_INVALID_INPUT, "model", "name a model: org/name, or a folder's path", "no model is named");
+        return wick_fail(error, WICK_E_INVALID_INPUT, "model", "name a model: org/name, or a folder's path",
+                         "no model is named");
     if (wick_hub_name_is_path(name))
         return find_path(name, folder, error);
     char *cache = NULL;

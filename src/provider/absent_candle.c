@@ -6,7 +6,8 @@
 
 static int absent(wick_error *error)
 {
-    return wick_fail(error, WICK_E_UNAVAILABLE, "provider", "use a Wick that was built with -DWICK_CANDLE=ON", "Candle feature not enabled");
+    return wick_fail(error, WICK_E_UNAVAILABLE, "provider", "use a Wick that was built with -DWICK_CANDLE=ON",
+                     "Candle feature not enabled");
 }
 
 static int candle_open(const char *model, const wick_model_options *options, void **state, wick_error *error)
@@ -40,8 +41,8 @@ void wick_encoding_free(wick_encoding *encoding)
 {
 }
 
-int wick_tokenize(const wick_tokenizer *tokenizer, const char *text, size_t text_bytes, const wick_tokenize_options *options,
-                  wick_encoding *out, wick_error *error)
+int wick_tokenize(const wick_tokenizer *tokenizer, const char *text, size_t text_bytes,
+                  const wick_tokenize_options *options, wick_encoding *out, wick_error *error)
 {
     return absent(error);
 }

@@ -11,9 +11,11 @@ static int candle_open(const char *model, const wick_model_options *options, voi
     return rc;
 }
 
-static int candle_embed(void *state, const wick_embed_request *request, float *out, wick_usage *usage, wick_error *error)
+static int candle_embed(void *state, const wick_embed_request *request, float *out, wick_usage *usage,
+                        wick_error *error)
 {
-    return wick_embed(state, request->texts, request->text_bytes, request->n_texts, &request->options, out, usage, error);
+    return wick_embed(state, request->texts, request->text_bytes, request->n_texts, &request->options, out, usage,
+                      error);
 }
 
 static int candle_info(const void *state, wick_model_info *info, wick_error *error)

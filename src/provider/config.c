@@ -30,7 +30,8 @@ typedef struct setting {
 } setting;
 
 static const setting settings[] = {
-    {"embedding.provider", WICK_TOML_STRING, "provider", wick_provider_names, offsetof(wick_config, provider), WICK_DEFAULT_PROVIDER},
+    {"embedding.provider", WICK_TOML_STRING, "provider", wick_provider_names, offsetof(wick_config, provider),
+     WICK_DEFAULT_PROVIDER},
     {"embedding.model", WICK_TOML_STRING, "model", NULL, offsetof(wick_config, model), WICK_DEFAULT_MODEL},
     {"embedding.device", WICK_TOML_STRING, "device", wick_device_names, offsetof(wick_config, device), "auto"},
     {"embedding.dtype", WICK_TOML_STRING, "dtype", wick_dtype_names, offsetof(wick_config, dtype), "f32"},
@@ -107,11 +108,12 @@ static int unknown_key(const wick_toml_entry *entry, const char *place, wick_err
     return wick_fail(error, WICK_E_INVALID_INPUT, place, mend, "line %u: unknown key: %.200s", entry->line, entry->key);
 }
 
-static int take_string(const setting *one, const wick_toml_entry *entry, const char *place, config_box *box, wick_error *error)
+static int take_string(const setting *one, const wick_toml_entry *entry, const char *place, config_box *box,
+                       wick_error *error)
 {
     if (entry->string[0] == '\0')
-        return wick_fail(error, WICK_E_INVALID_INPUT, place, "give it a value, or leave the key out", "line %u: %s is empty",
-                         entry->line, one->key);
+        return wick_fail(error, WICK_E_INVALID_INPUT, place, "give it a value, or leave the key out",
+                         "line %u: %s is empty", entry->line, one->key);
     if (one->choices) {
         const int rc = wick_choice_check(one->what, entry->string, one->choices, place, error);
         if (rc != WICK_OK)
@@ -132,8 +134,9 @@ static int take_entry(const wick_toml_entry *entry, const char *path, config_box
         if (strcmp(entry->key, sections[i]) == 0) {
             if (entry->type == WICK_TOML_TABLE)
                 return WICK_OK; /* [embedding] with nothing in it */
-            return wick_fail(error, WICK_E_INVALID_INPUT, place, "write it as a [section]", "line %u: %s must be a table, not %s",
-                             entry->line, entry->key, wick_toml_type_name(entry->type));
+            return wick_fail(error, WICK_E_INVALID_INPUT, place, "write it as a [section]",
+                             "line %u: %s must be a table, not %s", entry->line, entry->key,
+                             wick_toml_type_name(entry->type));
         }
     const setting *one = NULL;
     for (size_t i = 0; i < N_SETTINGS && !one; i++)
@@ -142,13 +145,14 @@ static int take_entry(const wick_toml_entry *entry, const char *path, config_box
     if (!one)
         return unknown_key(entry, place, error);
     if (entry->type != one->type)
-        return wick_fail(error, WICK_E_INVALID_INPUT, place, "config.example.toml shows the form", "line %u: %s must be %s, not %s",
-                         entry->line, one->key, wick_toml_type_name(one->type), wick_toml_type_name(entry->type));
+        return wick_fail(error, WICK_E_INVALID_INPUT, place, "config.example.toml shows the form",
+                         "line %u: %s must be %s, not %s", entry->line, one->key, wick_toml_type_name(one->type),
+                         wick_toml_type_name(entry->type));
     if (one->type == WICK_TOML_STRING)
         return take_string(one, entry, place, box, error);
     if (entry->integer < 1 || entry->integer > UINT16_MAX)
-        return wick_fail(error, WICK_E_INVALID_INPUT, place, "a port is 1 to 65535", "line %u: %s is out of range: %lld", entry->line,
-                         one->key, (long long)entry->integer);
+        return wick_fail(error, WICK_E_INVALID_INPUT, place, "a port is 1 to 65535",
+                         "line %u: %s is out of range: %lld", entry->line, one->key, (long long)entry->integer);
     box->config.port = (uint16_t)entry->integer;
     return WICK_OK;
 }

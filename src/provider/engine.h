@@ -27,10 +27,10 @@ typedef struct wick_token_part {
 
 /* Scratch of one call of wick_embed. Its arrays only grow, so that a warm call allocates nothing. */
 typedef struct wick_context {
-    struct wick_context *next; /* in the model's list of idle contexts */
-    size_t lengths[WICK_BLOCK_TEXTS];        /* bytes of each text of the block */
-    uint32_t offsets[WICK_BLOCK_TEXTS + 1];  /* of the packed batch */
-    int32_t *ids;                            /* the packed batch, where more than one thread tokenized */
+    struct wick_context *next;              /* in the model's list of idle contexts */
+    size_t lengths[WICK_BLOCK_TEXTS];       /* bytes of each text of the block */
+    uint32_t offsets[WICK_BLOCK_TEXTS + 1]; /* of the packed batch */
+    int32_t *ids;                           /* the packed batch, where more than one thread tokenized */
     size_t ids_capacity;
     float *rows; /* [block, dimension] whole vectors, where the caller wants cut ones */
     size_t rows_capacity;
@@ -67,8 +67,8 @@ int wick_device_select(const char *requested, bool strict, const wick_backend_op
 
 /* As wick_model_open, on a backend of the caller's (NULL: the device's); options whole and defaulted. For tests of what a backend
  * cannot be made to do. */
-int wick_model_open_on(const char *name, const wick_model_options *options, const wick_backend_ops *ops, wick_model **out,
-                       wick_error *error);
+int wick_model_open_on(const char *name, const wick_model_options *options, const wick_backend_ops *ops,
+                       wick_model **out, wick_error *error);
 
 /* Borrows a context; each must be returned. NULL: out of memory. */
 wick_context *wick_context_take(wick_model *model);
@@ -78,7 +78,7 @@ void wick_context_free(wick_context *context);
 void *wick_context_grow(void *array, size_t *capacity, size_t n, size_t size);
 
 /* Token ids of block's texts, whose lengths stand in context: batch points into context. index names the block's first text in errors. */
-int wick_block_tokenize(wick_model *model, wick_context *context, const wick_block *block, size_t index, wick_packed_batch *batch,
-                        wick_error *error);
+int wick_block_tokenize(wick_model *model, wick_context *context, const wick_block *block, size_t index,
+                        wick_packed_batch *batch, wick_error *error);
 
 #endif

@@ -44,7 +44,8 @@ static const wick_backend_ops *select_auto(void)
     for (size_t i = 0; i < N_DEVICES && !ops; i++) {
         ops = devices[i].find();
         if (ops)
-            wick_log(WICK_LOG_INFO, devices[i].is_gpu ? "Using %s GPU (device 0)" : "Using %s (no GPU available)", devices[i].title);
+            wick_log(WICK_LOG_INFO, devices[i].is_gpu ? "Using %s GPU (device 0)" : "Using %s (no GPU available)",
+                     devices[i].title);
     }
     return ops;
 }
@@ -72,7 +73,8 @@ static int select_named(const char *name, bool strict, const wick_backend_ops **
 int wick_device_select(const char *requested, bool strict, const wick_backend_ops **out, wick_error *error)
 {
     const char *name = requested && requested[0] ? requested : NULL;
-    int rc = name ? wick_choice_check("device", name, wick_device_names, "device", error) : wick_device_from_environment(&name, error);
+    int rc = name ? wick_choice_check("device", name, wick_device_names, "device", error)
+                  : wick_device_from_environment(&name, error);
     if (rc != WICK_OK)
         return rc;
     if (name && strcmp(name, "auto") != 0)

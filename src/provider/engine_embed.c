@@ -71,7 +71,8 @@ static int embed_block(embedding *call, const wick_block *block, size_t index, f
     if (rc != WICK_OK)
         return rc;
     for (size_t i = 0; i < block->n_texts; i++)
-        if (!wick_vector_finish(rows + i * model->dimension, call->dimension, call->options.normalize, out + i * call->dimension))
+        if (!wick_vector_finish(rows + i * model->dimension, call->dimension, call->options.normalize,
+                                out + i * call->dimension))
             return not_finite(index + i, error);
     call->total_tokens += batch.n_tokens;
     return WICK_OK;
@@ -103,7 +104,8 @@ int wick_embed(wick_model *model, const char *const *texts, const size_t *text_b
         return rc;
     size_t n_values, n_bytes;
     if (!out || !wick_mul_size(n_texts, call.dimension, &n_values) || !wick_mul_size(n_values, sizeof *out, &n_bytes))
-        return wick_fail(error, WICK_E_INVALID_INPUT, "out", NULL, "no memory can hold %zu vectors, or there is none", n_texts);
+        return wick_fail(error, WICK_E_INVALID_INPUT, "out", NULL, "no memory can hold %zu vectors, or there is none",
+                         n_texts);
     call.context = wick_context_take(model);
     if (!call.context)
         return wick_fail_memory(error, "the call's memory");

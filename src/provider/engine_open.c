@@ -108,7 +108,8 @@ static int set_max_seq_length(wick_model *model, size_t wanted, wick_error *erro
     int rc = wick_tokenize(model->tokenizer, "", 0, NULL, encoding, error);
     if (rc == WICK_OK && encoding->n_tokens > model->max_seq_length)
         rc = wick_fail(error, WICK_E_INVALID_INPUT, "max_seq_length", "choose a larger max_seq_length",
-                       "max_seq_length is %zu, the special tokens alone are %zu", model->max_seq_length, encoding->n_tokens);
+                       "max_seq_length is %zu, the special tokens alone are %zu", model->max_seq_length,
+                       encoding->n_tokens);
     wick_encoding_free(encoding);
     return rc;
 }
@@ -120,7 +121,8 @@ static int check_vocabulary(const wick_model *model, wick_error *error)
     if (n_tokens <= model->files->vocab_size)
         return WICK_OK;
     return wick_fail(error, WICK_E_CORRUPT, model->folder, "get the model's files again: they do not belong together",
-                     "tokenizer.json has token ids up to %zu, the model has %zu embeddings", n_tokens - 1, model->files->vocab_size);
+                     "tokenizer.json has token ids up to %zu, the model has %zu embeddings", n_tokens - 1,
+                     model->files->vocab_size);
 }
 
 static int open_folder(wick_model *model, const wick_model_options *options, wick_error *error)
@@ -147,8 +149,8 @@ static const char *static_dtype(const char *dtype)
     return wick_dtype_names[i];
 }
 
-int wick_model_open_on(const char *name, const wick_model_options *options, const wick_backend_ops *ops, wick_model **out,
-                       wick_error *error)
+int wick_model_open_on(const char *name, const wick_model_options *options, const wick_backend_ops *ops,
+                       wick_model **out, wick_error *error)
 {
     const double start = wick_now_ms();
     wick_model *model = NULL;
@@ -173,8 +175,8 @@ int wick_model_open_on(const char *name, const wick_model_options *options, cons
     rc = model->name ? open_folder(model, options, error) : wick_fail_memory(error, "the model's name");
     if (rc != WICK_OK)
         goto fail;
-    wick_log(WICK_LOG_DEBUG, "opened %s in %.1f ms: %s, %s, %u threads", name, wick_now_ms() - start, model->backend_info.device,
-             model->backend_info.tier, model->backend_info.n_threads);
+    wick_log(WICK_LOG_DEBUG, "opened %s in %.1f ms: %s, %s, %u threads", name, wick_now_ms() - start,
+             model->backend_info.device, model->backend_info.tier, model->backend_info.n_threads);
     *out = model;
     return WICK_OK;
 fail:

@@ -31,7 +31,8 @@ static bool add_text(const job *work, wick_token_part *part, size_t i)
     };
     const char *text = work->block->texts[i];
     wick_error inner;
-    const int rc = wick_tokenize(work->model->tokenizer, text ? text : "", work->context->lengths[i], &options, part->encoding, &inner);
+    const int rc = wick_tokenize(work->model->tokenizer, text ? text : "", work->context->lengths[i], &options,
+                                 part->encoding, &inner);
     if (rc != WICK_OK) {
         part->code = wick_fail_text(work->index + i, &inner, &part->failure);
         return false;
@@ -107,8 +108,8 @@ static int32_t *join_parts(wick_context *context, unsigned n_parts, size_t n_tok
     return context->ids;
 }
 
-int wick_block_tokenize(wick_model *model, wick_context *context, const wick_block *block, size_t index, wick_packed_batch *batch,
-                        wick_error *error)
+int wick_block_tokenize(wick_model *model, wick_context *context, const wick_block *block, size_t index,
+                        wick_packed_batch *batch, wick_error *error)
 {
     job work = {model, context, block, index};
     const unsigned n_parts = cut_block(model, context, block);

@@ -25,7 +25,8 @@ static const wick_provider_ops *find(const char *name)
     return NULL;
 }
 
-static int open_named(const char *name, const char *model, const wick_model_options *options, wick_provider **out, wick_error *error)
+static int open_named(const char *name, const char *model, const wick_model_options *options, wick_provider **out,
+                      wick_error *error)
 {
     const wick_provider_ops *ops = find(name);
     if (!ops)

@@ -34,8 +34,9 @@ int wick_provider_embed_batch(wick_provider *provider, const wick_embed_request 
     if (rc != WICK_OK)
         return rc;
     if (request.model && request.model[0] && strcmp(request.model, provider->model) != 0)
-        return wick_fail(error, WICK_E_MODEL_NOT_FOUND, "request.model", "ask for the model that is served, or for none",
-                         "model not found: %.200s (%.200s is served)", request.model, provider->model);
+        return wick_fail(error, WICK_E_MODEL_NOT_FOUND, "request.model",
+                         "ask for the model that is served, or for none", "model not found: %.200s (%.200s is served)",
+                         request.model, provider->model);
     size_t dimension, n_values, n_bytes;
     rc = wick_texts_check(request.texts, request.text_bytes, request.n_texts, error);
     if (rc == WICK_OK)

@@ -12,7 +12,8 @@ const char *const wick_provider_names[] = {"candle", "native", "mlx", "mock", NU
 const char *const wick_device_names[] = {"auto", "cpu", "metal", "cuda", NULL};
 const char *const wick_dtype_names[] = {"f32", "bf16", "int8", NULL};
 
-int wick_choice_check(const char *what, const char *value, const char *const *choices, const char *where, wick_error *error)
+int wick_choice_check(const char *what, const char *value, const char *const *choices, const char *where,
+                      wick_error *error)
 {
     char mend[128] = "one of:";
     for (size_t i = 0; choices[i]; i++) {
@@ -45,8 +46,8 @@ int wick_options_take(void *options, size_t options_bytes, const void *given, co
     size_t size;
     memcpy(&size, given, sizeof size);
     if (size < sizeof size || size > MAX_STRUCT_BYTES)
-        return wick_fail(error, WICK_E_INVALID_INPUT, where, "call the matching *_init function before filling the struct",
-                         "the options' size is not set");
+        return wick_fail(error, WICK_E_INVALID_INPUT, where,
+                         "call the matching *_init function before filling the struct", "the options' size is not set");
     const size_t shared = size < options_bytes ? size : options_bytes;
     memcpy((char *)options + sizeof size, (const char *)given + sizeof size, shared - sizeof size);
     return WICK_OK;
@@ -56,7 +57,8 @@ int wick_info_give(const wick_model_info *own, wick_model_info *info, wick_error
 {
     const size_t size = info->size;
     if (size < sizeof size || size > MAX_STRUCT_BYTES)
-        return wick_fail(error, WICK_E_INVALID_INPUT, "info", "set info->size to sizeof *info", "the info's size is not set");
+        return wick_fail(error, WICK_E_INVALID_INPUT, "info", "set info->size to sizeof *info",
+                         "the info's size is not set");
     const size_t shared = size < sizeof *own ? size : sizeof *own;
     memcpy((char *)info + sizeof size, (const char *)own + sizeof size, shared - sizeof size);
     return WICK_OK;

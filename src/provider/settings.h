@@ -14,7 +14,8 @@ extern const char *const wick_device_names[];   /* "auto", "cpu", "metal", "cuda
 extern const char *const wick_dtype_names[];    /* "f32", "bf16", "int8" */
 
 /* WICK_OK where value is one of choices, else WICK_E_INVALID_INPUT "Unknown WHAT: VALUE" whose mend lists them. */
-int wick_choice_check(const char *what, const char *value, const char *const *choices, const char *where, wick_error *error);
+int wick_choice_check(const char *what, const char *value, const char *const *choices, const char *where,
+                      wick_error *error);
 
 /* $WICK_DEVICE, else $CANDLE_DEVICE, checked; *device is NULL where neither is set. It lives as long as the environment. */
 int wick_device_from_environment(const char **device, wick_error *error);

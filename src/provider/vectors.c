@@ -12,7 +12,8 @@
 int wick_texts_check(const char *const *texts, const size_t *text_bytes, size_t n_texts, wick_error *error)
 {
     if (n_texts == 0)
-        return wick_fail(error, WICK_E_INVALID_INPUT, "texts", "give at least one text; an empty text is one", "no inputs");
+        return wick_fail(error, WICK_E_INVALID_INPUT, "texts", "give at least one text; an empty text is one",
+                         "no inputs");
     if (!texts)
         return wick_fail(error, WICK_E_INVALID_INPUT, "texts", NULL, "the array of texts is NULL");
     for (size_t i = 0; i < n_texts; i++)

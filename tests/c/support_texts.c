@@ -8,11 +8,14 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 static const char *const words[] = {
-    "the",  "harbour", "at",     "dawn,", "of",    "antidisestablishmentarianism", "B2B", "3.14", "(see",  "below)", "crème",
-    "東京", "🌍",      "naïve!", "x",     "river", "engine",                       "QR",  "--",   "don't", "Straße", "machine",
+    "the", "harbour", "at",     "dawn,",   "of",     "antidisestablishmentarianism",
+    "B2B", "3.14",    "(see",   "below)",  "crème",  "東京",
+    "🌍",   "naïve!",  "x",      "river",   "engine", "QR",
+    "--",  "don't",   "Straße", "machine",
 };
 #define MAX_WORD_BYTES 32
 

@@ -8,13 +8,15 @@
 #include <stdint.h>
 #include <string.h>
 #include <unistd.h>
+
 #include <cmocka.h>
 
 static char root[SUPPORT_PATH_BYTES], was[SUPPORT_PATH_BYTES];
 
 static int set_up(void **state)
 {
-    static const char *const variables[] = {"WICK_CONFIG", "XDG_CONFIG_HOME", "WICK_DEVICE", "CANDLE_DEVICE", "HF_HUB_CACHE", "HF_HOME"};
+    static const char *const variables[] = {"WICK_CONFIG",   "XDG_CONFIG_HOME", "WICK_DEVICE",
+                                            "CANDLE_DEVICE", "HF_HUB_CACHE",    "HF_HOME"};
     support_folder_make(root);
     for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++)
         support_env(variables[i], NULL);
@@ -78,8 +80,9 @@ static void defaults_where_there_is_no_file(void **state)
 
 static void reads_every_key(void **state)
 {
-    wick_config *config = load_text("[embedding]\nprovider = \"mock\"\nmodel = \"BAAI/bge-small-en-v1.5\"\ndevice = \"cpu\"\n"
-                                    "dtype = \"bf16\"\ncache_dir = \"~/models\"\n[server]\nhost = \"::1\"\nport = 65535\n");
+    wick_config *config =
+        load_text("[embedding]\nprovider = \"mock\"\nmodel = \"BAAI/bge-small-en-v1.5\"\ndevice = \"cpu\"\n"
+                  "dtype = \"bf16\"\ncache_dir = \"~/models\"\n[server]\nhost = \"::1\"\nport = 65535\n");
     char cache[SUPPORT_PATH_BYTES];
     support_path(root, "models", cache);
     assert_string_equal(config->path, "given.toml");
@@ -157,13 +160,16 @@ static void environment_beats_the_file(void **state)
 
 static void unknown_keys_name_line_and_neighbour(void **state)
 {
-    refused("[embedding]\n\nmodle = \"x\"\n", "given.toml:3", "line 3: unknown key: embedding.modle", "did you mean embedding.model?");
-    refused("[embeding]\nprovider = \"mock\"\n", "given.toml:2", "embeding.provider", "did you mean embedding.provider?");
+    refused("[embedding]\n\nmodle = \"x\"\n", "given.toml:3", "line 3: unknown key: embedding.modle",
+            "did you mean embedding.model?");
+    refused("[embeding]\nprovider = \"mock\"\n", "given.toml:2", "embeding.provider",
+            "did you mean embedding.provider?");
     refused("model = \"x\"\n", "given.toml:1", "unknown key: model", "did you mean embedding.model?");
     refused("[server]\nport = 1\nprot = 2\n", "given.toml:3", "server.prot", "did you mean server.port?");
     refused("[embedding]\ncache = \"x\"\n", "given.toml:2", "embedding.cache", "did you mean embedding.cache_dir?");
     refused("[server]\nhostname = \"x\"\n", "given.toml:2", "server.hostname", "did you mean server.host?");
-    refused("[embedding.model]\nname = \"x\"\n", "given.toml:2", "embedding.model.name", "did you mean embedding.model?");
+    refused("[embedding.model]\nname = \"x\"\n", "given.toml:2", "embedding.model.name",
+            "did you mean embedding.model?");
     refused("\"embedding.model\" = \"x\"\n", "given.toml:1", "unknown key: \"embedding.model\"", "did you mean");
     refused("[extra]\n", "given.toml:1", "unknown key: extra", "did you mean");
     /* The first mistake of the file is the one that is told. */
@@ -172,9 +178,12 @@ static void unknown_keys_name_line_and_neighbour(void **state)
 
 static void types_and_values_are_checked(void **state)
 {
-    refused("[server]\nport = \"8080\"\n", "given.toml:2", "server.port must be an integer, not a string", "config.example.toml");
-    refused("[embedding]\nmodel = 1\n", "given.toml:2", "embedding.model must be a string, not an integer", "config.example.toml");
-    refused("[embedding]\ndevice = [\"cpu\"]\n", "given.toml:2", "must be a string, not an array", "config.example.toml");
+    refused("[server]\nport = \"8080\"\n", "given.toml:2", "server.port must be an integer, not a string",
+            "config.example.toml");
+    refused("[embedding]\nmodel = 1\n", "given.toml:2", "embedding.model must be a string, not an integer",
+            "config.example.toml");
+    refused("[embedding]\ndevice = [\"cpu\"]\n", "given.toml:2", "must be a string, not an array",
+            "config.example.toml");
     refused("[server.port]\n", "given.toml:1", "must be an integer, not a table", "config.example.toml");
     refused("embedding = 1\n", "given.toml:1", "embedding must be a table, not an integer", "[section]");
     refused("[[embedding]]\nmodel = \"x\"\n", "given.toml:1", "embedding must be a table", "[section]");
@@ -182,7 +191,8 @@ static void types_and_values_are_checked(void **state)
     refused("[server]\nport = 65536\n", "given.toml:2", "out of range: 65536", "1 to 65535");
     refused("[server]\nport = -1\n", "given.toml:2", "out of range: -1", "1 to 65535");
     refused("[embedding]\nmodel = \"\"\n", "given.toml:2", "embedding.model is empty", "value");
-    refused("[embedding]\nprovider = \"onnx\"\n", "given.toml:2", "Unknown provider: onnx", "one of: candle, native, mlx, mock");
+    refused("[embedding]\nprovider = \"onnx\"\n", "given.toml:2", "Unknown provider: onnx",
+            "one of: candle, native, mlx, mock");
     refused("[embedding]\ndevice = \"gpu\"\n", "given.toml:2", "Unknown device: gpu", "one of: auto, cpu, metal, cuda");
     refused("[embedding]\ndtype = \"f64\"\n", "given.toml:2", "Unknown dtype: f64", "one of: f32, bf16, int8");
     refused("[embedding]\nmodel = \"a\"\nmodel = \"b\"\n", "given.toml:3", "line 3:", "config.example.toml");
@@ -209,9 +219,12 @@ static void the_example_loads_and_names_every_key(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(defaults_where_there_is_no_file),      TEST(reads_every_key),
-        TEST(searches_in_order),                    TEST(environment_beats_the_file),
-        TEST(unknown_keys_name_line_and_neighbour), TEST(types_and_values_are_checked),
+        TEST(defaults_where_there_is_no_file),
+        TEST(reads_every_key),
+        TEST(searches_in_order),
+        TEST(environment_beats_the_file),
+        TEST(unknown_keys_name_line_and_neighbour),
+        TEST(types_and_values_are_checked),
         TEST(the_example_loads_and_names_every_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 #define TINY WICK_FIXTURES "/tiny-bert"
@@ -131,9 +132,10 @@ static void unsound_folders_are_refused(void **state)
     char folder[SUPPORT_PATH_BYTES];
     support_tiny_make(folder);
     /* The tokenizer knows one token more than the model. */
-    support_file_edit(folder, "tokenizer.json", "\"added_tokens\": [",
-                      "\"added_tokens\": [{\"id\": 257, \"content\": \"[NEW]\", \"single_word\": false, \"lstrip\": false, "
-                      "\"rstrip\": false, \"normalized\": false, \"special\": true},");
+    support_file_edit(
+        folder, "tokenizer.json", "\"added_tokens\": [",
+        "\"added_tokens\": [{\"id\": 257, \"content\": \"[NEW]\", \"single_word\": false, \"lstrip\": false, "
+        "\"rstrip\": false, \"normalized\": false, \"special\": true},");
     open_fails(folder, NULL, WICK_E_CORRUPT, "token ids up to 257, the model has 257 embeddings");
     support_file_write(folder, "tokenizer.json", "{");
     open_fails(folder, NULL, WICK_E_CORRUPT, "");
@@ -236,7 +238,8 @@ static void environment_names_the_device(void **state)
 
 /* ---- embedding ------------------------------------------------------------------------------------------------------ */
 
-static void embed_fails(const char *const *texts, const size_t *lengths, size_t n, const wick_embed_options *options, const char *message)
+static void embed_fails(const char *const *texts, const size_t *lengths, size_t n, const wick_embed_options *options,
+                        const char *message)
 {
     float *out = malloc((n + 1) * DIMENSION * sizeof *out);
     wick_error error = {0};
@@ -395,7 +398,8 @@ static void health_check_goes_the_real_way(void **state)
 enum { FAKE_NAN, FAKE_INFINITE, FAKE_REFUSE };
 static int fake_mode;
 
-static int fake_open(const wick_model_files *files, const wick_backend_options *options, wick_backend **out, wick_error *error)
+static int fake_open(const wick_model_files *files, const wick_backend_options *options, wick_backend **out,
+                     wick_error *error)
 {
     *out = (wick_backend *)&fake_mode;
     return WICK_OK;

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 #define TINY WICK_FIXTURES "/tiny-bert"
@@ -170,7 +171,8 @@ static void *open_and_embed(void *arg)
         wick_model *model = NULL;
         own->failed = wick_model_open(TINY, &options, &model, NULL) != WICK_OK ||
                       wick_embed(model, own->want->texts + own->first, NULL, 1, NULL, got, NULL, NULL) != WICK_OK ||
-                      memcmp(got, own->want->vectors + own->first * own->want->dimension, own->want->dimension * sizeof *got) != 0;
+                      memcmp(got, own->want->vectors + own->first * own->want->dimension,
+                             own->want->dimension * sizeof *got) != 0;
         wick_model_close(model);
     }
     free(got);
@@ -197,10 +199,8 @@ static void models_open_side_by_side(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(same_bits_on_the_tiny_model),
-        cmocka_unit_test(same_bits_on_the_real_model),
-        cmocka_unit_test(same_bits_across_blocks),
-        cmocka_unit_test(same_bits_for_callers_side_by_side),
+        cmocka_unit_test(same_bits_on_the_tiny_model), cmocka_unit_test(same_bits_on_the_real_model),
+        cmocka_unit_test(same_bits_across_blocks),     cmocka_unit_test(same_bits_for_callers_side_by_side),
         cmocka_unit_test(models_open_side_by_side),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

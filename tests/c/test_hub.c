@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
 #include <cmocka.h>
 
 #define COMMIT "c9745ed1d9f207416be6d2e6f8de32d1f16199bf"
@@ -95,7 +96,18 @@ static void reference_may_end_in_a_line_break(void **state)
 
 static void hostile_references_are_refused(void **state)
 {
-    static const char *const contents[] = {"", "\n", "../../../etc", "a/b", ".", "..", "-x", "a b", "/etc", "a\x01" "b", "a..b"};
+    static const char *const contents[] = {"",
+                                           "\n",
+                                           "../../../etc",
+                                           "a/b",
+                                           ".",
+                                           "..",
+                                           "-x",
+                                           "a b",
+                                           "/etc",
+                                           "a\x01"
+                                           "b",
+                                           "a..b"};
     char snapshot[SUPPORT_PATH_BYTES], cache[SUPPORT_PATH_BYTES];
     add_model("cache", "models--org--name", "main", snapshot);
     support_folder_add(root, "cache", cache);
@@ -173,9 +185,29 @@ static void paths_are_taken_as_they_are(void **state)
 static void malformed_names_are_refused(void **state)
 {
     static const char *const names[] = {
-        "", "a/b/c", "a/", "org/../etc", "org/..", ".hidden/name", "org/.name", "-org/name", "org/-name", "org/name.", "org/na me",
-        "org/n\xc3\xa4me", "org--x/name", "org/name.git", "org/name@", "org/name@../x", "org/name@/x", "org/name@a//b",
-        "org/name@a@b", "org\\name", "org/name\n", "org/na%2e", "models:name",
+        "",
+        "a/b/c",
+        "a/",
+        "org/../etc",
+        "org/..",
+        ".hidden/name",
+        "org/.name",
+        "-org/name",
+        "org/-name",
+        "org/name.",
+        "org/na me",
+        "org/n\xc3\xa4me",
+        "org--x/name",
+        "org/name.git",
+        "org/name@",
+        "org/name@../x",
+        "org/name@/x",
+        "org/name@a//b",
+        "org/name@a@b",
+        "org\\name",
+        "org/name\n",
+        "org/na%2e",
+        "models:name",
         "a/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
     };
     char cache[SUPPORT_PATH_BYTES];
@@ -209,9 +241,8 @@ static void malformed_names_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(finds_by_name_and_revision),     TEST(reference_may_end_in_a_line_break),
-        TEST(hostile_references_are_refused), TEST(cache_places_in_order),
-        TEST(paths_are_taken_as_they_are),    TEST(malformed_names_are_refused),
+        TEST(finds_by_name_and_revision), TEST(reference_may_end_in_a_line_break), TEST(hostile_references_are_refused),
+        TEST(cache_places_in_order),      TEST(paths_are_taken_as_they_are),       TEST(malformed_names_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

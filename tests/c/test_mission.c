@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 #define MODEL "sentence-transformers/all-MiniLM-L6-v2"
@@ -108,7 +109,8 @@ static void invalid_model_name(void **state)
 {
     wick_model *none = (wick_model *)1;
     wick_error error = {0};
-    assert_int_equal(wick_model_open("nonexistent/model-that-does-not-exist", NULL, &none, &error), WICK_E_MODEL_NOT_FOUND);
+    assert_int_equal(wick_model_open("nonexistent/model-that-does-not-exist", NULL, &none, &error),
+                     WICK_E_MODEL_NOT_FOUND);
     assert_null(none);
     assert_int_equal(wick_error_kind_of(error.code), WICK_KIND_MODEL_NOT_FOUND);
     assert_string_equal(wick_error_kind_name(wick_error_kind_of(error.code)), "ModelNotFound");
@@ -138,7 +140,8 @@ static void tokenization(void **state)
     static const int32_t ids[] = {101, 7592, 2088, 102}; /* [CLS] hello world [SEP] */
     wick_encoding *encoding = wick_encoding_new();
     assert_non_null(encoding);
-    assert_int_equal(wick_tokenize(wick_model_tokenizer(the_model()), "Hello world", 11, NULL, encoding, NULL), WICK_OK);
+    assert_int_equal(wick_tokenize(wick_model_tokenizer(the_model()), "Hello world", 11, NULL, encoding, NULL),
+                     WICK_OK);
     assert_int_equal(encoding->n_tokens, 4);
     assert_memory_equal(encoding->ids, ids, sizeof ids);
     wick_encoding_free(encoding);
@@ -355,16 +358,16 @@ static void trait_health_check(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(model_loading),      cmocka_unit_test(invalid_model_name),
-        cmocka_unit_test(device_selection),   cmocka_unit_test(tokenization),
-        cmocka_unit_test(single_embedding),   cmocka_unit_test(batch_embedding),
-        cmocka_unit_test(empty_input),        cmocka_unit_test(long_text_truncation),
+        cmocka_unit_test(model_loading),         cmocka_unit_test(invalid_model_name),
+        cmocka_unit_test(device_selection),      cmocka_unit_test(tokenization),
+        cmocka_unit_test(single_embedding),      cmocka_unit_test(batch_embedding),
+        cmocka_unit_test(empty_input),           cmocka_unit_test(long_text_truncation),
         cmocka_unit_test(embedding_consistency), cmocka_unit_test(semantic_similarity),
-        cmocka_unit_test(large_batch),        cmocka_unit_test(embedding_norm),
-        cmocka_unit_test(special_characters), cmocka_unit_test(whitespace),
-        cmocka_unit_test(case_sensitivity),   cmocka_unit_test(numerical_values),
-        cmocka_unit_test(single_word),        cmocka_unit_test(multiple_sentences),
-        cmocka_unit_test(trait_embed_batch),  cmocka_unit_test(trait_model_info),
+        cmocka_unit_test(large_batch),           cmocka_unit_test(embedding_norm),
+        cmocka_unit_test(special_characters),    cmocka_unit_test(whitespace),
+        cmocka_unit_test(case_sensitivity),      cmocka_unit_test(numerical_values),
+        cmocka_unit_test(single_word),           cmocka_unit_test(multiple_sentences),
+        cmocka_unit_test(trait_embed_batch),     cmocka_unit_test(trait_model_info),
         cmocka_unit_test(trait_health_check),
     };
     return cmocka_run_group_tests(tests, open_model, close_model);

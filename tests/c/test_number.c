@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 static void writes_the_shortest_form(void **state)
@@ -17,9 +18,17 @@ static void writes_the_shortest_form(void **state)
     static const struct {
         float value;
         const char *text;
-    } want[] = {{0.0f, "0"},          {-0.0f, "-0"},         {1.0f, "1"},         {0.1f, "0.1"},
-                {-0.5f, "-0.5"},      {16777216.0f, "16777216"}, {FLT_MAX, "3.4028235e+38"}, {FLT_MIN, "1.1754944e-38"},
-                {-1e-45f, "-1e-45"},  {0.6887f, "0.6887"},   {1.0f / 3.0f, "0.33333334"}};
+    } want[] = {{0.0f, "0"},
+                {-0.0f, "-0"},
+                {1.0f, "1"},
+                {0.1f, "0.1"},
+                {-0.5f, "-0.5"},
+                {16777216.0f, "16777216"},
+                {FLT_MAX, "3.4028235e+38"},
+                {FLT_MIN, "1.1754944e-38"},
+                {-1e-45f, "-1e-45"},
+                {0.6887f, "0.6887"},
+                {1.0f / 3.0f, "0.33333334"}};
     for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {
         char text[WICK_FLOAT_TEXT_BYTES + 1] = {0};
         const size_t n = wick_float_to_text(want[i].value, text);

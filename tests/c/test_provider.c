@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 static wick_provider *open_mock(void)

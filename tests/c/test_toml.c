@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 static wick_toml *parsed(const char *text)
@@ -49,11 +50,16 @@ static void lists_leaves_in_file_order(void **state)
         unsigned line;
         wick_toml_type type;
     } want[] = {
-        {"zebra", 1, WICK_TOML_STRING},        {"embedding.model", 3, WICK_TOML_STRING},
-        {"embedding.device", 4, WICK_TOML_STRING}, {"server.port", 8, WICK_TOML_INTEGER},
-        {"server.ratio", 9, WICK_TOML_REAL},   {"server.quiet", 10, WICK_TOML_BOOL},
-        {"server.names", 11, WICK_TOML_OTHER}, {"server.day", 12, WICK_TOML_OTHER},
-        {"server.limits", 13, WICK_TOML_TABLE}, {"server.deep.x", 15, WICK_TOML_INTEGER},
+        {"zebra", 1, WICK_TOML_STRING},
+        {"embedding.model", 3, WICK_TOML_STRING},
+        {"embedding.device", 4, WICK_TOML_STRING},
+        {"server.port", 8, WICK_TOML_INTEGER},
+        {"server.ratio", 9, WICK_TOML_REAL},
+        {"server.quiet", 10, WICK_TOML_BOOL},
+        {"server.names", 11, WICK_TOML_OTHER},
+        {"server.day", 12, WICK_TOML_OTHER},
+        {"server.limits", 13, WICK_TOML_TABLE},
+        {"server.deep.x", 15, WICK_TOML_INTEGER},
     };
     assert_int_equal(wick_toml_count(toml), sizeof want / sizeof want[0]);
     for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {
