@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * engine_options.h: which model, which provider, which device: the options that several commands share, and where
+ * their values come from. Flags beat environment beats config file beats defaults. */
+#ifndef WICK_CLI_ENGINE_OPTIONS_H
+#define WICK_CLI_ENGINE_OPTIONS_H
+#include "cli/command.h"
+
+typedef struct wick_settings {
+    const char *model, *provider, *dtype, *device, *cache_dir,
+        *config_path; /* NULL: not given; filled by wick_settings_load */
+    bool strict_device;
+    size_t n_threads, max_seq_length; /* 0: the library's choice */
+    wick_config *config;              /* owns the strings that came from the config file */
+} wick_settings;
+
+#define WICK_CLI_MAX_THREADS 256
+#define WICK_CLI_MAX_TOKENS (1u << 20)
+
+/* Rows of an option table for the wick_settings at `member` of `type`: what finds a model, and what runs it. */
+/* clang-format off */
+#define WICK_OPTIONS_MODEL(type, member) \
+    {"model", WICK_OPTION_TEXT, "M", offsetof(type, member.model), \
+     "hub name, or folder of Hugging Face files\n(default: sentence-transformers/all-MiniLM-L6-v2)"}, \
+    {"cache-dir", WICK_OPTION_TEXT, "DIR", offsetof(type, member.cache_dir), \
+     "where models are kept (default: the hub's own cache)"}, \
+    {"config", WICK_OPTION_TEXT, "FILE", offsetof(type, member.config_path), \
+     "read FILE instead of $WICK_CONFIG, ./config.toml\nor $XDG_CONFIG_HOME/wick/config.toml"}
+#define WICK_OPTIONS_ENGINE(type, member) \
+    {"provider", WICK_OPTION_TEXT, "P", offsetof(type, member.provider), \
+     "candle (the native engine), mlx or mock"}, \
+    {"dtype", WICK_OPTION_CHOICE, "D", offsetof(type, member.dtype), \
+     "f32 (default), bf16 or int8", "f32|bf16|int8"}, \
+    {"device", WICK_OPTION_CHOICE, "D", offsetof(type, member.device), \
+     "auto (default), cpu, metal or cuda", "auto|cpu|metal|cuda"}, \
+    {"strict-device", WICK_OPTION_FLAG, NULL, offsetof(type, member.strict_device), \
+     "fail where the device is not there"}, \
+    {"threads", WICK_OPTION_COUNT, "N", offsetof(type, member.n_threads), \
+     "CPU threads (default: what this process may use)", NULL, WICK_CLI_MAX_THREADS}, \
+    {"max-seq-length", WICK_OPTION_COUNT, "N", offsetof(type, member.max_seq_length), \
+     "cut texts at N tokens (default: what the model says)", NULL, WICK_CLI_MAX_TOKENS}
+/* clang-format on */
+
+/* Reads the config file and fills what the flags left open. */
+int wick_settings_load(wick_settings *settings, wick_error *error);
+/* Opens the provider that the loaded settings name. */
+int wick_settings_open(const wick_settings *settings, wick_provider **out, wick_error *error);
+void wick_settings_clear(wick_settings *settings);
+
+#endif

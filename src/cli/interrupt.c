@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * interrupt.c: the signal handler of the command. It does only what POSIX allows in a handler (unlink, write, raise,
+ * _exit), at once, so that Ctrl-C need not wait for a batch. Called by main.c, output.c and progress.c. */
+#include "cli/interrupt.h"
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+static char guarded_path[PATH_MAX];
+static volatile sig_atomic_t is_guarded, bar_shown;
+
+bool wick_interrupt_guard(const char *path)
+{
+    is_guarded = 0;
+    if (!path)
+        return true;
+    if (strlen(path) >= sizeof guarded_path)
+        return false;
+    strcpy(guarded_path, path);
+    is_guarded = 1;
+    return true;
+}
+
+void wick_interrupt_bar(bool shown)
+{
+    bar_shown = shown;
+}
+
+_Noreturn void wick_interrupt_die(int signal_number)
+{
+    static const char clear_line[] = "\r\033[K";
+    if (is_guarded)
+        unlink(guarded_path);
+    if (bar_shown && write(STDERR_FILENO, clear_line, sizeof clear_line - 1) < 0)
+        bar_shown = 0;
+    signal(signal_number, SIG_DFL);
+    sigset_t own;
+    sigemptyset(&own);
+    sigaddset(&own, signal_number);
+    pthread_sigmask(SIG_UNBLOCK, &own, NULL);
+    raise(signal_number);
+    /* Process 1 of a container does not die of a signal's default action. */
+    _exit(128 + signal_number);
+}
+
+static void handle(int signal_number)
+{
+    wick_interrupt_die(signal_number);
+}
+
+void wick_interrupt_setup(void)
+{
+    static const int fatal[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    struct sigaction action = {.sa_handler = handle};
+    sigfillset(&action.sa_mask);
+    for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++) {
+        struct sigaction inherited;
+        if (!sigaction(fatal[i], NULL, &inherited) && inherited.sa_handler != SIG_IGN)
+            sigaction(fatal[i], &action, NULL);
+    }
+    /* Writes then say EPIPE and EFBIG, which output.c answers. */
+    signal(SIGPIPE, SIG_IGN);
+#ifdef SIGXFSZ
+    signal(SIGXFSZ, SIG_IGN);
+#endif
+}
