@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * fuzz_config_json.c: any bytes as one of the small JSON files of a model folder; the first byte says which. Whatever
+ * is accepted must keep what the headers promise. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/config.h"
+#include "model/dense.h"
+#include "model/modules.h"
+#include "model/pooling.h"
+#include "model/sentence_bert.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+static void expect(bool holds)
+{
+    if (!holds)
+        abort();
+}
+
+static void fuzz_config(const char *text, size_t n)
+{
+    const wick_architecture *architecture;
+    wick_model_files files = {0};
+    wick_error error;
+    if (wick_model_config_parse(text, n, "fuzz", &architecture, &files, &error) != WICK_OK)
+        return;
+    expect(files.n_layers > 0 && files.n_layers <= WICK_MAX_LAYERS && files.hidden_size <= WICK_MAX_HIDDEN_SIZE);
+    expect(files.head_dim > 0 && files.head_dim * files.n_heads == files.hidden_size);
+    expect(files.vocab_size > 0 && files.type_vocab_size > 0 && files.max_tokens > 0 && files.intermediate_size > 0);
+    expect(isfinite(files.layer_norm_eps) && files.layer_norm_eps > 0);
+}
+
+static void fuzz_modules(const char *text, size_t n)
+{
+    wick_module_list list;
+    wick_error error;
+    if (wick_modules_parse(text, n, "fuzz", &list, &error) != WICK_OK)
+        return;
+    expect(list.n_modules >= 2 && list.n_modules <= WICK_MAX_MODULES);
+    size_t n_dense = 0;
+    for (size_t i = 0; i < list.n_modules; i++) {
+        const char *path = list.modules[i].path;
+        expect(path[0] != '/' && strcmp(path, "..") != 0 && strncmp(path, "../", 3) != 0 && !strstr(path, "/../"));
+        n_dense += list.modules[i].kind == WICK_MODULE_DENSE;
+    }
+    expect(n_dense <= WICK_MAX_DENSE);
+}
+
+static void fuzz_rest(uint8_t which, const char *text, size_t n)
+{
+    wick_error error;
+    wick_pooling pooling;
+    wick_dense dense;
+    bool has_bias;
+    wick_text_rules rules = {0};
+    if (which == 2 && wick_pooling_parse(text, n, "fuzz", 384, &pooling, &error) == WICK_OK)
+        expect(strcmp(wick_pooling_name(pooling), "unknown") != 0);
+    if (which == 3 && wick_dense_parse(text, n, "fuzz", 384, &dense, &has_bias, &error) == WICK_OK)
+        expect(dense.in_features == 384 && dense.out_features > 0 && dense.out_features <= WICK_MAX_HIDDEN_SIZE);
+    if (which == 4)
+        wick_sentence_bert_parse(text, n, "fuzz", &rules, &error);
+    if (which == 5)
+        wick_tokenizer_config_parse(text, n, "fuzz", &rules, &error);
+    if (which == 6)
+        wick_sentence_transformers_check(text, n, "fuzz", &error);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+    if (n == 0)
+        return 0;
+    uint8_t which = (uint8_t)(data[0] - '0'); /* '0' to '6', so that the seeds are texts */
+    const char *text = (const char *)data + 1;
+    if (which == 0)
+        fuzz_config(text, n - 1);
+    else if (which == 1)
+        fuzz_modules(text, n - 1);
+    else
+        fuzz_rest(which, text, n - 1);
+    return 0;
+}
