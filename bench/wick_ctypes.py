@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """libwick through ctypes, for measuring and for the oracle tests: open a model, embed texts into a numpy array, ask for its facts.
 
-The library is $WICK_LIB, else build/libwick.so (libwick.dylib on macOS). The structs mirror include/wick.h.
+The library is $WICK_LIB, else libwick.so (macOS: libwick.dylib) in $WICK_BUILD, else in build/. The structs mirror include/wick.h.
 """
 import ctypes
 import os
@@ -48,7 +48,8 @@ class _ModelInfo(ctypes.Structure):
 
 def library_path():
     name = "libwick.dylib" if sys.platform == "darwin" else "libwick.so"
-    return pathlib.Path(os.environ.get("WICK_LIB") or pathlib.Path(__file__).parents[1] / "build" / name)
+    folder = os.environ.get("WICK_BUILD") or pathlib.Path(__file__).resolve().parents[1] / "build"
+    return pathlib.Path(os.environ.get("WICK_LIB") or pathlib.Path(folder) / name)
 
 
 def _library():
