@@ -13,7 +13,7 @@
 
 /* Every value of a document but the first comes behind one of these bytes. A real file has a few thousand; jansson
  * takes about 100 ns and 100 bytes for each, so that the bound keeps a hostile file within a second. */
-#define MAX_JSON_MARKS ((size_t)1 << 20)
+#define MAX_JSON_MARKS ((size_t)1 << 18)
 
 /* How base/json.h is to read numbers. */
 typedef int (*parse_fn)(const char *text, size_t n, const char *where, wick_json **out, wick_error *error);

@@ -9,9 +9,9 @@
 /* config.json, modules.json and the other small ones; the largest seen (id2label of 21,000 classes) has 1 MB. */
 #define WICK_MAX_CONFIG_BYTES ((size_t)4 << 20)
 /* tokenizer_config.json lists added tokens, and may hold a chat template. */
-#define WICK_MAX_TOKENIZER_CONFIG_BYTES ((size_t)16 << 20)
+#define WICK_MAX_TOKENIZER_CONFIG_BYTES ((size_t)8 << 20)
 
-/* Parses text[0..n) where it holds at most a million values, which bounds time and memory whatever the bytes.
+/* Parses text[0..n) where it holds at most 262,144 values, which bounds time and memory whatever the bytes.
  * root_type is what the root must be. WICK_E_CORRUPT. */
 int wick_bounded_json_parse(const char *text, size_t n, const char *where, wick_json_type root_type, wick_json **out,
                             wick_error *error);

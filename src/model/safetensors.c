@@ -233,6 +233,10 @@ int wick_safetensors_parse(const uint8_t *data, size_t n, const char *where, wic
     if (header_bytes > n - LENGTH_BYTES)
         return wick_fail(error, WICK_E_CORRUPT, where, mend_download,
                          "bytes 0 to 7: a header of %llu bytes in a file of %zu", (unsigned long long)header_bytes, n);
+    if (header_bytes > WICK_MAX_HEADER_BYTES)
+        return wick_fail(error, WICK_E_UNSUPPORTED, where, "choose a model with fewer tensors",
+                         "bytes 0 to 7: a header of %llu bytes, at most %zu are read", (unsigned long long)header_bytes,
+                         WICK_MAX_HEADER_BYTES);
     const char *text = (const char *)data + LENGTH_BYTES;
     if (header_bytes == 0 || text[0] != '{')
         return wick_fail(error, WICK_E_CORRUPT, where, mend_download, "byte 8: the header does not begin with '{'");
@@ -241,6 +245,7 @@ int wick_safetensors_parse(const uint8_t *data, size_t n, const char *where, wic
     if (code != WICK_OK)
         return code;
     reader r = {data + LENGTH_BYTES + header_bytes, n - LENGTH_BYTES - (size_t)header_bytes, where, error};
+    out->header_bytes = (size_t)header_bytes;
     code = read_tensors(&r, header, arena, out);
     wick_json_free(header);
     return code;

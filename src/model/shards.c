@@ -98,6 +98,7 @@ static int open_shards(const char *folder, const char *const *names, size_t n_na
     out->files = wick_arena_take(arena, n_names, sizeof *out->files);
     if (!out->files)
         return wick_fail_memory(error, folder);
+    size_t n_header_bytes = 0;
     for (size_t i = 0; i < n_names; i++) {
         char *path = wick_model_path(arena, folder, names[i]);
         if (!path)
@@ -109,6 +110,11 @@ static int open_shards(const char *folder, const char *const *names, size_t n_na
         if (code != WICK_OK)
             return code;
         out->n_files++;
+        n_header_bytes += out->files[i].header_bytes; /* a thousand of 8 MB at the most */
+        if (n_header_bytes > WICK_MAX_HEADER_BYTES)
+            return wick_fail(error, WICK_E_UNSUPPORTED, path, "choose a model with fewer tensors",
+                             "the shards' headers have %zu bytes so far, at most %zu are read", n_header_bytes,
+                             WICK_MAX_HEADER_BYTES);
     }
     return WICK_OK;
 }

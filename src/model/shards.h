@@ -7,7 +7,7 @@
 
 /* A model of 1024 shards of 5 GB has 5 TB. */
 #define WICK_MAX_SHARDS 1024
-#define WICK_MAX_INDEX_BYTES ((size_t)64 << 20)
+#define WICK_MAX_INDEX_BYTES ((size_t)8 << 20)
 
 typedef struct wick_weight {
     const wick_tensor *tensor;

@@ -448,6 +448,26 @@ static void test_refuses_spoiled_indexes(void **state)
     support_folder_remove(folder);
 }
 
+/* Each shard's header is within bounds, all together are not. */
+static void test_refuses_big_headers_in_sum(void **state)
+{
+    char folder[SUPPORT_PATH_BYTES];
+    support_tiny_make(folder);
+    support_file_remove(folder, "model.safetensors");
+    static char header[(5 << 20) + 1];
+    memset(header, ' ', sizeof header - 1);
+    memcpy(header, "{}", 2);
+    size_t n;
+    unsigned char *shard = support_safetensors_make(header, 0, &n);
+    support_bytes_write(folder, "a.safetensors", shard, n);
+    support_bytes_write(folder, "b.safetensors", shard, n);
+    support_file_write(folder, "model.safetensors.index.json",
+                       "{\"weight_map\":{\"x\":\"a.safetensors\",\"y\":\"b.safetensors\"}}");
+    check_refused(folder, WICK_E_UNSUPPORTED, "the shards' headers have 10485760 bytes so far", "/b.safetensors");
+    free(shard);
+    support_folder_remove(folder);
+}
+
 static void test_refuses_many_shards(void **state)
 {
     char folder[SUPPORT_PATH_BYTES];
@@ -513,6 +533,7 @@ int main(void)
         cmocka_unit_test(test_refuses_lower_case_that_nobody_does),
         cmocka_unit_test(test_refuses_spoiled_dense),
         cmocka_unit_test(test_refuses_spoiled_indexes),
+        cmocka_unit_test(test_refuses_big_headers_in_sum),
         cmocka_unit_test(test_refuses_many_shards),
         cmocka_unit_test(test_refuses_other_kinds_of_files),
         cmocka_unit_test(test_refuses_big_config_files),
