@@ -15,7 +15,7 @@ SETUP := sh tools/setup.sh
 
 build: ## build/wick and the libraries
 	@$(SETUP) build
-	@[ -f build/build.ninja ] || cmake --preset release
+	@[ -f build/build.ninja ] || cmake --preset release -DWICK_TESTS=OFF
 	@cmake --build build -j $(JOBS)
 
 model: ## get the model into the Hugging Face cache (VERIFY=1: hash every file again)
@@ -29,6 +29,7 @@ run: build model ## set up, build, get the model, embed three sentences and prin
 
 test: ## the same set-up, then every test
 	@$(SETUP) build test
+	@grep -qs '^WICK_TESTS:BOOL=ON' build/CMakeCache.txt || cmake --preset release -DWICK_TESTS=ON
 	@$(MAKE) --no-print-directory build model
 	@sh tools/run-tests.sh build
 

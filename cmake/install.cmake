@@ -3,6 +3,14 @@
 # Whatever folder it is moved to later, both files still find it: they hold no absolute path.
 include(CMakePackageConfigHelpers)
 
+# Internal functions are hidden already; this keeps the C++ library's templates inside too.
+if(APPLE)
+  target_link_options(wick_shared PRIVATE "LINKER:-exported_symbol,_wick_*")
+else()
+  target_link_options(wick_shared PRIVATE "LINKER:--version-script=${CMAKE_CURRENT_LIST_DIR}/exports.map")
+  set_property(TARGET wick_shared APPEND PROPERTY LINK_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/exports.map)
+endif()
+
 set(WICK_CXX_RUNTIME stdc++)
 if(APPLE)
   set(WICK_CXX_RUNTIME c++)

@@ -10,6 +10,7 @@ command=${1:-}
 [ "$(id -u)" = 0 ] || { echo "check-bare-debian: needs root" >&2; exit 1; }
 mirror=${DEBIAN_MIRROR:-the usual archive}
 root=$(mktemp -d "${TMPDIR:-/var/tmp}/wick-debian.XXXXXX")
+chmod 755 "$root"
 finish() {
     umount -l "$root/proc" "$root/dev/pts" "$root/dev/shm" 2>/dev/null || true
     if [ "${KEEP:-0}" = 1 ]; then echo "check-bare-debian: kept $root"; else rm -rf --one-file-system "$root"; fi
