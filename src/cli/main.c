@@ -5,6 +5,7 @@
 #include "cli/command.h"
 #include "cli/interrupt.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -92,8 +93,19 @@ static int run_command(int argc, char **argv)
     return command ? command->run(command, argc - 2, argv + 2) : WICK_EXIT_USAGE;
 }
 
+/* Where the parent closed one of the first three descriptors, a file that is opened later must not come to stand there and
+ * take what is meant for the user. Reading the stand-in for 0 fails, and so does writing to those for 1 and 2. */
+static void occupy_standard_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF &&
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+            _exit(WICK_EXIT_FAILED);
+}
+
 int main(int argc, char **argv)
 {
+    occupy_standard_streams();
     wick_interrupt_setup();
     int exit_code = run_command(argc, argv);
     /* Help and version go through stdio; a full disk is to be told here too. */

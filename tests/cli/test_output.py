@@ -235,3 +235,18 @@ def test_npy_spools_in_tmpdir(wick):
     spool.mkdir()
     assert load(wick.mock("a", "--format", "npy", env={"TMPDIR": str(spool)}).stdout, "npy").shape == (1, 384)
     assert list(spool.iterdir()) == []
+
+
+def test_closed_standard_streams(wick):
+    """Without a standard output or error of its own, the command writes into no file by accident."""
+    def shell(redirections, *arguments):
+        quoted = " ".join(f"'{argument}'" for argument in (wick.binary, "embed", "--provider", "mock", *arguments))
+        return subprocess.run(["sh", "-c", f"{quoted} {redirections}"], cwd=wick.folder, env=wick.env, capture_output=True, timeout=20)
+    assert shell(">&-", "a").returncode == 1
+    assert b"standard output" in shell(">&-", "a").stderr
+    assert shell(">&- 2>&-", "a", "--output", "out.csv").returncode == 0
+    assert (wick.folder / "out.csv").read_bytes() == wick.mock("a", "--format", "csv").stdout
+    (wick.folder / "in.txt").write_bytes(b"a\n\xff\n")
+    assert shell("<&- >&- 2>&-", "--input", "in.txt", "--output", "out.csv").returncode == 1
+    assert (wick.folder / "out.csv").read_bytes() == wick.mock("a", "--format", "csv").stdout
+    assert b"standard input" in shell("<&-").stderr
