@@ -130,8 +130,15 @@ static int open_folder(wick_model *model, const wick_model_options *options, wic
     reading tokenizer;
     start_reading(&tokenizer, model->folder);
     int rc = open_weights(model, options, error);
+    /* Older folders keep the transformer's files, tokenizer.json among them, in a folder of their own. */
+    const bool is_elsewhere = rc == WICK_OK && strcmp(model->files->transformer_path, model->folder) != 0;
     /* The first failure is told: the weights', else the tokenizer's. */
-    const int rc_tokenizer = finish_reading(&tokenizer, &model->tokenizer, rc == WICK_OK ? error : NULL);
+    int rc_tokenizer = finish_reading(&tokenizer, &model->tokenizer, rc == WICK_OK && !is_elsewhere ? error : NULL);
+    if (is_elsewhere) {
+        wick_tokenizer_free(model->tokenizer);
+        model->tokenizer = NULL;
+        rc_tokenizer = read_tokenizer(model->files->transformer_path, &model->tokenizer, error);
+    }
     rc = rc != WICK_OK ? rc : rc_tokenizer;
     if (rc == WICK_OK)
         rc = check_vocabulary(model, error);
