@@ -21,7 +21,8 @@ static int parse(const char *text, size_t n, size_t flags, const char *where, wi
     /* Duplicate keys are refused: two readers would see two documents. U+0000 in strings is legal JSON and comes with a length. */
     json_t *root = json_loadb(text, n, flags | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &problem);
     if (!root) {
-        if (json_error_code(&problem) == json_error_out_of_memory)
+        /* jansson often fails to get memory without a word; what is wrong with a document it always says. */
+        if (json_error_code(&problem) == json_error_out_of_memory || problem.text[0] == '\0')
             return wick_fail_memory(error, where);
         return wick_fail(error, WICK_E_CORRUPT, where, NULL, "malformed JSON at line %d, column %d: %s", problem.line,
                          problem.column, problem.text);
