@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_engine_memory.c: a warm wick_embed allocates nothing, and opening survives every allocation that fails. This program puts its own
  * malloc family in front of the C library's, which sees every allocation of the process, those of shared libraries included. Where a
- * sanitizer owns malloc its hooks count instead, and failures cannot be made; elsewhere than on glibc the tests are reported as skipped. */
+ * sanitizer owns malloc its hooks count instead, and failures cannot be made; elsewhere than on glibc the tests are reported as skipped.
+ *
+ * jansson's own allocations are counted but never fail here: jansson 2.14 leaves a character out of a string, or writes behind one, when
+ * memory runs out within it. That is a defect of jansson that this program cannot show Wick to survive. */
 #include "support_texts.h"
 
+#include <dlfcn.h>
 #include <errno.h>
+#include <jansson.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -64,10 +69,19 @@ void __libc_free(void *block);
 /* Exported, or shared libraries would go on with the C library's. */
 #define REPLACE __attribute__((visibility("default")))
 
-static bool may_allocate(void)
+/* Where libjansson is mapped. */
+static const void *jansson_base;
+
+static bool is_jansson(const void *caller)
+{
+    Dl_info info;
+    return jansson_base && dladdr(caller, &info) != 0 && info.dli_fbase == jansson_base;
+}
+
+static bool may_allocate(const void *caller)
 {
     atomic_fetch_add(&n_allocations, 1);
-    if (atomic_load(&fail_after) < 0 || atomic_fetch_sub(&fail_after, 1) != 0)
+    if (atomic_load(&fail_after) < 0 || is_jansson(caller) || atomic_fetch_sub(&fail_after, 1) != 0)
         return true;
     errno = ENOMEM;
     return false;
@@ -82,17 +96,17 @@ static void *counted(void *block)
 
 REPLACE void *malloc(size_t n)
 {
-    return may_allocate() ? counted(__libc_malloc(n)) : NULL;
+    return may_allocate(__builtin_return_address(0)) ? counted(__libc_malloc(n)) : NULL;
 }
 
 REPLACE void *calloc(size_t n, size_t size)
 {
-    return may_allocate() ? counted(__libc_calloc(n, size)) : NULL;
+    return may_allocate(__builtin_return_address(0)) ? counted(__libc_calloc(n, size)) : NULL;
 }
 
 REPLACE void *realloc(void *block, size_t n)
 {
-    if (!may_allocate())
+    if (!may_allocate(__builtin_return_address(0)))
         return NULL;
     void *moved = __libc_realloc(block, n);
     return block ? moved : counted(moved);
@@ -101,7 +115,7 @@ REPLACE void *realloc(void *block, size_t n)
 REPLACE void *memalign(size_t alignment, size_t n);
 void *memalign(size_t alignment, size_t n)
 {
-    return may_allocate() ? counted(__libc_memalign(alignment, n)) : NULL;
+    return may_allocate(__builtin_return_address(0)) ? counted(__libc_memalign(alignment, n)) : NULL;
 }
 
 REPLACE void *aligned_alloc(size_t alignment, size_t n)
@@ -127,6 +141,9 @@ REPLACE void free(void *block)
 
 static void start_counting(void)
 {
+    Dl_info info;
+    assert_true(dladdr((const void *)(uintptr_t)json_loadb, &info) != 0);
+    jansson_base = info.dli_fbase;
 }
 
 #else
@@ -223,38 +240,41 @@ static int run_failing(long k, wick_error *error)
     return rc;
 }
 
+/* Lets allocation k fail; false: there is no such allocation, the run came to its end. */
+static bool survives_failure(long k, size_t *n_failed)
+{
+    wick_error error = {0};
+    const int rc = run_failing(k, &error);
+    const bool reached_end = atomic_load(&fail_after) >= 0;
+    atomic_store(&fail_after, -1);
+    *n_failed += rc != WICK_OK;
+    if (rc != WICK_OK && (rc != WICK_E_NO_MEMORY || error.code != rc || error.message[0] == '\0'))
+        fail_msg("allocation %ld fails: code %d, \"%s\" (%s)", k, rc, error.message, error.where);
+    return !reached_end;
+}
+
 static void failed_allocations_are_survived(void **state)
 {
     if (!CAN_FAIL)
         skip();
     wick_error error = {0};
-    /* What the C library keeps for itself (thread stacks, streams) is there after two runs. */
+    size_t n_failed = 0;
+    /* What the C library keeps for itself (threads' stacks, say) is mostly there after two runs. */
     assert_int_equal(run_failing(-1, &error), WICK_OK);
     assert_int_equal(run_failing(-1, &error), WICK_OK);
-    size_t n_failed = 0, n_leaked = 0;
-    long last_leak = 0;
-    bool reached_end = false;
-    for (long k = 0; !reached_end; k += k < 300 ? 1 : 37) {
-        const long live = atomic_load(&n_live);
-        memset(&error, 0, sizeof error);
-        const int rc = run_failing(k, &error);
-        reached_end = atomic_load(&fail_after) >= 0; /* the k-th allocation never came */
-        atomic_store(&fail_after, -1);
-        if (rc != WICK_OK) {
-            n_failed++;
-            if (rc != WICK_E_NO_MEMORY || error.code != rc || error.message[0] == '\0')
-                fail_msg("allocation %ld fails: code %d, \"%s\" (%s)", k, rc, error.message, error.where);
+    bool more = true;
+    for (long k = 0; more; k++) {
+        /* A leak of ours shows each time that allocation k fails, a late purchase of the C library's once. */
+        bool grew = true;
+        for (int attempt = 0; attempt < 3 && grew; attempt++) {
+            const long live = atomic_load(&n_live);
+            more = survives_failure(k, &n_failed);
+            grew = atomic_load(&n_live) > live;
         }
-        if (atomic_load(&n_live) > live) {
-            n_leaked++;
-            last_leak = k;
-        }
+        if (grew)
+            fail_msg("memory is lost when allocation %ld fails", k);
     }
-    print_message("%zu failures\n", n_failed);
-    assert_true(n_failed > 100);
-    /* A thread that ends may leave its stack in the C library's cache, once; a leak of ours would show again and again. */
-    if (n_leaked > 4)
-        fail_msg("memory is lost in %zu runs, for example when allocation %ld fails", n_leaked, last_leak);
+    assert_true(n_failed > 20);
     assert_int_equal(run_failing(-1, &error), WICK_OK);
 }
 
