@@ -69,7 +69,7 @@ static int read_config(opened_model *model, const wick_architecture **architectu
     return code;
 }
 
-/* sentence-transformers takes the first of these that is there and is not empty. */
+/* sentence-transformers takes the first of these that is there. */
 static int read_sentence_bert(opened_model *model, wick_text_rules *rules, wick_error *error)
 {
     static const char *const names[] = {

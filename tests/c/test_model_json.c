@@ -327,6 +327,7 @@ static void test_dense_takes(void **state)
 static void test_dense_refuses(void **state)
 {
     static const refusal cases[] = {
+        {"{", WICK_E_CORRUPT, "malformed JSON"},
         {"{\"in_features\":8}", WICK_E_CORRUPT, "out_features is absent"},
         {"{\"out_features\":8}", WICK_E_CORRUPT, "in_features is absent"},
         {"{\"in_features\":9,\"out_features\":4}", WICK_E_CORRUPT, "in_features is 9, but the module in front gives 8"},
@@ -413,6 +414,25 @@ static void test_sentence_bert_refuses(void **state)
     }
 }
 
+static void test_tokenizer_config_refuses(void **state)
+{
+    static const refusal cases[] = {
+        {"", WICK_E_CORRUPT, "malformed JSON"},
+        {"[]", WICK_E_CORRUPT, "expected an object"},
+        {"{\"model_max_length\":0}", WICK_E_CORRUPT, "model_max_length is 0"},
+        {"{\"model_max_length\":-1e30}", WICK_E_CORRUPT, "model_max_length is -1e+30"},
+        {"{\"max_len\":\"512\"}", WICK_E_CORRUPT, "max_len is a string"},
+        {"{\"do_lower_case\":\"yes\"}", WICK_E_CORRUPT, "do_lower_case is a string"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        wick_text_rules rules = {0};
+        wick_error error = {0};
+        int code =
+            wick_tokenizer_config_parse(cases[i].text, strlen(cases[i].text), "tokenizer_config.json", &rules, &error);
+        support_error_check(cases[i].text, code, &error, cases[i].code, cases[i].fragment, "tokenizer_config.json");
+    }
+}
+
 static void test_sentence_transformers_check(void **state)
 {
     static const char *const good[] = {
@@ -457,6 +477,7 @@ int main(void)
         cmocka_unit_test(test_dense_refuses),
         cmocka_unit_test(test_text_rules),
         cmocka_unit_test(test_sentence_bert_refuses),
+        cmocka_unit_test(test_tokenizer_config_refuses),
         cmocka_unit_test(test_sentence_transformers_check),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
