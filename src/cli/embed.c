@@ -28,7 +28,7 @@ typedef struct embed_values {
 
 static const wick_option options[] = {
     {NULL, WICK_OPTION_FLAG, NULL, 0, "Texts"},
-    WICK_OPTIONS_INPUT(embed_values, input),
+    WICK_OPTIONS_INPUT(offsetof(embed_values, input)),
     {NULL, WICK_OPTION_FLAG, NULL, 0, "Vectors"},
     {"output", WICK_OPTION_TEXT, "FILE", offsetof(embed_values, output),
      "write to FILE, which appears when it is complete\n(default, or -: standard output)"},
@@ -45,8 +45,8 @@ static const wick_option options[] = {
      "fail where a text is too long, instead of cutting it"},
     {"quiet", WICK_OPTION_FLAG, NULL, offsetof(embed_values, quiet), "no progress bar"},
     {NULL, WICK_OPTION_FLAG, NULL, 0, "Model"},
-    WICK_OPTIONS_MODEL(embed_values, settings),
-    WICK_OPTIONS_ENGINE(embed_values, settings),
+    WICK_OPTIONS_MODEL(offsetof(embed_values, settings)),
+    WICK_OPTIONS_ENGINE(offsetof(embed_values, settings)),
 };
 
 static const char notes[] = "Examples:\n"

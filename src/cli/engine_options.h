@@ -16,27 +16,28 @@ typedef struct wick_settings {
 #define WICK_CLI_MAX_THREADS 256
 #define WICK_CLI_MAX_TOKENS (1u << 20)
 
-/* Rows of an option table for the wick_settings at `member` of `type`: what finds a model, and what runs it. */
+/* Rows of an option table: what finds a model, and what runs it. base: where the command's values hold the
+ * wick_settings. */
 /* clang-format off */
-#define WICK_OPTIONS_MODEL(type, member) \
-    {"model", WICK_OPTION_TEXT, "M", offsetof(type, member.model), \
+#define WICK_OPTIONS_MODEL(base) \
+    {"model", WICK_OPTION_TEXT, "M", (base) + offsetof(wick_settings, model), \
      "hub name, or folder of Hugging Face files\n(default: sentence-transformers/all-MiniLM-L6-v2)"}, \
-    {"cache-dir", WICK_OPTION_TEXT, "DIR", offsetof(type, member.cache_dir), \
+    {"cache-dir", WICK_OPTION_TEXT, "DIR", (base) + offsetof(wick_settings, cache_dir), \
      "where models are kept (default: the hub's own cache)"}, \
-    {"config", WICK_OPTION_TEXT, "FILE", offsetof(type, member.config_path), \
+    {"config", WICK_OPTION_TEXT, "FILE", (base) + offsetof(wick_settings, config_path), \
      "read FILE instead of $WICK_CONFIG, ./config.toml\nor $XDG_CONFIG_HOME/wick/config.toml"}
-#define WICK_OPTIONS_ENGINE(type, member) \
-    {"provider", WICK_OPTION_TEXT, "P", offsetof(type, member.provider), \
+#define WICK_OPTIONS_ENGINE(base) \
+    {"provider", WICK_OPTION_TEXT, "P", (base) + offsetof(wick_settings, provider), \
      "candle (the native engine), mlx or mock"}, \
-    {"dtype", WICK_OPTION_CHOICE, "D", offsetof(type, member.dtype), \
-     "f32 (default), bf16 or int8", "f32|bf16|int8"}, \
-    {"device", WICK_OPTION_CHOICE, "D", offsetof(type, member.device), \
-     "auto (default), cpu, metal or cuda", "auto|cpu|metal|cuda"}, \
-    {"strict-device", WICK_OPTION_FLAG, NULL, offsetof(type, member.strict_device), \
-     "fail where the device is not there"}, \
-    {"threads", WICK_OPTION_COUNT, "N", offsetof(type, member.n_threads), \
+    {"dtype", WICK_OPTION_CHOICE, "D", (base) + offsetof(wick_settings, dtype), \
+     "f32 (default); bf16 and int8 where the device has them", "f32|bf16|int8"}, \
+    {"device", WICK_OPTION_CHOICE, "D", (base) + offsetof(wick_settings, device), \
+     "auto (default), cpu, metal or cuda; the CPU serves where\nthere is no such GPU", "auto|cpu|metal|cuda"}, \
+    {"strict-device", WICK_OPTION_FLAG, NULL, (base) + offsetof(wick_settings, strict_device), \
+     "fail instead where the GPU asked for is not there"}, \
+    {"threads", WICK_OPTION_COUNT, "N", (base) + offsetof(wick_settings, n_threads), \
      "CPU threads (default: what this process may use)", NULL, WICK_CLI_MAX_THREADS}, \
-    {"max-seq-length", WICK_OPTION_COUNT, "N", offsetof(type, member.max_seq_length), \
+    {"max-seq-length", WICK_OPTION_COUNT, "N", (base) + offsetof(wick_settings, max_seq_length), \
      "cut texts at N tokens (default: what the model says)", NULL, WICK_CLI_MAX_TOKENS}
 /* clang-format on */
 

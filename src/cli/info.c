@@ -13,8 +13,8 @@ typedef struct info_values {
 static const wick_option options[] = {
     {NULL, WICK_OPTION_FLAG, NULL, 0, "Options"},
     {"json", WICK_OPTION_FLAG, NULL, offsetof(info_values, json), "one JSON object; null: not known"},
-    WICK_OPTIONS_MODEL(info_values, settings),
-    WICK_OPTIONS_ENGINE(info_values, settings),
+    WICK_OPTIONS_MODEL(offsetof(info_values, settings)),
+    WICK_OPTIONS_ENGINE(offsetof(info_values, settings)),
 };
 
 /* One line of the report: text, or a count where text is NULL. 0 and NULL: the provider does not know. */

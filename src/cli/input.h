@@ -13,15 +13,16 @@ typedef struct wick_input_options {
     bool no_header;     /* --no-header */
 } wick_input_options;
 
+/* Rows of an option table. base: where the command's values hold the wick_input_options. */
 /* clang-format off */
-#define WICK_OPTIONS_INPUT(type, member) \
-    {"input", WICK_OPTION_TEXT, "FILE", offsetof(type, member.path), \
+#define WICK_OPTIONS_INPUT(base) \
+    {"input", WICK_OPTION_TEXT, "FILE", (base) + offsetof(wick_input_options, path), \
      "read the texts from FILE (-: standard input): a line\neach, or .jsonl: an object each, or .csv: a row each"}, \
-    {"input-format", WICK_OPTION_CHOICE, "F", offsetof(type, member.format), \
+    {"input-format", WICK_OPTION_CHOICE, "F", (base) + offsetof(wick_input_options, format), \
      "lines, jsonl or csv, whatever FILE is called", "lines|jsonl|csv"}, \
-    {"field", WICK_OPTION_TEXT, "NAME", offsetof(type, member.field), \
+    {"field", WICK_OPTION_TEXT, "NAME", (base) + offsetof(wick_input_options, field), \
      "the object's field, or the column's name or number\n(from 1), that holds the text (default: text)"}, \
-    {"no-header", WICK_OPTION_FLAG, NULL, offsetof(type, member.no_header), \
+    {"no-header", WICK_OPTION_FLAG, NULL, (base) + offsetof(wick_input_options, no_header), \
      "the CSV begins with a text, not with column names"}
 /* clang-format on */
 

@@ -14,9 +14,10 @@ bool wick_interrupt_guard(const char *path)
     is_guarded = 0;
     if (!path)
         return true;
-    if (strlen(path) >= sizeof guarded_path)
+    size_t size = strlen(path) + 1;
+    if (size > sizeof guarded_path)
         return false;
-    strcpy(guarded_path, path);
+    memcpy(guarded_path, path, size);
     is_guarded = 1;
     return true;
 }

@@ -9,9 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-static const wick_command *const commands[] = {&wick_command_embed, &wick_command_similarity, &wick_command_tokenize,
-                                               &wick_command_info};
-#define N_COMMANDS (sizeof commands / sizeof *commands)
+enum { N_COMMANDS = 4 };
+static const wick_command *const commands[N_COMMANDS] = {&wick_command_embed, &wick_command_similarity,
+                                                         &wick_command_tokenize, &wick_command_info};
 
 void wick_error_print(const wick_error *error)
 {
@@ -50,7 +50,7 @@ static const wick_command *find_command(const char *name)
         names[i + 1] = commands[i]->name;
     }
     char mend[64] = "wick --help lists the commands";
-    const char *nearest = wick_nearest_name(name, strlen(name), names, sizeof *names, N_COMMANDS + 1);
+    const char *nearest = wick_nearest_name(name, strlen(name), names, sizeof(const char *), N_COMMANDS + 1);
     if (nearest)
         snprintf(mend, sizeof mend, "did you mean wick %s?", nearest);
     wick_usage_fail(NULL, mend, *name == '-' ? "unknown option %s" : "unknown command \"%s\"", name);

@@ -23,7 +23,7 @@ static double now(void)
 void wick_progress_begin(wick_progress *progress, bool wanted)
 {
     const char *term = getenv("TERM");
-    bool can_clear = term && *term && strcmp(term, "dumb");
+    bool can_clear = term && *term && strcmp(term, "dumb") != 0;
     *progress = (wick_progress){.enabled = wanted && can_clear && isatty(STDERR_FILENO), .started = now()};
 }
 

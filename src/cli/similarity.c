@@ -22,8 +22,8 @@ static const wick_option options[] = {
     {NULL, WICK_OPTION_FLAG, NULL, 0, "Options"},
     {"json", WICK_OPTION_FLAG, NULL, offsetof(similarity_values, json),
      "one JSON object: model, texts, similarity (a matrix)"},
-    WICK_OPTIONS_MODEL(similarity_values, settings),
-    WICK_OPTIONS_ENGINE(similarity_values, settings),
+    WICK_OPTIONS_MODEL(offsetof(similarity_values, settings)),
+    WICK_OPTIONS_ENGINE(offsetof(similarity_values, settings)),
 };
 
 static const char notes[] = "Two texts give one number; more give a table.\n\n"

@@ -20,7 +20,7 @@ typedef struct tokenize_values {
 
 static const wick_option options[] = {
     {NULL, WICK_OPTION_FLAG, NULL, 0, "Texts"},
-    WICK_OPTIONS_INPUT(tokenize_values, input),
+    WICK_OPTIONS_INPUT(offsetof(tokenize_values, input)),
     {NULL, WICK_OPTION_FLAG, NULL, 0, "Tokens"},
     {"json", WICK_OPTION_FLAG, NULL, offsetof(tokenize_values, json),
      "an object a text: ids, tokens, offsets (in characters)"},
@@ -30,7 +30,7 @@ static const wick_option options[] = {
      "cut at N tokens, special ones included (default: no)", NULL, WICK_CLI_MAX_TOKENS},
     {"quiet", WICK_OPTION_FLAG, NULL, offsetof(tokenize_values, quiet), "no progress bar"},
     {NULL, WICK_OPTION_FLAG, NULL, 0, "Model"},
-    WICK_OPTIONS_MODEL(tokenize_values, settings),
+    WICK_OPTIONS_MODEL(offsetof(tokenize_values, settings)),
 };
 
 static const char notes[] = "Without --json each text gives one line of tokens with their ids:\n"
