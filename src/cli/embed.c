@@ -106,7 +106,8 @@ static int embed_texts(const embed_job *job, wick_embed_response *response, wick
     return wick_provider_embed_batch(job->provider, &request, response, error);
 }
 
-/* The library says which text of the batch it refused ("texts[7]"); the user wants to know which line or argument that is. */
+/* The library says which text of the batch it refused ("texts[7]"); the user wants to know which line or argument that
+ * is. */
 static void name_text(const embed_job *job, wick_error *error)
 {
     size_t i;

@@ -32,7 +32,7 @@ typedef struct wick_settings {
     {"dtype", WICK_OPTION_CHOICE, "D", (base) + offsetof(wick_settings, dtype), \
      "f32 (default); bf16 and int8 where the device has them", "f32|bf16|int8"}, \
     {"device", WICK_OPTION_CHOICE, "D", (base) + offsetof(wick_settings, device), \
-     "auto (default), cpu, metal or cuda; the CPU serves where\nthere is no such GPU", "auto|cpu|metal|cuda"}, \
+     "auto (default), cpu, metal or cuda; without\nsuch a GPU the CPU serves", "auto|cpu|metal|cuda"}, \
     {"strict-device", WICK_OPTION_FLAG, NULL, (base) + offsetof(wick_settings, strict_device), \
      "fail instead where the GPU asked for is not there"}, \
     {"threads", WICK_OPTION_COUNT, "N", (base) + offsetof(wick_settings, n_threads), \

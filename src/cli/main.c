@@ -93,8 +93,8 @@ static int run_command(int argc, char **argv)
     return command ? command->run(command, argc - 2, argv + 2) : WICK_EXIT_USAGE;
 }
 
-/* Where the parent closed one of the first three descriptors, a file that is opened later must not come to stand there and
- * take what is meant for the user. Reading the stand-in for 0 fails, and so does writing to those for 1 and 2. */
+/* Where the parent closed one of the first three descriptors, a file that is opened later must not come to stand there
+ * and take what is meant for the user. Reading the stand-in for 0 fails, and so does writing to those for 1 and 2. */
 static void occupy_standard_streams(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
