@@ -122,8 +122,8 @@ static int build_set(const loading *l, const wick_normalizer *normalizer, bool n
         int code = pattern_of(l->reading, normalizer, &l->entries[i], &patterns[out->n_tokens], &n_bytes);
         if (code != WICK_OK)
             return code;
-        if (n_bytes == 0)
-            continue; /* normalised to nothing: never found */
+        if (n_bytes == 0) /* the tokenizers package would find it everywhere, or never come to an end */
+            return wick_field_unsupported(l->reading, PATH, "a token that is normalised to nothing", "tokens that leave something");
         const char *pattern = patterns[out->n_tokens];
         uint8_t first = (uint8_t)pattern[0];
         if (!wick_token_map_put(&out->patterns, WICK_TOKEN_WHOLE, pattern, n_bytes, (uint32_t)out->n_tokens))

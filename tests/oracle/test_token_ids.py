@@ -171,8 +171,9 @@ def test_added_token_flags(tmp_path, pair):
     contents = ["<a>", "<ab>", "<a>b", "Bar", "\u00c9t\u00e9", " gap", "gap ", "\u4e16", "\u0301", "x\u0316", " ", "the"]
     tokens = [added(0, "[PAD]", special=True), added(1, "[UNK]", special=True)]
     for i, content in enumerate(contents):
-        # A bare space with lstrip and rstrip makes the reference slice backwards and panic.
-        if content.strip() == "" and (flags["lstrip"] or flags["rstrip"]):
+        # Where the reference fails: it slices backwards and panics on a bare space that is stripped, and a token that is normalised to
+        # nothing makes it match without end (Wick refuses that file).
+        if content == " " and (flags["lstrip"] or flags["rstrip"]) or content == "\u0301" and flags["normalized"]:
             continue
         tokens.append(added(n + len(tokens) - 2, content, **(flags if i % 3 else {**flags, "special": True})))
     pieces = contents + ["<", ">", "a", "b", " ", "  ", "\t", "\u00a0", "e\u0301te\u0301", "\u00e9", "E\u0301", ".", "_", "7", "\u0301", "bar", "BAR", "\u0316", "\u200d"]
@@ -201,7 +202,7 @@ def test_mixed_added_tokens(tmp_path):
     {"max_input_chars_per_word": 0}, {"max_input_chars_per_word": 1}, {"max_input_chars_per_word": 5},
     {"max_input_chars_per_word": 100000}, {"continuing_subword_prefix": ""}, {"continuing_subword_prefix": "#"}], ids=str)
 def test_models(tmp_path, model):
-    texts = random_texts(4000, 6, ADDED) + EDGES + ["ab" * 4000]
+    texts = random_texts(4000, 6, ADDED) + EDGES + ["ab" * 500]
     for kind in ("BertPreTokenizer", None):
         assert_same(*variant(tmp_path, model=model, pre_tokenizer=kind and {"type": kind}), texts)
 
