@@ -253,9 +253,10 @@ static int check(const wick_tokenizer *tokenizer, const char *text, size_t n, co
                  const wick_tokenize_options *options, wick_error *error)
 {
     size_t bad = 0;
+    if (!tokenizer || !out || (!text && n > 0))
+        return wick_fail(error, WICK_E_INVALID_INPUT, "wick_tokenize", NULL, "%s is NULL",
+                         !tokenizer ? "tokenizer" : !out ? "out" : "text");
     size_t n_special = options->add_special_tokens ? tokenizer->special.n_before + tokenizer->special.n_after : 0;
-    if (!out || (!text && n > 0))
-        return wick_fail(error, WICK_E_INVALID_INPUT, "wick_tokenize", NULL, "%s is NULL", out ? "text" : "out");
     if (n > UINT32_MAX - 1)
         return wick_fail(error, WICK_E_INVALID_INPUT, "text", "split the text", "a text of %zu bytes is over 4 GiB", n);
     if (options->max_tokens > 0 && options->max_tokens < n_special)
