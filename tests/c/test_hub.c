@@ -105,8 +105,7 @@ static void hostile_references_are_refused(void **state)
                                            "-x",
                                            "a b",
                                            "/etc",
-                                           "a\x01"
-                                           "b",
+                                           "a\001b",
                                            "a..b"};
     char snapshot[SUPPORT_PATH_BYTES], cache[SUPPORT_PATH_BYTES];
     add_model("cache", "models--org--name", "main", snapshot);
