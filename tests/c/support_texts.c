@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * support_texts.c: made-up texts, and calls of the engine that fail the test where the engine fails. The engine's functions are asked
- * for only where it is built in. */
+ * support_texts.c: made-up texts, and calls of the engine that fail the test where the engine fails. */
 #include "support_texts.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -54,7 +53,6 @@ void support_texts_free(support_texts *texts)
     *texts = (support_texts){0};
 }
 
-#if WICK_WITH_CANDLE
 wick_model *support_model_open(const char *name, unsigned n_threads)
 {
     wick_model_options options;
@@ -80,4 +78,3 @@ size_t support_dimension(const wick_model *model)
     assert_int_equal(wick_model_get_info(model, &info), WICK_OK);
     return info.dimension;
 }
-#endif
