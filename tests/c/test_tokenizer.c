@@ -283,5 +283,6 @@ int main(void)
         cmocka_unit_test(golden_texts),        cmocka_unit_test(tokens_by_id),  cmocka_unit_test(wrong_input),
         cmocka_unit_test(options_are_checked), cmocka_unit_test(hostile_texts), cmocka_unit_test(shared_by_threads),
     };
+    wick_log_set_level(WICK_LOG_OFF); /* some golden cases give added tokens ids that the package corrects */
     return cmocka_run_group_tests_name("tokenizer", tests, NULL, NULL);
 }

@@ -24,11 +24,11 @@ static const char *const texts[] = {
 
 static void warm_call_allocates_nothing(void **state)
 {
-    wick_tokenizer *tokenizer = NULL;
-    wick_encoding *encoding = wick_encoding_new();
     static char long_text[200000];
     if (!SUPPORT_ALLOC)
         skip(); /* the sanitizers' allocators are not counted */
+    wick_tokenizer *tokenizer = NULL;
+    wick_encoding *encoding = wick_encoding_new();
     assert_int_equal(wick_tokenizer_read(SMALL, &tokenizer, NULL), WICK_OK);
     for (size_t i = 0; i < sizeof long_text; i++)
         long_text[i] = "ab, "[i % 4];
