@@ -73,8 +73,8 @@ static size_t next_candidate(const wick_added_set *set, const char *text, size_t
     return at;
 }
 
-bool wick_added_tokens_next(const wick_added_set *set, const char *text, size_t n, wick_added_search *search, size_t *start,
-                            size_t *stop, int32_t *id)
+bool wick_added_tokens_next(const wick_added_set *set, const char *text, size_t n, wick_added_search *search,
+                            size_t *start, size_t *stop, int32_t *id)
 {
     if (set->n_tokens == 0)
         return false;

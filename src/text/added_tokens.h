@@ -28,9 +28,9 @@ typedef struct wick_added_tokens {
 
 /* Where the search in a text stands: start with {0}. */
 typedef struct wick_added_search {
-    size_t at;          /* the next byte that a match may begin with */
-    size_t done;        /* end of the match given out last */
-    size_t white_end;   /* end of the white space looked at last, so that it is not walked twice */
+    size_t at;        /* the next byte that a match may begin with */
+    size_t done;      /* end of the match given out last */
+    size_t white_end; /* end of the white space looked at last, so that it is not walked twice */
     size_t white_begin;
 } wick_added_search;
 
@@ -39,7 +39,7 @@ int wick_added_tokens_load(const wick_reading *reading, const wick_json *value, 
                            wick_vocabulary *vocabulary, wick_added_tokens *out);
 /* Finds the next match in text[0..n): bytes *start to *stop. start may lie before search->done where two tokens claim the same white
  * space, as in the tokenizers package. False: none left. */
-bool wick_added_tokens_next(const wick_added_set *set, const char *text, size_t n, wick_added_search *search, size_t *start,
-                            size_t *stop, int32_t *id);
+bool wick_added_tokens_next(const wick_added_set *set, const char *text, size_t n, wick_added_search *search,
+                            size_t *start, size_t *stop, int32_t *id);
 
 #endif

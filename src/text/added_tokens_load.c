@@ -29,7 +29,8 @@ typedef struct loading {
 
 static int load_entry(loading *l, const wick_json *value, size_t index)
 {
-    static const char *const known[] = {"id", "content", "single_word", "lstrip", "rstrip", "normalized", "special", NULL};
+    static const char *const known[] = {"id",     "content",    "single_word", "lstrip",
+                                        "rstrip", "normalized", "special",     NULL};
     const wick_reading *reading = l->reading;
     char path[WICK_FIELD_PATH_BYTES];
     const char *content;
@@ -76,8 +77,8 @@ static int load_entry(loading *l, const wick_json *value, size_t index)
             return code;
     }
     if (id != said)
-        wick_log(WICK_LOG_WARN, "%s: %s is said to have the id %lld and gets %lld", reading->where, path, (long long)said,
-                 (long long)id);
+        wick_log(WICK_LOG_WARN, "%s: %s is said to have the id %lld and gets %lld", reading->where, path,
+                 (long long)said, (long long)id);
     read.token.id = (int32_t)id;
     l->contents[l->n] = read.content;
     l->entries[l->n] = read;
@@ -88,8 +89,8 @@ static int load_entry(loading *l, const wick_json *value, size_t index)
 }
 
 /* What is looked for: the content, normalised where the token says so, in the arena. */
-static int pattern_of(const wick_reading *reading, const wick_normalizer *normalizer, const entry *from, const char **pattern,
-                      size_t *n)
+static int pattern_of(const wick_reading *reading, const wick_normalizer *normalizer, const entry *from,
+                      const char **pattern, size_t *n)
 {
     *pattern = from->content;
     *n = from->n_bytes;
@@ -123,7 +124,8 @@ static int build_set(const loading *l, const wick_normalizer *normalizer, bool n
         if (code != WICK_OK)
             return code;
         if (n_bytes == 0) /* the tokenizers package would find it everywhere, or never come to an end */
-            return wick_field_unsupported(l->reading, PATH, "a token that is normalised to nothing", "tokens that leave something");
+            return wick_field_unsupported(l->reading, PATH, "a token that is normalised to nothing",
+                                          "tokens that leave something");
         const char *pattern = patterns[out->n_tokens];
         uint8_t first = (uint8_t)pattern[0];
         if (!wick_token_map_put(&out->patterns, WICK_TOKEN_WHOLE, pattern, n_bytes, (uint32_t)out->n_tokens))

@@ -17,16 +17,16 @@
 typedef struct encoder {
     const wick_tokenizer *tk;
     wick_encoding_state *state;
-    size_t n_before;   /* template tokens in front */
-    size_t limit;      /* tokens of the text to keep; SIZE_UNLIMITED: all */
-    bool left;         /* keep the last ones */
-    bool full;         /* the first `limit` tokens are there */
-    bool in_word;      /* a word has begun and not ended */
+    size_t n_before;     /* template tokens in front */
+    size_t limit;        /* tokens of the text to keep; SIZE_UNLIMITED: all */
+    bool left;           /* keep the last ones */
+    bool full;           /* the first `limit` tokens are there */
+    bool in_word;        /* a word has begun and not ended */
     wick_char_kind kind; /* of its characters */
-    size_t word_begin; /* its first byte in state->text */
-    size_t counted;    /* its bytes before this one are in n_word_chars */
+    size_t word_begin;   /* its first byte in state->text */
+    size_t counted;      /* its bytes before this one are in n_word_chars */
     size_t n_word_chars;
-    bool too_long;     /* its bytes are no longer kept */
+    bool too_long;                      /* its bytes are no longer kept */
     uint32_t first_origin, last_origin; /* of a word that is too long */
 } encoder;
 
@@ -94,7 +94,8 @@ static void end_word(encoder *e, size_t end)
         add_token(e, e->tk->model.unknown_id, e->first_origin, last + 1);
         return;
     }
-    wick_wordpiece_run(&e->tk->model, text->bytes + e->word_begin, text->origins + e->word_begin, end - e->word_begin, e->state);
+    wick_wordpiece_run(&e->tk->model, text->bytes + e->word_begin, text->origins + e->word_begin, end - e->word_begin,
+                       e->state);
     keep_limit(e, LEFT_SLACK);
 }
 
@@ -178,7 +179,8 @@ static void encode_whole(encoder *e, wick_source *source)
     int32_t id;
     wick_normalizer_run(&e->tk->normalizer, source, SIZE_MAX, e->state);
     while (!e->full && !e->state->out_of_memory) {
-        bool found = wick_added_tokens_next(&e->tk->added.normalized, text->bytes, text->n_bytes, &search, &start, &stop, &id);
+        bool found =
+            wick_added_tokens_next(&e->tk->added.normalized, text->bytes, text->n_bytes, &search, &start, &stop, &id);
         size_t piece_end = found ? start : text->n_bytes;
         if (done < piece_end)
             take_words(e, done, piece_end);
@@ -249,13 +251,10 @@ void wick_tokenize_options_init(wick_tokenize_options *options)
     *options = (wick_tokenize_options){.size = sizeof *options, .add_special_tokens = true};
 }
 
-static int check(const wick_tokenizer *tokenizer, const char *text, size_t n, const wick_encoding *out,
-                 const wick_tokenize_options *options, wick_error *error)
+static int check(const wick_tokenizer *tokenizer, const char *text, size_t n, const wick_tokenize_options *options,
+                 wick_error *error)
 {
     size_t bad = 0;
-    if (!tokenizer || !out || (!text && n > 0))
-        return wick_fail(error, WICK_E_INVALID_INPUT, "wick_tokenize", NULL, "%s is NULL",
-                         !tokenizer ? "tokenizer" : !out ? "out" : "text");
     size_t n_special = options->add_special_tokens ? tokenizer->special.n_before + tokenizer->special.n_after : 0;
     if (n > UINT32_MAX - 1)
         return wick_fail(error, WICK_E_INVALID_INPUT, "text", "split the text", "a text of %zu bytes is over 4 GiB", n);
@@ -263,7 +262,8 @@ static int check(const wick_tokenizer *tokenizer, const char *text, size_t n, co
         return wick_fail(error, WICK_E_INVALID_INPUT, "max_tokens", "raise max_tokens or switch add_special_tokens off",
                          "max_tokens %zu has no room for %zu special tokens", options->max_tokens, n_special);
     if (!wick_utf8_valid(text, n, &bad))
-        return wick_fail(error, WICK_E_INVALID_INPUT, "text", "pass the text as UTF-8", "invalid UTF-8 at byte %zu", bad);
+        return wick_fail(error, WICK_E_INVALID_INPUT, "text", "pass the text as UTF-8", "invalid UTF-8 at byte %zu",
+                         bad);
     return WICK_OK;
 }
 
@@ -280,13 +280,18 @@ static int read_options(const wick_tokenize_options *given, wick_tokenize_option
     return WICK_OK;
 }
 
-int wick_tokenize(const wick_tokenizer *tokenizer, const char *text, size_t text_bytes, const wick_tokenize_options *options,
-                  wick_encoding *out, wick_error *error)
+int wick_tokenize(const wick_tokenizer *tokenizer, const char *text, size_t text_bytes,
+                  const wick_tokenize_options *options, wick_encoding *out, wick_error *error)
 {
     wick_tokenize_options wanted;
+    if (!tokenizer || !out || (!text && text_bytes > 0))
+        return wick_fail(error, WICK_E_INVALID_INPUT, "wick_tokenize", NULL, "%s is NULL",
+                         !tokenizer ? "tokenizer"
+                         : !out     ? "out"
+                                    : "text");
     int code = read_options(options, &wanted, error);
     if (code == WICK_OK)
-        code = check(tokenizer, text, text_bytes, out, &wanted, error);
+        code = check(tokenizer, text, text_bytes, &wanted, error);
     if (code != WICK_OK)
         return code;
     wick_encoding_state *state = (wick_encoding_state *)(void *)out;
@@ -308,7 +313,10 @@ int wick_tokenize(const wick_tokenizer *tokenizer, const char *text, size_t text
         add_template(state, special->after, special->n_after);
     if (state->out_of_memory)
         return wick_fail_memory(error, "a text's tokens");
-    state->shown = (wick_encoding){.n_tokens = state->n_tokens, .ids = state->ids, .starts = state->starts, .ends = state->ends,
+    state->shown = (wick_encoding){.n_tokens = state->n_tokens,
+                                   .ids = state->ids,
+                                   .starts = state->starts,
+                                   .ends = state->ends,
                                    .is_special = state->is_special};
     return WICK_OK;
 }

@@ -54,7 +54,8 @@ static bool reserve_tokens(wick_encoding_state *state)
 {
     size_t capacity = grown(state->capacity, state->n_tokens + 1);
     if (capacity == 0 || !resize(&state->ids, capacity, sizeof *state->ids) ||
-        !resize(&state->starts, capacity, sizeof *state->starts) || !resize(&state->ends, capacity, sizeof *state->ends) ||
+        !resize(&state->starts, capacity, sizeof *state->starts) ||
+        !resize(&state->ends, capacity, sizeof *state->ends) ||
         !resize(&state->is_special, capacity, sizeof *state->is_special)) {
         state->out_of_memory = true;
         return false;

@@ -22,16 +22,18 @@ int wick_field_corrupt(const wick_reading *reading, const char *path, const char
 
 int wick_field_unsupported(const wick_reading *reading, const char *path, const char *what, const char *supported)
 {
-    return wick_fail(reading->error, WICK_E_UNSUPPORTED, reading->where, "use a model whose tokenizer is of the BERT family",
-                     "%s: %.120s is not supported (supported: %s)", path, what, supported);
+    return wick_fail(reading->error, WICK_E_UNSUPPORTED, reading->where,
+                     "use a model whose tokenizer is of the BERT family", "%s: %.120s is not supported (supported: %s)",
+                     path, what, supported);
 }
 
-static int wrong_type(const wick_reading *reading, const wick_json *value, const char *path, const char *key, const char *wanted)
+static int wrong_type(const wick_reading *reading, const wick_json *value, const char *path, const char *key,
+                      const char *wanted)
 {
     if (!value)
         return wick_field_corrupt(reading, path, "has no field \"%s\"", key);
-    return wick_field_corrupt(reading, path, "has %s as \"%s\", not %s", wick_json_type_name(wick_json_type_of(value)), key,
-                              wanted);
+    return wick_field_corrupt(reading, path, "has %s as \"%s\", not %s", wick_json_type_name(wick_json_type_of(value)),
+                              key, wanted);
 }
 
 int wick_fields_check(const wick_reading *reading, const wick_json *value, const char *path, const char *const known[])
@@ -74,7 +76,8 @@ int wick_field_string(const wick_reading *reading, const wick_json *object, cons
     return *out ? WICK_OK : wrong_type(reading, value, path, key, "a string");
 }
 
-int wick_field_integer(const wick_reading *reading, const wick_json *object, const char *path, const char *key, int64_t *out)
+int wick_field_integer(const wick_reading *reading, const wick_json *object, const char *path, const char *key,
+                       int64_t *out)
 {
     const wick_json *value = wick_json_get(object, key);
     return wick_json_integer(value, out) ? WICK_OK : wrong_type(reading, value, path, key, "an integer");

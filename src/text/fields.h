@@ -31,7 +31,8 @@ int wick_fields_check(const wick_reading *reading, const wick_json *value, const
 int wick_field_bool(const wick_reading *reading, const wick_json *object, const char *path, const char *key, bool *out);
 int wick_field_string(const wick_reading *reading, const wick_json *object, const char *path, const char *key,
                       const char **out, size_t *n);
-int wick_field_integer(const wick_reading *reading, const wick_json *object, const char *path, const char *key, int64_t *out);
+int wick_field_integer(const wick_reading *reading, const wick_json *object, const char *path, const char *key,
+                       int64_t *out);
 /* The string under "type"; NULL where there is none. */
 const char *wick_field_type(const wick_json *object);
 

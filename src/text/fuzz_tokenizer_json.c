@@ -4,10 +4,10 @@
 
 #include "text/tokenizer.h"
 
-#define CHECK(condition)                                                                                                       \
-    do {                                                                                                                       \
-        if (!(condition))                                                                                                      \
-            __builtin_trap();                                                                                                  \
+#define CHECK(condition)                                                                                               \
+    do {                                                                                                               \
+        if (!(condition))                                                                                              \
+            __builtin_trap();                                                                                          \
     } while (0)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
@@ -22,7 +22,8 @@ static void check_tokens(const wick_tokenizer *tokenizer, const wick_encoding *e
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-    static const char text[] = "a B <x> yes [CLS] \xc3\xa9 e\xcc\x81\xcc\x96 \xe4\xb8\x96 \xea\xb0\x81\x01 don't unbelievable ##s";
+    static const char text[] =
+        "a B <x> yes [CLS] \xc3\xa9 e\xcc\x81\xcc\x96 \xe4\xb8\x96 \xea\xb0\x81\x01 don't unbelievable ##s";
     const size_t n_chars = 58;
     wick_tokenizer *tokenizer = NULL;
     wick_error error = {0};

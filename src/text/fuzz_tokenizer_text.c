@@ -7,33 +7,53 @@
 #include "base/utf8.h"
 #include "text/tokenizer.h"
 
-#define CHECK(condition)                                                                                                       \
-    do {                                                                                                                       \
-        if (!(condition))                                                                                                      \
-            __builtin_trap();                                                                                                  \
+#define CHECK(condition)                                                                                               \
+    do {                                                                                                               \
+        if (!(condition))                                                                                              \
+            __builtin_trap();                                                                                          \
     } while (0)
 
-#define FLAGS(single, left, right, normalized)                                                                                 \
-    "\"single_word\": " single ", \"lstrip\": " left ", \"rstrip\": " right ", \"normalized\": " normalized ", \"special\": false}"
-#define MODEL(max_chars)                                                                                                       \
-    "\"model\": {\"type\": \"WordPiece\", \"unk_token\": \"[UNK]\", \"continuing_subword_prefix\": \"##\", "                     \
-    "\"max_input_chars_per_word\": " max_chars ", \"vocab\": {\"[UNK]\": 0, \"[CLS]\": 1, \"[SEP]\": 2, \"a\": 3, \"##a\": 4, "    \
-    "\"ab\": 5, \"##b\": 6, \"e\": 7, \"##\\u0301\": 8, \"\\u4e16\": 9, \".\": 10, \"<\": 11, \"abab\": 12, \"##e\": 13}}}"
-#define BERT_PROCESSING "\"post_processor\": {\"type\": \"BertProcessing\", \"cls\": [\"[CLS]\", 1], \"sep\": [\"[SEP]\", 2]}, "
+#define FLAGS(single, left, right, normalized)                                                                         \
+    "\"single_word\": " single ", \"lstrip\": " left ", \"rstrip\": " right ", \"normalized\": " normalized            \
+    ", \"special\": false}"
+#define MODEL(max_chars)                                                                                               \
+    "\"model\": {\"type\": \"WordPiece\", \"unk_token\": \"[UNK]\", \"continuing_subword_prefix\": \"##\", "           \
+    "\"max_input_chars_per_word\": " max_chars                                                                         \
+    ", \"vocab\": {\"[UNK]\": 0, \"[CLS]\": 1, \"[SEP]\": 2, \"a\": 3, \"##a\": 4, "                                   \
+    "\"ab\": 5, \"##b\": 6, \"e\": 7, \"##\\u0301\": 8, \"\\u4e16\": 9, \".\": 10, \"<\": 11, \"abab\": 12, \"##e\": " \
+    "13}}}"
+#define BERT_PROCESSING                                                                                                \
+    "\"post_processor\": {\"type\": \"BertProcessing\", \"cls\": [\"[CLS]\", 1], \"sep\": [\"[SEP]\", 2]}, "
 
 static const char *const documents[4] = {
-    "{\"added_tokens\": [{\"id\": 1, \"content\": \"[CLS]\", " FLAGS("false", "false", "false", "false") "], "
-    "\"normalizer\": {\"type\": \"BertNormalizer\", \"clean_text\": true, \"handle_chinese_chars\": true, \"lowercase\": true}, "
-    "\"pre_tokenizer\": {\"type\": \"BertPreTokenizer\"}, " BERT_PROCESSING MODEL("8"),
-    "{\"added_tokens\": [{\"id\": 14, \"content\": \"<x>\", " FLAGS("false", "true", "true", "false") ", "
-    "{\"id\": 15, \"content\": \" y\", " FLAGS("true", "false", "true", "false") ", {\"id\": 16, \"content\": \" \", "
-    FLAGS("false", "true", "false", "false") "], "
-    "\"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"NFD\"}, {\"type\": \"Lowercase\"}]}, "
-    "\"pre_tokenizer\": {\"type\": \"Whitespace\"}, " MODEL("100"),
-    "{\"added_tokens\": [{\"id\": 14, \"content\": \"\\u00c9a\", " FLAGS("false", "true", "true", "true") ", "
-    "{\"id\": 15, \"content\": \"\\u4e16\", " FLAGS("true", "false", "false", "true") "], "
-    "\"normalizer\": {\"type\": \"BertNormalizer\", \"clean_text\": false, \"handle_chinese_chars\": true, \"lowercase\": true, "
-    "\"strip_accents\": false}, \"pre_tokenizer\": null, " BERT_PROCESSING MODEL("3000"),
+    "{\"added_tokens\": [{\"id\": 1, \"content\": \"[CLS]\", " FLAGS(
+        "false", "false", "false",
+        "false") "], "
+                 "\"normalizer\": {\"type\": \"BertNormalizer\", \"clean_text\": true, \"handle_chinese_chars\": true, "
+                 "\"lowercase\": true}, "
+                 "\"pre_tokenizer\": {\"type\": \"BertPreTokenizer\"}, " BERT_PROCESSING MODEL("8"),
+    "{\"added_tokens\": [{\"id\": 14, \"content\": \"<x>\", " FLAGS(
+        "false", "true", "true",
+        "false") ", "
+                 "{\"id\": 15, \"content\": \" y\", " FLAGS(
+                     "true", "false", "true",
+                     "false") ", {\"id\": 16, \"content\": \" \", " FLAGS("false", "true", "false",
+                                                                          "false") "], "
+                                                                                   "\"normalizer\": {\"type\": "
+                                                                                   "\"Sequence\", \"normalizers\": "
+                                                                                   "[{\"type\": \"NFD\"}, {\"type\": "
+                                                                                   "\"Lowercase\"}]}, "
+                                                                                   "\"pre_tokenizer\": {\"type\": "
+                                                                                   "\"Whitespace\"}, " MODEL("100"),
+    "{\"added_tokens\": [{\"id\": 14, \"content\": \"\\u00c9a\", " FLAGS(
+        "false", "true", "true",
+        "true") ", "
+                "{\"id\": 15, \"content\": \"\\u4e16\", " FLAGS(
+                    "true", "false", "false",
+                    "true") "], "
+                            "\"normalizer\": {\"type\": \"BertNormalizer\", \"clean_text\": false, "
+                            "\"handle_chinese_chars\": true, \"lowercase\": true, "
+                            "\"strip_accents\": false}, \"pre_tokenizer\": null, " BERT_PROCESSING MODEL("3000"),
     "{\"normalizer\": null, \"pre_tokenizer\": {\"type\": \"WhitespaceSplit\"}, " MODEL("3"),
 };
 
@@ -79,6 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     CHECK(cut->n_tokens == (all->n_tokens < options.max_tokens ? all->n_tokens : options.max_tokens));
     size_t from = options.truncate_left ? all->n_tokens - cut->n_tokens : 0;
     for (size_t i = 0; i < cut->n_tokens; i++)
-        CHECK(cut->ids[i] == all->ids[from + i] && cut->starts[i] == all->starts[from + i] && cut->ends[i] == all->ends[from + i]);
+        CHECK(cut->ids[i] == all->ids[from + i] && cut->starts[i] == all->starts[from + i] &&
+              cut->ends[i] == all->ends[from + i]);
     return 0;
 }

@@ -14,7 +14,7 @@
 /* A mark in the run: code point, combining class above it, and on top whether its decomposition added it. */
 #define MARK_CLASS_SHIFT 21
 #define MARK_ADDED (1u << 29)
-#define MARK_CODE_POINT(mark) ((mark) & 0x1FFFFFu)
+#define MARK_CODE_POINT(mark) ((mark)&0x1FFFFFu)
 #define MARK_CLASS(mark) (((mark) >> MARK_CLASS_SHIFT) & 0xFFu)
 
 #define INSERTION_SORT_MAX 24
@@ -73,8 +73,8 @@ static void flush_marks(const wick_normalizer *nz, wick_encoding_state *state, s
 }
 
 /* NFD of one character; `step` is the one after NFD. */
-static void push_decomposed(const wick_normalizer *nz, wick_encoding_state *state, uint32_t c, uint32_t flags, uint32_t origin,
-                            size_t step)
+static void push_decomposed(const wick_normalizer *nz, wick_encoding_state *state, uint32_t c, uint32_t flags,
+                            uint32_t origin, size_t step)
 {
     wick_mark_run *run = &state->run;
     uint32_t jamo[WICK_HANGUL_MAX_PARTS];

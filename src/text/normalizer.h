@@ -35,6 +35,7 @@ typedef struct wick_source {
 /* value: tokenizer.json's "normalizer" (NULL and null: none). */
 int wick_normalizer_load(const wick_reading *reading, const wick_json *value, wick_normalizer *out);
 /* Appends to state->text what at least n_bytes of the source, or all that is left, become. At the source's end nothing is held back. */
-void wick_normalizer_run(const wick_normalizer *normalizer, wick_source *source, size_t n_bytes, wick_encoding_state *state);
+void wick_normalizer_run(const wick_normalizer *normalizer, wick_source *source, size_t n_bytes,
+                         wick_encoding_state *state);
 
 #endif

@@ -13,7 +13,8 @@ static int add_step(const wick_reading *reading, wick_normalizer *nz, wick_norma
 {
     for (size_t i = 0; step == WICK_STEP_NFD && i < nz->n_steps; i++)
         if (nz->steps[i] == WICK_STEP_NFD)
-            return wick_field_unsupported(reading, PATH, "decomposing twice", "one NFD, or one BertNormalizer that strips accents");
+            return wick_field_unsupported(reading, PATH, "decomposing twice",
+                                          "one NFD, or one BertNormalizer that strips accents");
     if (nz->n_steps == WICK_MAX_NORMALIZER_STEPS)
         return wick_field_unsupported(reading, PATH, "a sequence of so many normalizers", "16 steps");
     nz->steps[nz->n_steps++] = step;
@@ -22,7 +23,8 @@ static int add_step(const wick_reading *reading, wick_normalizer *nz, wick_norma
 
 static int load_bert(const wick_reading *reading, const wick_json *value, const char *path, wick_normalizer *nz)
 {
-    static const char *const known[] = {"type", "clean_text", "handle_chinese_chars", "strip_accents", "lowercase", NULL};
+    static const char *const known[] = {"type",          "clean_text", "handle_chinese_chars",
+                                        "strip_accents", "lowercase",  NULL};
     bool clean = false, chinese = false, lower = false, strip = false;
     int code = wick_fields_check(reading, value, path, known);
     if (code == WICK_OK)

@@ -59,7 +59,8 @@ static int add_special(loading *l, const wick_json *special, const wick_json *sp
 
 static int add_piece(loading *l, const wick_json *piece, const wick_json *special_tokens, const char *path)
 {
-    static const char *const known[] = {"SpecialToken", "Sequence", NULL}, *const known_sequence[] = {"id", "type_id", NULL};
+    static const char *const known[] = {"SpecialToken", "Sequence", NULL}, *const known_sequence[] = {"id", "type_id",
+                                                                                                      NULL};
     const wick_json *sequence = wick_json_get(piece, "Sequence"), *special = wick_json_get(piece, "SpecialToken");
     int code = wick_fields_check(l->reading, piece, path, known);
     if (code != WICK_OK)
@@ -121,7 +122,8 @@ static int load_bert(loading *l, const wick_json *value)
     return code;
 }
 
-int wick_template_load(const wick_reading *reading, const wick_json *value, const wick_vocabulary *vocabulary, wick_template *out)
+int wick_template_load(const wick_reading *reading, const wick_json *value, const wick_vocabulary *vocabulary,
+                       wick_template *out)
 {
     loading l = {.reading = reading, .vocabulary = vocabulary};
     *out = (wick_template){0};
@@ -143,6 +145,7 @@ int wick_template_load(const wick_reading *reading, const wick_json *value, cons
     if (!ids)
         return wick_fail_memory(reading->error, "the tokenizer's template");
     memcpy(ids, l.ids, l.n * sizeof *ids);
-    *out = (wick_template){.before = ids, .n_before = l.n_before, .after = ids + l.n_before, .n_after = l.n - l.n_before};
+    *out =
+        (wick_template){.before = ids, .n_before = l.n_before, .after = ids + l.n_before, .n_after = l.n - l.n_before};
     return WICK_OK;
 }

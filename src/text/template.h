@@ -10,6 +10,7 @@ typedef struct wick_template {
 } wick_template;
 
 /* value: tokenizer.json's "post_processor" (NULL and null: none). Every id must be a token's. */
-int wick_template_load(const wick_reading *reading, const wick_json *value, const wick_vocabulary *vocabulary, wick_template *out);
+int wick_template_load(const wick_reading *reading, const wick_json *value, const wick_vocabulary *vocabulary,
+                       wick_template *out);
 
 #endif

@@ -14,9 +14,9 @@
 typedef enum wick_token_part { WICK_TOKEN_WHOLE = 0, WICK_TOKEN_TAIL = 1 } wick_token_part;
 
 typedef struct wick_token_slot {
-    uint64_t head;         /* the first bytes, enough to tell short keys apart */
-    uint32_t length_part;  /* 2 * length + part; 0: an empty slot */
-    uint32_t number;       /* what the key stands for */
+    uint64_t head;        /* the first bytes, enough to tell short keys apart */
+    uint32_t length_part; /* 2 * length + part; 0: an empty slot */
+    uint32_t number;      /* what the key stands for */
 } wick_token_slot;
 
 typedef struct wick_token_map {
@@ -25,17 +25,21 @@ typedef struct wick_token_map {
     const char *const *texts; /* [number] the whole token; lent by the owner, who keeps it */
     size_t tail_offset;       /* bytes of the continuing prefix: where a tail begins in its token */
     size_t max_length[2];     /* by part: longest key in bytes */
-    uint64_t lengths[2];      /* by part: bit n says that a key of n < 64 bytes exists */
+    /* Which lengths are worth looking for: bit n says that a key of n bytes exists, bit 0 one of 64 bytes or more. */
+    uint64_t short_lengths[2]; /* by part: keys of less than three bytes */
+    uint64_t *lengths[2];      /* by part, by hash of the first three bytes: the other keys */
 } wick_token_map;
 
 /* Room for n_keys keys. False: out of memory. */
-bool wick_token_map_init(wick_token_map *map, wick_arena *arena, size_t n_keys, const char *const *texts, size_t tail_offset);
+bool wick_token_map_init(wick_token_map *map, wick_arena *arena, size_t n_keys, const char *const *texts,
+                         size_t tail_offset);
 /* Adds the key of n >= 1 bytes, or gives an equal one a new number. False: too many keys fall together, which only a file made for
  * that purpose brings about. */
 bool wick_token_map_put(wick_token_map *map, wick_token_part part, const char *key, size_t n, uint32_t number);
 /* The number of a key, or -1. */
 int64_t wick_token_map_find(const wick_token_map *map, wick_token_part part, const char *key, size_t n);
 /* The number of the longest key that text[0..n) begins with, and its *length; -1: none. text is valid UTF-8. */
-int64_t wick_token_map_longest(const wick_token_map *map, wick_token_part part, const char *text, size_t n, size_t *length);
+int64_t wick_token_map_longest(const wick_token_map *map, wick_token_part part, const char *text, size_t n,
+                               size_t *length);
 
 #endif

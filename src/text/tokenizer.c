@@ -44,7 +44,8 @@ static int load(const wick_reading *reading, const wick_json *root, wick_tokeniz
     if (code == WICK_OK)
         code = wick_pretokenizer_load(reading, wick_json_get(root, "pre_tokenizer"), &tk->pretokenizer);
     if (code == WICK_OK)
-        code = wick_wordpiece_load(reading, wick_json_get(root, "model"), wick_json_count(added), &tk->vocabulary, &tk->model);
+        code = wick_wordpiece_load(reading, wick_json_get(root, "model"), wick_json_count(added), &tk->vocabulary,
+                                   &tk->model);
     if (code == WICK_OK)
         code = wick_added_tokens_load(reading, added, &tk->normalizer, &tk->vocabulary, &tk->added);
     if (code == WICK_OK)
@@ -58,7 +59,8 @@ int wick_tokenizer_parse(const char *json, size_t n, const char *where, wick_tok
     wick_tokenizer *tokenizer = NULL;
     *out = NULL;
     if (n > WICK_MAX_TOKENIZER_BYTES)
-        return wick_fail(error, WICK_E_CORRUPT, where, NULL, "the tokenizer has %zu bytes, over %zu", n, WICK_MAX_TOKENIZER_BYTES);
+        return wick_fail(error, WICK_E_CORRUPT, where, NULL, "the tokenizer has %zu bytes, over %zu", n,
+                         WICK_MAX_TOKENIZER_BYTES);
     int code = wick_json_parse(json, n, where, &root, error);
     if (code != WICK_OK)
         return code;

@@ -22,8 +22,8 @@ static int measure(const wick_reading *reading, const wick_json *vocab, size_t *
         if (!wick_json_integer(wick_json_value(it), &id))
             return wick_field_corrupt(reading, PATH, "gives the token \"%.60s\" an id that is not an integer", token);
         if (id < 0 || (uint64_t)id >= limit)
-            return wick_field_corrupt(reading, PATH, "gives the token \"%.60s\" the id %lld, outside of 0 to %zu", token,
-                                      (long long)id, limit - 1);
+            return wick_field_corrupt(reading, PATH, "gives the token \"%.60s\" the id %lld, outside of 0 to %zu",
+                                      token, (long long)id, limit - 1);
         if ((size_t)id >= *n_ids)
             *n_ids = (size_t)id + 1;
         *n_text_bytes += n + 1; /* at most the file's size */
@@ -72,12 +72,14 @@ int64_t wick_vocabulary_id(const wick_vocabulary *vocabulary, const char *token,
     return wick_token_map_find(&vocabulary->ids, WICK_TOKEN_WHOLE, token, n);
 }
 
-int wick_vocabulary_name(const wick_reading *reading, wick_vocabulary *vocabulary, const char *path, const char *token, size_t id)
+int wick_vocabulary_name(const wick_reading *reading, wick_vocabulary *vocabulary, const char *path, const char *token,
+                         size_t id)
 {
     if (id >= vocabulary->capacity)
         return wick_field_corrupt(reading, path, "asks for the id %zu, outside of the vocabulary", id);
     if (vocabulary->texts[id])
-        return wick_field_corrupt(reading, path, "gives the id %zu to \"%.60s\" and to \"%.60s\"", id, vocabulary->texts[id], token);
+        return wick_field_corrupt(reading, path, "gives the id %zu to \"%.60s\" and to \"%.60s\"", id,
+                                  vocabulary->texts[id], token);
     vocabulary->texts[id] = token;
     if (id >= vocabulary->n_ids)
         vocabulary->n_ids = id + 1;

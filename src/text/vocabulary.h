@@ -19,6 +19,7 @@ int wick_vocabulary_load(const wick_reading *reading, const wick_json *vocab, si
 /* The id of a token of the model, or -1. */
 int64_t wick_vocabulary_id(const wick_vocabulary *vocabulary, const char *token, size_t n);
 /* Names a token that the model lacks. token lives in the arena. WICK_E_CORRUPT where another has the id. */
-int wick_vocabulary_name(const wick_reading *reading, wick_vocabulary *vocabulary, const char *path, const char *token, size_t id);
+int wick_vocabulary_name(const wick_reading *reading, wick_vocabulary *vocabulary, const char *path, const char *token,
+                         size_t id);
 
 #endif

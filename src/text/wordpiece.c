@@ -21,11 +21,11 @@ static int check_type(const wick_reading *reading, const wick_json *value)
     return WICK_OK;
 }
 
-int wick_wordpiece_load(const wick_reading *reading, const wick_json *value, size_t n_added, wick_vocabulary *vocabulary,
-                        wick_wordpiece *out)
+int wick_wordpiece_load(const wick_reading *reading, const wick_json *value, size_t n_added,
+                        wick_vocabulary *vocabulary, wick_wordpiece *out)
 {
-    static const char *const known[] = {
-        "type", "unk_token", "continuing_subword_prefix", "max_input_chars_per_word", "vocab", NULL};
+    static const char *const known[] = {"type",  "unk_token", "continuing_subword_prefix", "max_input_chars_per_word",
+                                        "vocab", NULL};
     const char *unknown, *prefix;
     size_t unknown_bytes, prefix_bytes;
     int64_t max_chars = 0;

@@ -88,8 +88,10 @@ static void check_text(const wick_tokenizer *tokenizer, const wick_tokenize_opti
     assert_int_equal(wick_tokenize(tokenizer, exact, n, options, encoding, &error), WICK_OK);
     bool same = encoding->n_tokens == wick_json_count(wick_json_get(golden, "ids"));
     for (size_t i = 0; same && i < encoding->n_tokens; i++)
-        same = encoding->ids[i] == integer_at(golden, "ids", i) && encoding->starts[i] == integer_at(golden, "starts", i) &&
-               encoding->ends[i] == integer_at(golden, "ends", i) && encoding->is_special[i] == integer_at(golden, "mask", i);
+        same = encoding->ids[i] == integer_at(golden, "ids", i) &&
+               encoding->starts[i] == integer_at(golden, "starts", i) &&
+               encoding->ends[i] == integer_at(golden, "ends", i) &&
+               encoding->is_special[i] == integer_at(golden, "mask", i);
     free(exact);
     if (!same)
         fail_msg("case \"%s\", text %zu: \"%.60s\"", name, number, text);
@@ -145,15 +147,21 @@ static void wrong_input(void **state)
     static const struct {
         const char *text;
         size_t n, bad;
-    } cases[] = {{"\xff", 1, 0},          {"abc\xc3", 4, 3},           {"a\xc0\x80", 3, 1},        {"ab\xed\xa0\x80", 5, 2},
-                 {"\xf4\x90\x80\x80", 4, 0}, {"caf\xc3\xa9\x80", 6, 5}, {"12345678\xe2\x82", 10, 8}};
+    } cases[] = {{"\xff", 1, 0},
+                 {"abc\xc3", 4, 3},
+                 {"a\xc0\x80", 3, 1},
+                 {"ab\xed\xa0\x80", 5, 2},
+                 {"\xf4\x90\x80\x80", 4, 0},
+                 {"caf\xc3\xa9\x80", 6, 5},
+                 {"12345678\xe2\x82", 10, 8}};
     wick_tokenizer *tokenizer = read_small();
     wick_encoding *encoding = wick_encoding_new();
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         wick_error error = {0};
         char wanted[64];
         snprintf(wanted, sizeof wanted, "invalid UTF-8 at byte %zu", cases[i].bad);
-        assert_int_equal(wick_tokenize(tokenizer, cases[i].text, cases[i].n, NULL, encoding, &error), WICK_E_INVALID_INPUT);
+        assert_int_equal(wick_tokenize(tokenizer, cases[i].text, cases[i].n, NULL, encoding, &error),
+                         WICK_E_INVALID_INPUT);
         assert_string_equal(error.message, wanted);
     }
     wick_error error = {0};
@@ -209,9 +217,9 @@ static void hostile_texts(void **state)
         size_t n, n_tokens, last_end;
     } cases[] = {
         {".", 1000000, 1000002, 1000000},
-        {"a", 1000000, 3, 1000000},                      /* one word, too long */
-        {"\xcc\x81", 100000, 2, 0},                      /* combining marks alone: stripped */
-        {"\xcc\x81\xcc\x96", 50000, 2, 0},               /* marks in the wrong order */
+        {"a", 1000000, 3, 1000000},                             /* one word, too long */
+        {"\xcc\x81", 100000, 2, 0},                             /* combining marks alone: stripped */
+        {"\xcc\x81\xcc\x96", 50000, 2, 0},                      /* marks in the wrong order */
         {"\xf0\x9d\x85\xa5\xf0\x9d\x85\xad", 50000, 3, 100000}, /* marks that are not stripped: U+1D165 U+1D16D */
         {" ", 1000000, 2, 0},
         {"[", 100000, 100002, 100000},

@@ -16,14 +16,15 @@
 #include "text/tokenizer.h"
 
 #define VOCAB "{\"[UNK]\": 0, \"[CLS]\": 1, \"[SEP]\": 2, \"a\": 3, \"##b\": 4}"
-#define MODEL_WITH(vocab)                                                                                                      \
-    "{\"type\": \"WordPiece\", \"unk_token\": \"[UNK]\", \"continuing_subword_prefix\": \"##\", "                                 \
+#define MODEL_WITH(vocab)                                                                                              \
+    "{\"type\": \"WordPiece\", \"unk_token\": \"[UNK]\", \"continuing_subword_prefix\": \"##\", "                      \
     "\"max_input_chars_per_word\": 100, \"vocab\": " vocab "}"
-#define ADDED(id, content, rest)                                                                                               \
-    "{\"id\": " id ", \"content\": \"" content                                                                                   \
-    "\", \"single_word\": false, \"lstrip\": false, \"rstrip\": false, \"normalized\": false, \"special\": false" rest "}"
+#define ADDED(id, content, rest)                                                                                       \
+    "{\"id\": " id ", \"content\": \"" content                                                                         \
+    "\", \"single_word\": false, \"lstrip\": false, \"rstrip\": false, \"normalized\": false, \"special\": false" rest \
+    "}"
 #define BERT "{\"type\": \"BertNormalizer\", \"clean_text\": true, \"handle_chinese_chars\": true, \"lowercase\": true}"
-#define TEMPLATE(single, special)                                                                                              \
+#define TEMPLATE(single, special)                                                                                      \
     "{\"type\": \"TemplateProcessing\", \"single\": [" single "], \"pair\": [], \"special_tokens\": {" special "}}"
 #define A "{\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}"
 #define CLS "{\"SpecialToken\": {\"id\": \"[CLS]\", \"type_id\": 0}}"
@@ -36,12 +37,14 @@ typedef struct parts {
 static int parse(parts p, wick_tokenizer **out, wick_error *error)
 {
     char json[4096];
-    int n = snprintf(json, sizeof json,
-                     "{\"version\": \"1.0\", \"truncation\": {\"anything\": 1}, \"padding\": [2], \"decoder\": {\"type\": \"Unknown\"}, "
-                     "\"added_tokens\": %s, \"normalizer\": %s, \"pre_tokenizer\": %s, \"post_processor\": %s, \"model\": %s%s}",
-                     p.added ? p.added : "[]", p.normalizer ? p.normalizer : BERT,
-                     p.pre_tokenizer ? p.pre_tokenizer : "{\"type\": \"BertPreTokenizer\"}",
-                     p.post_processor ? p.post_processor : "null", p.model ? p.model : MODEL_WITH(VOCAB), p.more ? p.more : "");
+    int n = snprintf(
+        json, sizeof json,
+        "{\"version\": \"1.0\", \"truncation\": {\"anything\": 1}, \"padding\": [2], \"decoder\": {\"type\": "
+        "\"Unknown\"}, "
+        "\"added_tokens\": %s, \"normalizer\": %s, \"pre_tokenizer\": %s, \"post_processor\": %s, \"model\": %s%s}",
+        p.added ? p.added : "[]", p.normalizer ? p.normalizer : BERT,
+        p.pre_tokenizer ? p.pre_tokenizer : "{\"type\": \"BertPreTokenizer\"}",
+        p.post_processor ? p.post_processor : "null", p.model ? p.model : MODEL_WITH(VOCAB), p.more ? p.more : "");
     assert_true(n > 0 && (size_t)n < sizeof json);
     return wick_tokenizer_parse(json, (size_t)n, "FILE", out, error);
 }
@@ -69,59 +72,84 @@ static void check_refusals(const refusal *cases, size_t n)
     }
 }
 
-#define REFUSALS(...)                                                                                                          \
-    static const refusal cases[] = {__VA_ARGS__};                                                                               \
+#define REFUSALS(...)                                                                                                  \
+    static const refusal cases[] = {__VA_ARGS__};                                                                      \
     check_refusals(cases, sizeof cases / sizeof *cases)
 
 static void unsupported_parts(void **state)
 {
-    REFUSALS({{.normalizer = "{\"type\": \"NFKC\"}"}, WICK_E_UNSUPPORTED, {"normalizer: NFKC", "supported: BertNormalizer"}},
-             {{.normalizer = "{\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"Lowercase\"}, {\"type\": \"Strip\"}]}"},
-              WICK_E_UNSUPPORTED,
-              {"normalizer.normalizers[1]: Strip", "supported:"}},
-             {{.normalizer = "{\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"NFD\"}, {\"type\": \"NFD\"}]}"},
-              WICK_E_UNSUPPORTED,
-              {"decomposing twice"}},
-             {{.normalizer = "{\"type\": \"Sequence\", \"normalizers\": [" BERT ", " BERT "]}"}, WICK_E_UNSUPPORTED, {"twice"}},
-             {{.normalizer = "{\"type\": \"Lowercase\", \"locale\": \"tr\"}"}, WICK_E_UNSUPPORTED, {"\"locale\"", "type"}},
-             {{.pre_tokenizer = "{\"type\": \"ByteLevel\"}"}, WICK_E_UNSUPPORTED, {"pre_tokenizer: ByteLevel", "BertPreTokenizer"}},
-             {{.pre_tokenizer = "{\"type\": \"Whitespace\", \"x\": 1}"}, WICK_E_UNSUPPORTED, {"pre_tokenizer: the field \"x\""}},
-             {{.post_processor = "{\"type\": \"RobertaProcessing\"}"}, WICK_E_UNSUPPORTED, {"post_processor: RobertaProcessing"}},
-             {{.post_processor = TEMPLATE(A ", " A, "")}, WICK_E_UNSUPPORTED, {"single[1]", "twice"}},
-             {{.post_processor = TEMPLATE("", "")}, WICK_E_UNSUPPORTED, {"without the text"}},
-             {{.model = "{\"type\": \"BPE\", \"vocab\": {}}"}, WICK_E_UNSUPPORTED, {"model: BPE", "supported: WordPiece"}},
-             {{.model = "{\"vocab\": {}}"}, WICK_E_UNSUPPORTED, {"without a type"}},
-             {{.model = "{\"type\": \"WordPiece\", \"dropout\": 0.1}"}, WICK_E_UNSUPPORTED, {"the field \"dropout\"", "max_input"}},
-             {{.more = ", \"spaces\": 1"}, WICK_E_UNSUPPORTED, {"the field \"spaces\"", "post_processor"}},
-             {{.added = "[" ADDED("5", "x", ", \"trim\": 1") "]"}, WICK_E_UNSUPPORTED, {"added_tokens[0]: the field \"trim\""}},
-             {{.added = "[{\"id\": 5, \"content\": \"\\u0301\", \"single_word\": false, \"lstrip\": false, \"rstrip\": false, "
-                        "\"normalized\": true, \"special\": false}]"},
-              WICK_E_UNSUPPORTED,
-              {"added_tokens: a token that is normalised to nothing"}});
+    REFUSALS(
+        {{.normalizer = "{\"type\": \"NFKC\"}"}, WICK_E_UNSUPPORTED, {"normalizer: NFKC", "supported: BertNormalizer"}},
+        {{.normalizer =
+              "{\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"Lowercase\"}, {\"type\": \"Strip\"}]}"},
+         WICK_E_UNSUPPORTED,
+         {"normalizer.normalizers[1]: Strip", "supported:"}},
+        {{.normalizer = "{\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"NFD\"}, {\"type\": \"NFD\"}]}"},
+         WICK_E_UNSUPPORTED,
+         {"decomposing twice"}},
+        {{.normalizer = "{\"type\": \"Sequence\", \"normalizers\": [" BERT ", " BERT "]}"},
+         WICK_E_UNSUPPORTED,
+         {"twice"}},
+        {{.normalizer = "{\"type\": \"Lowercase\", \"locale\": \"tr\"}"}, WICK_E_UNSUPPORTED, {"\"locale\"", "type"}},
+        {{.pre_tokenizer = "{\"type\": \"ByteLevel\"}"},
+         WICK_E_UNSUPPORTED,
+         {"pre_tokenizer: ByteLevel", "BertPreTokenizer"}},
+        {{.pre_tokenizer = "{\"type\": \"Whitespace\", \"x\": 1}"},
+         WICK_E_UNSUPPORTED,
+         {"pre_tokenizer: the field \"x\""}},
+        {{.post_processor = "{\"type\": \"RobertaProcessing\"}"},
+         WICK_E_UNSUPPORTED,
+         {"post_processor: RobertaProcessing"}},
+        {{.post_processor = TEMPLATE(A ", " A, "")}, WICK_E_UNSUPPORTED, {"single[1]", "twice"}},
+        {{.post_processor = TEMPLATE("", "")}, WICK_E_UNSUPPORTED, {"without the text"}},
+        {{.model = "{\"type\": \"BPE\", \"vocab\": {}}"}, WICK_E_UNSUPPORTED, {"model: BPE", "supported: WordPiece"}},
+        {{.model = "{\"vocab\": {}}"}, WICK_E_UNSUPPORTED, {"without a type"}},
+        {{.model = "{\"type\": \"WordPiece\", \"dropout\": 0.1}"},
+         WICK_E_UNSUPPORTED,
+         {"the field \"dropout\"", "max_input"}},
+        {{.more = ", \"spaces\": 1"}, WICK_E_UNSUPPORTED, {"the field \"spaces\"", "post_processor"}},
+        {{.added = "[" ADDED("5", "x", ", \"trim\": 1") "]"},
+         WICK_E_UNSUPPORTED,
+         {"added_tokens[0]: the field \"trim\""}},
+        {{.added =
+              "[{\"id\": 5, \"content\": \"\\u0301\", \"single_word\": false, \"lstrip\": false, \"rstrip\": false, "
+              "\"normalized\": true, \"special\": false}]"},
+         WICK_E_UNSUPPORTED,
+         {"added_tokens: a token that is normalised to nothing"}});
 }
 
 static void malformed_normalizers(void **state)
 {
-    REFUSALS({{.normalizer = "7"}, WICK_E_CORRUPT, {"normalizer is not an object"}}, {{.normalizer = "{}"}, WICK_E_CORRUPT, {"\"type\""}},
-             {{.normalizer = "{\"type\": 3}"}, WICK_E_CORRUPT, {"\"type\""}},
-             {{.normalizer = "{\"type\": \"BertNormalizer\"}"}, WICK_E_CORRUPT, {"normalizer has no field \"clean_text\""}},
-             {{.normalizer = "{\"type\": \"BertNormalizer\", \"clean_text\": 1}"}, WICK_E_CORRUPT, {"an integer as \"clean_text\"", "boolean"}},
-             {{.normalizer = "{\"type\": \"BertNormalizer\", \"clean_text\": true, \"handle_chinese_chars\": true, \"lowercase\": true, "
-                             "\"strip_accents\": \"yes\"}"},
-              WICK_E_CORRUPT,
-              {"\"strip_accents\""}},
-             {{.normalizer = "{\"type\": \"Sequence\"}"}, WICK_E_CORRUPT, {"no list \"normalizers\""}},
-             {{.normalizer = "{\"type\": \"Sequence\", \"normalizers\": [7]}"}, WICK_E_CORRUPT, {"normalizers[0] is not an object"}},
-             {{.pre_tokenizer = "[]"}, WICK_E_CORRUPT, {"pre_tokenizer is not an object"}});
+    REFUSALS(
+        {{.normalizer = "7"}, WICK_E_CORRUPT, {"normalizer is not an object"}},
+        {{.normalizer = "{}"}, WICK_E_CORRUPT, {"\"type\""}},
+        {{.normalizer = "{\"type\": 3}"}, WICK_E_CORRUPT, {"\"type\""}},
+        {{.normalizer = "{\"type\": \"BertNormalizer\"}"}, WICK_E_CORRUPT, {"normalizer has no field \"clean_text\""}},
+        {{.normalizer = "{\"type\": \"BertNormalizer\", \"clean_text\": 1}"},
+         WICK_E_CORRUPT,
+         {"an integer as \"clean_text\"", "boolean"}},
+        {{.normalizer = "{\"type\": \"BertNormalizer\", \"clean_text\": true, \"handle_chinese_chars\": true, "
+                        "\"lowercase\": true, "
+                        "\"strip_accents\": \"yes\"}"},
+         WICK_E_CORRUPT,
+         {"\"strip_accents\""}},
+        {{.normalizer = "{\"type\": \"Sequence\"}"}, WICK_E_CORRUPT, {"no list \"normalizers\""}},
+        {{.normalizer = "{\"type\": \"Sequence\", \"normalizers\": [7]}"},
+         WICK_E_CORRUPT,
+         {"normalizers[0] is not an object"}},
+        {{.pre_tokenizer = "[]"}, WICK_E_CORRUPT, {"pre_tokenizer is not an object"}});
 }
 
 static void malformed_models(void **state)
 {
     REFUSALS(
-        {{.model = "null"}, WICK_E_CORRUPT, {"model is null"}}, {{.model = "[]"}, WICK_E_CORRUPT, {"model is an array"}},
+        {{.model = "null"}, WICK_E_CORRUPT, {"model is null"}},
+        {{.model = "[]"}, WICK_E_CORRUPT, {"model is an array"}},
         {{.model = "{\"type\": 5}"}, WICK_E_CORRUPT, {"model has a \"type\""}},
         {{.model = "{\"type\": \"WordPiece\"}"}, WICK_E_CORRUPT, {"no field \"unk_token\""}},
-        {{.model = "{\"type\": \"WordPiece\", \"unk_token\": null}"}, WICK_E_CORRUPT, {"null as \"unk_token\"", "a string"}},
+        {{.model = "{\"type\": \"WordPiece\", \"unk_token\": null}"},
+         WICK_E_CORRUPT,
+         {"null as \"unk_token\"", "a string"}},
         {{.model = "{\"type\": \"WordPiece\", \"unk_token\": \"u\", \"continuing_subword_prefix\": \"\", "
                    "\"max_input_chars_per_word\": -1, \"vocab\": {\"u\": 0}}"},
          WICK_E_CORRUPT,
@@ -143,7 +171,8 @@ static void malformed_models(void **state)
 
 static void malformed_added_tokens(void **state)
 {
-    REFUSALS({{.added = "{}"}, WICK_E_CORRUPT, {"added_tokens is an object"}}, {{.added = "[3]"}, WICK_E_CORRUPT, {"added_tokens[0] is an integer"}},
+    REFUSALS({{.added = "{}"}, WICK_E_CORRUPT, {"added_tokens is an object"}},
+             {{.added = "[3]"}, WICK_E_CORRUPT, {"added_tokens[0] is an integer"}},
              {{.added = "[{\"id\": 5}]"}, WICK_E_CORRUPT, {"added_tokens[0] has no field \"content\""}},
              {{.added = "[" ADDED("-5", "x", "") "]"}, WICK_E_CORRUPT, {"added_tokens[0] has the id -5"}},
              {{.added = "[" ADDED("4294967296", "x", "") "]"}, WICK_E_CORRUPT, {"id 4294967296"}},
@@ -156,18 +185,27 @@ static void malformed_added_tokens(void **state)
 
 static void malformed_templates(void **state)
 {
-    REFUSALS({{.post_processor = "\"none\""}, WICK_E_CORRUPT, {"post_processor is not an object"}},
-             {{.post_processor = "{\"type\": \"TemplateProcessing\"}"}, WICK_E_CORRUPT, {"no list \"single\""}},
-             {{.post_processor = TEMPLATE("7", "")}, WICK_E_CORRUPT, {"single[0] is an integer"}},
-             {{.post_processor = TEMPLATE("{}", "")}, WICK_E_CORRUPT, {"single[0] is not one SpecialToken or Sequence"}},
-             {{.post_processor = TEMPLATE("{\"Sequence\": {\"id\": \"B\", \"type_id\": 0}}", "")}, WICK_E_CORRUPT, {"\"B\""}},
-             {{.post_processor = TEMPLATE(CLS ", " A, "")}, WICK_E_CORRUPT, {"\"[CLS]\", which special_tokens lacks"}},
-             {{.post_processor = TEMPLATE(CLS ", " A, "\"[CLS]\": {\"id\": \"[CLS]\"}")}, WICK_E_CORRUPT, {"special_tokens.[CLS] has no list \"ids\""}},
-             {{.post_processor = TEMPLATE(CLS ", " A, "\"[CLS]\": {\"ids\": [\"x\"]}")}, WICK_E_CORRUPT, {"not an integer"}},
-             {{.post_processor = TEMPLATE(CLS ", " A, "\"[CLS]\": {\"ids\": [99]}")}, WICK_E_CORRUPT, {"the id 99, which no token has"}},
-             {{.post_processor = TEMPLATE(CLS ", " A, "\"[CLS]\": {\"ids\": [-1]}")}, WICK_E_CORRUPT, {"the id -1"}},
-             {{.post_processor = "{\"type\": \"BertProcessing\", \"cls\": [\"[CLS]\", 1]}"}, WICK_E_CORRUPT, {"\"sep\""}},
-             {{.post_processor = "{\"type\": \"BertProcessing\", \"cls\": [1], \"sep\": [\"[SEP]\", 2]}"}, WICK_E_CORRUPT, {"\"cls\""}});
+    REFUSALS(
+        {{.post_processor = "\"none\""}, WICK_E_CORRUPT, {"post_processor is not an object"}},
+        {{.post_processor = "{\"type\": \"TemplateProcessing\"}"}, WICK_E_CORRUPT, {"no list \"single\""}},
+        {{.post_processor = TEMPLATE("7", "")}, WICK_E_CORRUPT, {"single[0] is an integer"}},
+        {{.post_processor = TEMPLATE("{}", "")}, WICK_E_CORRUPT, {"single[0] is not one SpecialToken or Sequence"}},
+        {{.post_processor = TEMPLATE("{\"Sequence\": {\"id\": \"B\", \"type_id\": 0}}", "")},
+         WICK_E_CORRUPT,
+         {"\"B\""}},
+        {{.post_processor = TEMPLATE(CLS ", " A, "")}, WICK_E_CORRUPT, {"\"[CLS]\", which special_tokens lacks"}},
+        {{.post_processor = TEMPLATE(CLS ", " A, "\"[CLS]\": {\"id\": \"[CLS]\"}")},
+         WICK_E_CORRUPT,
+         {"special_tokens.[CLS] has no list \"ids\""}},
+        {{.post_processor = TEMPLATE(CLS ", " A, "\"[CLS]\": {\"ids\": [\"x\"]}")}, WICK_E_CORRUPT, {"not an integer"}},
+        {{.post_processor = TEMPLATE(CLS ", " A, "\"[CLS]\": {\"ids\": [99]}")},
+         WICK_E_CORRUPT,
+         {"the id 99, which no token has"}},
+        {{.post_processor = TEMPLATE(CLS ", " A, "\"[CLS]\": {\"ids\": [-1]}")}, WICK_E_CORRUPT, {"the id -1"}},
+        {{.post_processor = "{\"type\": \"BertProcessing\", \"cls\": [\"[CLS]\", 1]}"}, WICK_E_CORRUPT, {"\"sep\""}},
+        {{.post_processor = "{\"type\": \"BertProcessing\", \"cls\": [1], \"sep\": [\"[SEP]\", 2]}"},
+         WICK_E_CORRUPT,
+         {"\"cls\""}});
 }
 
 static void malformed_documents(void **state)
@@ -188,7 +226,8 @@ static void malformed_documents(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         wick_tokenizer *tokenizer = NULL;
         wick_error error = {0};
-        assert_int_equal(wick_tokenizer_parse(cases[i].json, strlen(cases[i].json), "FILE", &tokenizer, &error), cases[i].code);
+        assert_int_equal(wick_tokenizer_parse(cases[i].json, strlen(cases[i].json), "FILE", &tokenizer, &error),
+                         cases[i].code);
         if (!strstr(error.message, cases[i].message))
             fail_msg("case %zu: \"%s\" is not in \"%s\"", i, cases[i].message, error.message);
         assert_null(tokenizer);
@@ -213,11 +252,15 @@ static void passed_over(void **state)
                                             "\"max_input_chars_per_word\": 100, \"vocab\": " VOCAB "}"},
                            &tokenizer, &error),
                      WICK_OK);
-    check_ids(tokenizer, "\xc3\x84" "B", (int32_t[]){3, 4}, 2);
+    check_ids(tokenizer,
+              "\xc3\x84"
+              "B",
+              (int32_t[]){3, 4}, 2);
     assert_int_equal(wick_tokenizer_vocab_size(tokenizer), 5);
     wick_tokenizer_free(tokenizer);
     /* Gaps between ids; an empty token, which is never found. */
-    assert_int_equal(parse((parts){.model = MODEL_WITH("{\"[UNK]\": 7, \"\": 3, \"a\": 9}")}, &tokenizer, &error), WICK_OK);
+    assert_int_equal(parse((parts){.model = MODEL_WITH("{\"[UNK]\": 7, \"\": 3, \"a\": 9}")}, &tokenizer, &error),
+                     WICK_OK);
     check_ids(tokenizer, "a b", (int32_t[]){9, 7}, 2);
     assert_int_equal(wick_tokenizer_vocab_size(tokenizer), 10);
     assert_null(wick_tokenizer_token(tokenizer, 0));
@@ -231,7 +274,8 @@ static void added_ids(void **state)
     wick_tokenizer *tokenizer;
     wick_error error;
     wick_log_set_level(WICK_LOG_OFF);
-    assert_int_equal(parse((parts){.added = "[" ADDED("77", "<x>", "") ", " ADDED("3", "a", "") ", " ADDED("0", "", "") ", " ADDED("9", "<x>", "") "]"},
+    assert_int_equal(parse((parts){.added = "[" ADDED("77", "<x>", "") ", " ADDED("3", "a", "") ", " ADDED(
+                                       "0", "", "") ", " ADDED("9", "<x>", "") "]"},
                            &tokenizer, &error),
                      WICK_OK);
     check_ids(tokenizer, "<x>ab", (int32_t[]){5, 3, 0}, 3);
@@ -259,9 +303,15 @@ static void files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(unsupported_parts),      cmocka_unit_test(malformed_normalizers), cmocka_unit_test(malformed_models),
-        cmocka_unit_test(malformed_added_tokens), cmocka_unit_test(malformed_templates),   cmocka_unit_test(malformed_documents),
-        cmocka_unit_test(passed_over),            cmocka_unit_test(added_ids),             cmocka_unit_test(files),
+        cmocka_unit_test(unsupported_parts),
+        cmocka_unit_test(malformed_normalizers),
+        cmocka_unit_test(malformed_models),
+        cmocka_unit_test(malformed_added_tokens),
+        cmocka_unit_test(malformed_templates),
+        cmocka_unit_test(malformed_documents),
+        cmocka_unit_test(passed_over),
+        cmocka_unit_test(added_ids),
+        cmocka_unit_test(files),
     };
     return cmocka_run_group_tests_name("tokenizer.json", tests, NULL, NULL);
 }
