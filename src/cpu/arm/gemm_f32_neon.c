@@ -21,7 +21,7 @@
 #define WIDTH 16
 #define LANES 4
 #define N_PARTS (WIDTH / LANES) /* registers in a row of the panel */
-#define PREFETCH_ROWS 32        /* 2 KiB ahead */
+#define PREFETCH_ROWS 32        /* 2 KiB ahead in a packed panel */
 
 typedef struct tile {
     const float *a;
@@ -65,7 +65,7 @@ static inline __attribute__((always_inline)) void tile_rows(const wick_gemm *g, 
     const float *b = g->b;
     for (size_t k = 0; k < g->k; k++, b += g->ldb) {
         float32x4_t b0 = vld1q_f32(b), b1 = vld1q_f32(b + 4), b2 = vld1q_f32(b + 8), b3 = vld1q_f32(b + 12);
-        __builtin_prefetch(b + PREFETCH_ROWS * WIDTH);
+        __builtin_prefetch(b + PREFETCH_ROWS * g->ldb);
         WICK_UNROLL
         for (size_t i = 0; i < n_rows; i++) {
             float32x4_t a = load_lane_0(&t.a[i * g->lda + k]);
