@@ -66,7 +66,7 @@ static int set_up(void **state)
     *state = g;
     read_fixture(g);
     if (wick_model_open(MODEL, NULL, &g->model, &error))
-        fail_msg("cannot open " MODEL ": %s (%s) %s; `make model` puts it into the cache", error.message, error.where, error.mend);
+        fail_msg("cannot open " MODEL ": %s (%s) %s", error.message, error.where, error.mend);
     wick_model_info info = {.size = sizeof info};
     assert_int_equal(wick_model_get_info(g->model, &info), 0);
     assert_int_equal(info.dimension, DIMENSION);
