@@ -17,6 +17,11 @@ COLUMNS = [
     ("cosine_min", "cosine min", 7, True),
     ("cosine_mean", "cosine mean", 7, True),
 ]
+# In the comparison, not in the table: the better of one process with all threads and several pinned processes.
+RATIOS_ONLY = [
+    ("short_best_per_s", "short texts/s, better of both ways", 0, True),
+    ("paragraphs_best_per_s", "paragraphs/s, better of both ways", 0, True),
+]
 
 
 def _cell(row, key, decimals):
@@ -26,7 +31,7 @@ def _cell(row, key, decimals):
 
 def _ratio_rows(results):
     """[(key, label of the best other engine, how many times better Wick is)], from ratios taken round by round."""
-    return [(key, heading, *results["ratios"][key]) for key, heading, _, _ in COLUMNS if key in results["ratios"]]
+    return [(key, heading, *results["ratios"][key]) for key, heading, _, _ in COLUMNS + RATIOS_ONLY if key in results["ratios"]]
 
 
 def people(results):
@@ -53,6 +58,8 @@ def notes(results):
         f"{run['texts']}; pinned: {run['pinned']} processes of one thread",
         "Versions: " + ", ".join(f"{name} {version}" for name, version in results["versions"].items()),
     ]
+    if machine["load_before"] > 0.25 * machine["cores"]:
+        lines.append("The machine was busy with other work when the run began: not figures to rely on")
     for label, mb in results.get("command_peak_mb", {}).items():
         lines.append(f"Peak RSS above is of a Python process with the engine in it; the `wick embed` command itself ({label}): {mb:.0f} MB")
     return lines
