@@ -28,10 +28,14 @@
 
 static const char single_text[] = "How do I install a package on Debian?";
 /* Used where no file is named: package-like one-liners, written for this program. */
-static const char *const built_in[] = {
-    "command line tool to convert audio files", "small and fast web server", "library for reading maps",
-    "puzzle game with marbles", "development files for the parser", "documentation for the mail client",
-    "Python bindings for a geometry library", "daemon that watches the disk and warns before it is full"};
+static const char *const built_in[] = {"command line tool to convert audio files",
+                                       "small and fast web server",
+                                       "library for reading maps",
+                                       "puzzle game with marbles",
+                                       "development files for the parser",
+                                       "documentation for the mail client",
+                                       "Python bindings for a geometry library",
+                                       "daemon that watches the disk and warns before it is full"};
 
 typedef struct text_set {
     const char *name;
@@ -43,7 +47,7 @@ typedef struct text_set {
 /* What a child leaves for the parent, in shared memory. */
 typedef struct phase_result {
     size_t n_samples;
-    double samples[MAX_SAMPLES]; /* seconds a call; of throughput phases seconds a pass */
+    double samples[MAX_SAMPLES];  /* seconds a call; of throughput phases seconds a pass */
     size_t round_end[MAX_ROUNDS]; /* n_samples after each round */
     size_t n_rounds;
     double tokens, texts;
@@ -75,8 +79,8 @@ typedef struct api {
     void (*options_init)(wick_model_options *);
     void (*embed_init)(wick_embed_options *);
     int (*info)(const wick_model *, wick_model_info *);
-    int (*embed)(wick_model *, const char *const *, const size_t *, size_t, const wick_embed_options *, float *, wick_usage *,
-                 wick_error *);
+    int (*embed)(wick_model *, const char *const *, const size_t *, size_t, const wick_embed_options *, float *,
+                 wick_usage *, wick_error *);
     wick_model *model;
     wick_embed_options options;
     float *out;
@@ -347,8 +351,8 @@ static bool is_wanted(const settings *s, size_t phase)
 
 static void report(const settings *s)
 {
-    printf("%-16s %-22s %9s %9s %9s %10s %10s %8s %7s\n", "phase", "variant", "p50 ms", "p95 ms", "min ms", "texts/s", "tokens/s",
-           "GFLOP/s", "speed");
+    printf("%-16s %-22s %9s %9s %9s %10s %10s %8s %7s\n", "phase", "variant", "p50 ms", "p95 ms", "min ms", "texts/s",
+           "tokens/s", "GFLOP/s", "speed");
     for (size_t p = 0; p < s->n_phases; p++) {
         if (!is_wanted(s, p))
             continue;
@@ -357,13 +361,15 @@ static void report(const settings *s)
             double p50 = percentile(r->samples, 0, r->n_samples, 0.5);
             double texts = r->texts / (double)r->n_samples, tokens = r->tokens / (double)r->n_samples;
             printf("%-16s %-22s %9.3f %9.3f %9.3f %10.0f %10.0f %8.0f %6.3fx\n", phase_name(s, p), s->variants[i].label,
-                   1e3 * p50, 1e3 * percentile(r->samples, 0, r->n_samples, 0.95), 1e3 * percentile(r->samples, 0, r->n_samples, 0),
-                   texts / p50, tokens / p50, tokens / p50 * MFLOP_PER_TOKEN * 1e-3, speed_ratio(&s->variants[0].phase[p], r));
+                   1e3 * p50, 1e3 * percentile(r->samples, 0, r->n_samples, 0.95),
+                   1e3 * percentile(r->samples, 0, r->n_samples, 0), texts / p50, tokens / p50,
+                   tokens / p50 * MFLOP_PER_TOKEN * 1e-3, speed_ratio(&s->variants[0].phase[p], r));
         }
     }
     for (size_t i = 0; i < s->n_variants; i++)
-        printf("%s: tier %s, %u threads, model open %.1f ms, first vector %.1f ms\n", s->variants[i].label, s->variants[i].used_tier,
-               s->variants[i].n_threads, 1e3 * s->variants[i].open_seconds, 1e3 * s->variants[i].first_seconds);
+        printf("%s: tier %s, %u threads, model open %.1f ms, first vector %.1f ms\n", s->variants[i].label,
+               s->variants[i].used_tier, s->variants[i].n_threads, 1e3 * s->variants[i].open_seconds,
+               1e3 * s->variants[i].first_seconds);
 }
 
 static void run_all(settings *s)
@@ -406,7 +412,8 @@ static void run_all(settings *s)
 static const char usage_text[] =
     "usage: wick_bench --model DIR|NAME [--texts FILE]... [--threads N] [--seconds S] [--rounds R] [--batch N]\n"
     "                  [--max-texts N] [--only PHASE,...] [--variant [LIBRARY][@TIER]]...\n"
-    "  --texts FILE    one text a line; each file is a throughput phase; the first also gives the texts of batch8 and batch32\n"
+    "  --texts FILE    one text a line; each file is a throughput phase; the first also gives the texts of batch8 and "
+    "batch32\n"
     "  --seconds S     time a phase and variant [3], spread over --rounds [5]\n"
     "  --batch N       texts a call in throughput phases, sorted by length [32]; 0: the whole file in one call\n"
     "  --only LIST     phases to run: single, batch8, batch32, 256tokens, or a file's name\n"
@@ -460,7 +467,8 @@ static void set_option(settings *s, const char *name, char *value)
 int main(int argc, char **argv)
 {
     settings s = {.model = "sentence-transformers/all-MiniLM-L6-v2", .seconds = 3, .n_rounds = 5, .batch = 32};
-    s.variants = mmap(NULL, MAX_VARIANTS * sizeof *s.variants, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    s.variants =
+        mmap(NULL, MAX_VARIANTS * sizeof *s.variants, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (s.variants == MAP_FAILED)
         die(strerror(errno), "mmap");
     for (int i = 1; i < argc; i += 2) {
