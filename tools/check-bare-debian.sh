@@ -23,10 +23,13 @@ rm -f "$root.log"
 mount -t proc proc "$root/proc"
 mkdir -p "$root/dev/shm" "$root/dev/pts"
 mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
+mount -t devpts -o newinstance,ptmxmode=0666,gid=5,mode=620 devpts "$root/dev/pts"
+ln -sf pts/ptmx "$root/dev/ptmx" # the tests ask for terminals
 cp -L /etc/resolv.conf /etc/hosts "$root/etc/" 2>/dev/null || true
-for file in /etc/pip.conf "${PIP_CERT:-}" "${SSL_CERT_FILE:-}"; do
-    [ -f "$file" ] && mkdir -p "$root$(dirname "$file")" && cp -L "$file" "$root$file"
-done
+[ -f /etc/pip.conf ] && cp -L /etc/pip.conf "$root/etc/"
+# A file of its own: installing ca-certificates in the chroot would write over the usual one.
+certificates=${PIP_CERT:-${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}}
+[ -f "$certificates" ] && cp -L "$certificates" "$root/usr/local/share/host-certificates.crt"
 printf 'deb %s bookworm main\ndeb %s bookworm-updates main\n' "$mirror" "$mirror" >"$root/etc/apt/sources.list"
 # What a newcomer did before: cloned the repository, and has make.
 chroot "$root" sh -c 'apt-get -qq update && apt-get -qq install -y --no-install-recommends make' >/dev/null 2>&1
@@ -35,8 +38,11 @@ git clone -q . "$root/home/newcomer/wick"
 
 enter() { # every variable but the network's stays out
     local pass=() name
-    for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY PIP_CERT PIP_INDEX_URL PIP_DEFAULT_TIMEOUT SSL_CERT_FILE HF_ENDPOINT; do
+    for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY PIP_INDEX_URL PIP_DEFAULT_TIMEOUT HF_ENDPOINT; do
         [ -n "${!name:-}" ] && pass+=("$name=${!name}")
+    done
+    for name in PIP_CERT SSL_CERT_FILE CURL_CA_BUNDLE; do
+        [ -f "$root/usr/local/share/host-certificates.crt" ] && pass+=("$name=/usr/local/share/host-certificates.crt")
     done
     env -i HOME=/home/newcomer PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb "${pass[@]}" \
         chroot "$root" sh -c "cd /home/newcomer/wick && $1" </dev/null
