@@ -217,7 +217,7 @@ static int apply_environment(config_box *box, wick_error *error)
         return rc;
     if (device && !(box->config.device = wick_arena_copy_text(&box->strings, device, strlen(device))))
         return wick_fail_memory(error, "the configuration");
-    if (environment("HF_HUB_CACHE") || environment("HF_HOME"))
+    if (environment("HF_HUB_CACHE") || environment("HUGGINGFACE_HUB_CACHE") || environment("HF_HOME"))
         box->config.cache_dir = NULL;
     return WICK_OK;
 }

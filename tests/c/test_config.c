@@ -15,8 +15,8 @@ static char root[SUPPORT_PATH_BYTES], was[SUPPORT_PATH_BYTES];
 
 static int set_up(void **state)
 {
-    static const char *const variables[] = {"WICK_CONFIG",   "XDG_CONFIG_HOME", "WICK_DEVICE",
-                                            "CANDLE_DEVICE", "HF_HUB_CACHE",    "HF_HOME"};
+    static const char *const variables[] = {"WICK_CONFIG",  "XDG_CONFIG_HOME",       "WICK_DEVICE", "CANDLE_DEVICE",
+                                            "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME"};
     support_folder_make(root);
     for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++)
         support_env(variables[i], NULL);

@@ -113,6 +113,15 @@ static void errors_name_the_line(void **state)
     refused(nul, strlen(nul), "test.toml:2", "U+0000");
 }
 
+/* Characters outside ASCII where a key or a line break may stand; toml++ 3.3 runs into undefined behaviour on them. */
+static void letters_outside_strings_are_refused(void **state)
+{
+    static const char *const texts[] = {"\357\273\276b ", "\xc3\xa9 = 1", "a = 1 \xe2\x80\xa6", "a\xe2\x80\xa8 = 1",
+                                        "[\xe1\x9a\x80]"};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        refused(texts[i], strlen(texts[i]), "test.toml:1", "line 1: ");
+}
+
 /* Inputs that would exhaust the stack or the memory of a careless reader. */
 static void hostile_sizes_are_refused(void **state)
 {
@@ -143,8 +152,11 @@ static void hostile_sizes_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lists_leaves_in_file_order), cmocka_unit_test(empty_file_has_no_entries),
-        cmocka_unit_test(quoted_keys_stay_apart),     cmocka_unit_test(errors_name_the_line),
+        cmocka_unit_test(lists_leaves_in_file_order),
+        cmocka_unit_test(empty_file_has_no_entries),
+        cmocka_unit_test(quoted_keys_stay_apart),
+        cmocka_unit_test(errors_name_the_line),
+        cmocka_unit_test(letters_outside_strings_are_refused),
         cmocka_unit_test(hostile_sizes_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
