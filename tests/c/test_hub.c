@@ -96,17 +96,8 @@ static void reference_may_end_in_a_line_break(void **state)
 
 static void hostile_references_are_refused(void **state)
 {
-    static const char *const contents[] = {"",
-                                           "\n",
-                                           "../../../etc",
-                                           "a/b",
-                                           ".",
-                                           "..",
-                                           "-x",
-                                           "a b",
-                                           "/etc",
-                                           "a\001b",
-                                           "a..b"};
+    static const char *const contents[] = {"",   "\n",  "../../../etc", "a/b",    ".",   "..",
+                                           "-x", "a b", "/etc",         "a\001b", "a..b"};
     char snapshot[SUPPORT_PATH_BYTES], cache[SUPPORT_PATH_BYTES];
     add_model("cache", "models--org--name", "main", snapshot);
     support_folder_add(root, "cache", cache);
