@@ -289,12 +289,13 @@ int wick_tokenize(const wick_tokenizer *tokenizer, const char *text, size_t text
                          !tokenizer ? "tokenizer"
                          : !out     ? "out"
                                     : "text");
+    wick_encoding_state *state = (wick_encoding_state *)(void *)out;
+    state->shown = (wick_encoding){0}; /* what was shown moves, or is of another text */
     int code = read_options(options, &wanted, error);
     if (code == WICK_OK)
         code = check(tokenizer, text, text_bytes, &wanted, error);
     if (code != WICK_OK)
         return code;
-    wick_encoding_state *state = (wick_encoding_state *)(void *)out;
     const wick_template *special = &tokenizer->special;
     size_t n_special = wanted.add_special_tokens ? special->n_before + special->n_after : 0;
     encoder e = {.tk = tokenizer,

@@ -163,6 +163,9 @@ static void wrong_input(void **state)
         assert_int_equal(wick_tokenize(tokenizer, cases[i].text, cases[i].n, NULL, encoding, &error),
                          WICK_E_INVALID_INPUT);
         assert_string_equal(error.message, wanted);
+        assert_int_equal(encoding->n_tokens, 0);
+        assert_int_equal(wick_tokenize(tokenizer, "good", 4, NULL, encoding, &error), WICK_OK);
+        assert_true(encoding->n_tokens > 2);
     }
     wick_error error = {0};
     assert_int_equal(wick_tokenize(tokenizer, NULL, 3, NULL, encoding, &error), WICK_E_INVALID_INPUT);

@@ -60,6 +60,8 @@ static bool fails_cleanly(size_t n)
         code = WICK_E_NO_MEMORY;
     for (size_t i = 0; code == WICK_OK && i < sizeof texts / sizeof *texts; i++)
         code = wick_tokenize(tokenizer, texts[i], strlen(texts[i]), NULL, encoding, &error);
+    if (code != WICK_OK && encoding)
+        assert_true(encoding->n_tokens == 0 && !encoding->ids);
     support_fail_at = 0;
     bool reached = support_n_allocations >= n;
     wick_encoding_free(encoding);
