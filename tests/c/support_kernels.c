@@ -126,7 +126,7 @@ const wick_kernels *support_kernels(void **state)
 {
     const wick_kernels *kernels = wick_kernels_named(*state);
     if (!kernels) {
-        print_message("tier %s: not on this machine, not tested\n", (const char *)*state);
+        print_message("tier %s: not built in or not in this CPU: not tested\n", (const char *)*state);
         skip();
     }
     return kernels;

@@ -237,7 +237,7 @@ static void selection(void **state)
     n_warnings = 0;
     for (size_t i = 0; i < SUPPORT_N_TIERS; i++) {
         const wick_kernels *kernels = wick_kernels_named(support_tiers[i]);
-        print_message("tier %s: %s\n", support_tiers[i], kernels ? "on this machine" : "not on this machine");
+        print_message("tier %s: %s\n", support_tiers[i], kernels ? "here" : "not built in or not in this CPU");
         if (!kernels)
             continue;
         best = kernels->tier;
