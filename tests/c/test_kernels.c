@@ -55,7 +55,7 @@ static float expected_value(const wick_gemm *g, bool fused, size_t i, size_t j, 
     if (g->accumulate)
         sum = c + sum;
     exact += (double)bias + (g->accumulate ? c : 0.0);
-    magnitude += fabs(bias) + (g->accumulate ? fabs(c) : 0.0);
+    magnitude += fabs((double)bias) + (g->accumulate ? fabs((double)c) : 0.0);
     double limit = (double)(2 * g->k + 2) * magnitude * 0x1p-24;
     if (!(fabs(sum - exact) <= limit))
         fail_msg("k %zu: %.9g is not %.17g within %.3g", g->k, (double)sum, exact, limit);
@@ -230,7 +230,8 @@ static const char *selected(const char *wanted)
 
 static void selection(void **state)
 {
-    char *old = getenv("WICK_CPU") ? strdup(getenv("WICK_CPU")) : NULL;
+    const char *set = getenv("WICK_CPU");
+    char *old = set ? strdup(set) : NULL;
     const char *best = "generic";
     wick_log_set(count_warning, NULL);
     wick_log_set_level(WICK_LOG_WARN);

@@ -107,7 +107,8 @@ static void test_the_fixture(void **state)
 /* The tier is chosen whenever a model is opened. The generic one, which every CPU has, and each that this CPU has must be the one that runs. */
 static void test_lower_tiers(void **state)
 {
-    char *old = getenv("WICK_CPU") ? strdup(getenv("WICK_CPU")) : NULL;
+    const char *set = getenv("WICK_CPU");
+    char *old = set ? strdup(set) : NULL;
     for (size_t i = 0; i < SUPPORT_N_TIERS; i++) {
         if (!wick_kernels_named(support_tiers[i])) {
             print_message("tier %s: not built in or not in this CPU: not tested\n", support_tiers[i]);
