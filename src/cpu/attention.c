@@ -74,7 +74,7 @@ void wick_attention(const wick_cpu_model *model, const wick_team *team, const wi
         size_t n_blocks = (n_rows + QUERY_BLOCK - 1) / QUERY_BLOCK;
         for (size_t i = 0; i < files->n_heads; i++) {
             const float *qkv = act->qkv + row * stride + i * files->head_dim;
-            head h = {qkv, qkv + hidden, qkv + 2 * hidden, act->context + row * hidden + i * files->head_dim, n_rows, stride};
+            head h = {qkv, qkv + hidden, qkv + 2 * hidden, act->context.f32 + row * hidden + i * files->head_dim, n_rows, stride};
             bool transposed = false;
             for (size_t block = 0; block < n_blocks; block++, unit++) {
                 if (unit < first || unit >= last)

@@ -35,7 +35,7 @@ struct wick_backend {
     unsigned n_threads;
     wick_activations *activations; /* [n_threads]; the first serves the team when all work together */
     wick_thread_scratch *scratch;  /* [n_threads] */
-    float *memory;
+    void *memory;
     size_t memory_bytes;
     plan plan;
 };
@@ -43,22 +43,33 @@ struct wick_backend {
 /* ---- memory -------------------------------------------------------------------------------------------------------- */
 
 typedef struct carve {
-    float *memory; /* NULL in the counting pass */
-    size_t n_floats;
+    uint8_t *memory; /* NULL in the counting pass */
+    size_t n_bytes;
     bool overflow;
 } carve;
 
-static float *take(carve *c, size_t rows, size_t columns, size_t extra)
+/* rows * columns + extra values of value_bytes each, on a cache line. */
+static void *take(carve *c, size_t rows, size_t columns, size_t extra, size_t value_bytes)
 {
-    size_t count = 0, end;
-    float *piece = c->memory ? c->memory + c->n_floats : NULL;
-    if (!wick_mul_size(rows, columns, &count) || !wick_add_size(count, extra, &count) || !wick_round_up(count, 16, &count) ||
-        !wick_add_size(c->n_floats, count, &end)) {
+    size_t bytes = 0, end;
+    if (!wick_mul_size(rows, columns, &bytes) || !wick_add_size(bytes, extra, &bytes) ||
+        !wick_mul_size(bytes, value_bytes, &bytes) || !wick_round_up(bytes, 64, &bytes) || !wick_add_size(c->n_bytes, bytes, &end)) {
         c->overflow = true;
         return NULL;
     }
-    c->n_floats = end;
+    void *piece = c->memory ? c->memory + c->n_bytes : NULL;
+    c->n_bytes = end;
     return piece;
+}
+
+static void take_rows(carve *c, wick_compute compute, size_t max_rows, size_t width, wick_rows *out)
+{
+    out->width = width;
+    out->f32 = take(c, max_rows, width, 0, sizeof(float));
+    if (compute != WICK_COMPUTE_F32)
+        out->narrow = take(c, max_rows, wick_compute_padded(compute, width), 0, 4 / wick_compute_values(compute));
+    if (compute == WICK_COMPUTE_I8)
+        out->scales = take(c, max_rows, 1, 0, sizeof(wick_row_scale));
 }
 
 static void carve_all(carve *c, wick_backend *b)
@@ -72,13 +83,13 @@ static void carve_all(carve *c, wick_backend *b)
         size_t at_least = i == 0 ? TOGETHER_ROWS : ALONE_ROWS;
         a->max_rows = files->max_tokens > at_least ? files->max_tokens : at_least;
         padded = a->max_rows + WICK_MAX_PANEL_WIDTH;
-        a->hidden = take(c, a->max_rows, hidden, 0);
-        a->qkv = take(c, a->max_rows, 3 * hidden, WICK_MAX_PANEL_WIDTH);
-        a->context = take(c, a->max_rows, hidden, 0);
-        a->inner = take(c, a->max_rows, files->intermediate_size, 0);
-        b->scratch[i].keys = take(c, padded, files->head_dim, 0);
-        b->scratch[i].scores = take(c, padded, WICK_ATTENTION_ROWS, 0);
-        b->scratch[i].pooled = take(c, 2, widest, 0);
+        take_rows(c, b->model.compute, a->max_rows, hidden, &a->hidden);
+        take_rows(c, b->model.compute, a->max_rows, hidden, &a->context);
+        take_rows(c, b->model.compute, a->max_rows, files->intermediate_size, &a->inner);
+        a->qkv = take(c, a->max_rows, 3 * hidden, WICK_MAX_PANEL_WIDTH, sizeof(float));
+        b->scratch[i].keys = take(c, padded, files->head_dim, 0, sizeof(float));
+        b->scratch[i].scores = take(c, padded, WICK_ATTENTION_ROWS, 0, sizeof(float));
+        b->scratch[i].pooled = take(c, 2, widest, 0, sizeof(float));
     }
 }
 
@@ -89,14 +100,13 @@ static int take_memory(wick_backend *b, wick_error *error)
     if (!b->activations || !b->scratch)
         return wick_fail_memory(error, "activations");
     carve c = {0};
-    size_t memory_bytes;
     carve_all(&c, b);
-    if (c.overflow || !wick_mul_size(c.n_floats, sizeof(float), &memory_bytes))
+    if (c.overflow)
         return wick_fail(error, WICK_E_UNSUPPORTED, b->model.files->path, NULL, "the activations do not fit the address space");
-    b->memory = wick_pages_take(memory_bytes);
+    b->memory = wick_pages_take(c.n_bytes);
     if (!b->memory)
         return wick_fail_memory(error, "activations");
-    b->memory_bytes = memory_bytes;
+    b->memory_bytes = c.n_bytes;
     c = (carve){.memory = b->memory};
     carve_all(&c, b);
     return WICK_OK;
@@ -116,17 +126,30 @@ static void cpu_close(wick_backend *backend)
     free(backend);
 }
 
+static bool parse_dtype(const char *dtype, wick_compute *out)
+{
+    static const char *const names[] = {[WICK_COMPUTE_F32] = "f32", [WICK_COMPUTE_BF16] = "bf16", [WICK_COMPUTE_I8] = "int8"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(dtype ? dtype : "f32", names[i]) == 0) {
+            *out = (wick_compute)i;
+            return true;
+        }
+    return false;
+}
+
 static int cpu_open(const wick_model_files *files, const wick_backend_options *options, wick_backend **out, wick_error *error)
 {
-    if (options->dtype && strcmp(options->dtype, "f32") != 0)
-        return wick_fail(error, WICK_E_UNSUPPORTED, "dtype", "use f32", "dtype %s is not supported on the CPU", options->dtype);
+    wick_compute compute;
+    if (!parse_dtype(options->dtype, &compute))
+        return wick_fail(error, WICK_E_UNSUPPORTED, "dtype", "use f32, bf16 or int8", "dtype %s is not supported on the CPU",
+                         options->dtype);
     wick_backend *b = calloc(1, sizeof *b);
     if (!b)
         return wick_fail_memory(error, "CPU backend");
     pthread_mutex_init(&b->mutex, NULL);
     b->pool = options->pool;
     b->n_threads = wick_pool_size(options->pool);
-    int code = wick_cpu_model_open(files, wick_kernels_select(), options->pool, &b->model, error);
+    int code = wick_cpu_model_open(files, wick_kernels_select(), compute, options->pool, &b->model, error);
     if (code == WICK_OK)
         code = take_memory(b, error);
     if (code != WICK_OK) {

@@ -18,34 +18,38 @@
 
 typedef struct linear_step {
     const wick_cpu_linear *linear;
-    const float *in; /* [rows, linear->in] */
-    float *out;      /* [rows, linear->out] */
-    size_t rows;
+    const wick_rows *in;
+    float *out;       /* [.., linear->out] */
+    size_t row, rows; /* rows [row, row + rows) of in and out */
     bool accumulate;
     wick_activation activation;
 } linear_step;
 
-static void linear_panel(const wick_cpu_model *model, const linear_step *s, size_t panel, size_t row, size_t n_rows)
+static void linear_panel(const wick_cpu_model *model, const linear_step *s, size_t panel, size_t row, size_t m)
 {
     const wick_kernels *kernels = model->kernels;
     const wick_cpu_linear *l = s->linear;
-    size_t width = kernels->panel_width, column = panel * width;
-    wick_gemm g = {
-        .m = n_rows,
-        .n = l->out - column < width ? l->out - column : width,
-        .k = l->in,
-        .a = s->in + row * l->in,
-        .lda = l->in,
-        .b = l->panels + panel * width * l->in,
-        .ldb = width,
-        .bias = l->bias + column,
-        .c = s->out + row * l->out + column,
-        .ldc = l->out,
-        .accumulate = s->accumulate,
-    };
-    kernels->gemm(&g);
-    if (s->activation != WICK_ACT_NONE)
-        wick_activate(kernels, s->activation, g.c, g.ldc, g.m, g.n);
+    size_t width = kernels->panel_width, column = panel * width, n = l->out - column < width ? l->out - column : width;
+    size_t lda = l->n_units * wick_compute_values(l->compute);
+    const uint32_t *b = l->panels + column * l->n_units;
+    float *c = s->out + row * l->out + column;
+    const float *bias = l->bias + column;
+    switch (l->compute) {
+    case WICK_COMPUTE_F32:
+        kernels->gemm(&(wick_gemm){m, n, l->in, s->in->f32 + row * l->in, l->in, (const float *)(const void *)b, width, bias, c,
+                                   l->out, s->accumulate});
+        break;
+    case WICK_COMPUTE_BF16:
+        kernels->gemm_bf16(&(wick_gemm_bf16){m, n, lda, (const uint16_t *)s->in->narrow + row * lda, lda,
+                                             (const uint16_t *)(const void *)b, bias, c, l->out, s->accumulate});
+        break;
+    case WICK_COMPUTE_I8:
+        kernels->gemm_i8(&(wick_gemm_i8){m, n, lda, (const uint8_t *)s->in->narrow + row * lda, lda, s->in->scales + row,
+                                         (const int8_t *)(const void *)b, l->scales + column, l->sums + column, bias, c, l->out,
+                                         s->accumulate});
+        break;
+    }
+    wick_activate(kernels, s->activation, c, l->out, m, n);
 }
 
 static void linear_rows(const wick_cpu_model *model, const wick_team *team, const linear_step *s)
@@ -54,18 +58,44 @@ static void linear_rows(const wick_cpu_model *model, const wick_team *team, cons
     wick_team_share(team, n_blocks * s->linear->n_panels, &first, &last);
     for (size_t unit = first; unit < last; unit++) {
         size_t block = unit / s->linear->n_panels, panel = unit % s->linear->n_panels;
-        size_t row = s->rows * block / n_blocks, end = s->rows * (block + 1) / n_blocks;
-        linear_panel(model, s, panel, row, end - row);
+        size_t begin = s->rows * block / n_blocks, end = s->rows * (block + 1) / n_blocks;
+        linear_panel(model, s, panel, s->row + begin, end - begin);
     }
 }
 
-static void norm_rows(const wick_cpu_model *model, const wick_team *team, const wick_cpu_norm *norm, float *hidden, size_t rows)
+/* Makes the narrow copy of rows [row, row + n). */
+static void narrow_rows(const wick_cpu_model *model, const wick_rows *x, size_t row, size_t n)
 {
-    size_t width = model->files->hidden_size, first, last;
-    wick_team_share(team, rows, &first, &last);
-    if (last > first)
-        model->kernels->layer_norm(hidden + first * width, width, last - first, width, norm->weight, norm->bias,
+    size_t width = wick_compute_padded(model->compute, x->width);
+    const float *from = x->f32 + row * x->width;
+    if (model->compute == WICK_COMPUTE_BF16)
+        model->kernels->to_bf16(from, x->width, n, x->width, (uint16_t *)x->narrow + row * width, width);
+    else if (model->compute == WICK_COMPUTE_I8)
+        model->kernels->quantize(from, x->width, n, x->width, (uint8_t *)x->narrow + row * width, width, x->scales + row);
+}
+
+/* The team's share of the same; rows that another thread wrote need a barrier before, and those that read the copy one after. */
+static void narrow_shared(const wick_cpu_model *model, const wick_team *team, const wick_rows *x, size_t row, size_t n)
+{
+    if (model->compute == WICK_COMPUTE_F32)
+        return;
+    size_t first, last;
+    wick_team_share(team, n, &first, &last);
+    narrow_rows(model, x, row + first, last - first);
+    wick_team_barrier(team);
+}
+
+/* LayerNorm of the team's share of rows [row, row + n), and their narrow copy. */
+static void norm_rows(const wick_cpu_model *model, const wick_team *team, const wick_cpu_norm *norm, const wick_rows *x, size_t row,
+                      size_t n)
+{
+    size_t width = x->width, first, last;
+    wick_team_share(team, n, &first, &last);
+    for (size_t i = row + first; i < row + last; i++) { /* the copy is made while the row is in the first cache */
+        model->kernels->layer_norm(x->f32 + i * width, width, 1, width, norm->weight, norm->bias,
                                    (float)model->files->layer_norm_eps);
+        narrow_rows(model, x, i, 1);
+    }
 }
 
 /* hidden = word + position + token type, of the team's share of the rows. */
@@ -90,25 +120,27 @@ static void embed_rows(const wick_cpu_model *model, const wick_team *team, const
 static void layer_forward(const wick_cpu_model *model, const wick_cpu_layer *layer, const wick_team *team,
                           const wick_chunk *chunk, const wick_activations *act, const wick_thread_scratch *scratch)
 {
-    size_t rows = wick_chunk_rows(chunk), hidden = model->files->hidden_size, inner = model->files->intermediate_size;
-    linear_rows(model, team, &(linear_step){&layer->qkv, act->hidden, act->qkv, rows, false, WICK_ACT_NONE});
+    size_t rows = wick_chunk_rows(chunk);
+    const wick_rows *hidden = &act->hidden, *context = &act->context, *inner = &act->inner;
+    linear_rows(model, team, &(linear_step){&layer->qkv, hidden, act->qkv, 0, rows, false, WICK_ACT_NONE});
     wick_team_barrier(team);
     wick_attention(model, team, chunk, act, scratch);
     wick_team_barrier(team);
-    linear_rows(model, team, &(linear_step){&layer->attention_output, act->context, act->hidden, rows, true, WICK_ACT_NONE});
+    narrow_shared(model, team, context, 0, rows);
+    linear_rows(model, team, &(linear_step){&layer->attention_output, context, hidden->f32, 0, rows, true, WICK_ACT_NONE});
     wick_team_barrier(team);
-    norm_rows(model, team, &layer->attention_norm, act->hidden, rows);
+    norm_rows(model, team, &layer->attention_norm, hidden, 0, rows);
     wick_team_barrier(team);
     /* One thread alone takes the rows block by block, so that `inner` is still in its cache when it is read back. */
     size_t block = team->size > 1 || rows <= ROW_BLOCK ? rows : ROW_BLOCK;
     for (size_t row = 0; row < rows; row += block) {
         size_t n = rows - row < block ? rows - row : block;
-        float *x = act->hidden + row * hidden, *y = act->inner + row * inner;
-        linear_rows(model, team, &(linear_step){&layer->up, x, y, n, false, model->files->activation});
+        linear_rows(model, team, &(linear_step){&layer->up, hidden, inner->f32, row, n, false, model->files->activation});
         wick_team_barrier(team);
-        linear_rows(model, team, &(linear_step){&layer->down, y, x, n, true, WICK_ACT_NONE});
+        narrow_shared(model, team, inner, row, n);
+        linear_rows(model, team, &(linear_step){&layer->down, inner, hidden->f32, row, n, true, WICK_ACT_NONE});
         wick_team_barrier(team);
-        norm_rows(model, team, &layer->output_norm, x, n);
+        norm_rows(model, team, &layer->output_norm, hidden, row, n);
         wick_team_barrier(team);
     }
 }
@@ -118,15 +150,15 @@ void wick_forward(const wick_cpu_model *model, const wick_team *team, const wick
 {
     const wick_model_files *files = model->files;
     size_t rows = wick_chunk_rows(chunk), first, last;
-    embed_rows(model, team, chunk, act->hidden);
-    norm_rows(model, team, &model->embedding_norm, act->hidden, rows); /* the same share of rows: no barrier between */
+    embed_rows(model, team, chunk, act->hidden.f32);
+    norm_rows(model, team, &model->embedding_norm, &act->hidden, 0, rows); /* the same share of rows: no barrier between */
     wick_team_barrier(team);
     for (size_t i = 0; i < files->n_layers; i++)
         layer_forward(model, &model->layers[i], team, chunk, act, scratch);
     wick_team_share(team, chunk->n_sequences, &first, &last);
     const uint32_t *offsets = chunk->batch->offsets + chunk->first_sequence;
     for (size_t i = first; i < last; i++)
-        wick_pool_sequence(model, act->hidden + (offsets[i] - offsets[0]) * files->hidden_size, offsets[i + 1] - offsets[i],
+        wick_pool_sequence(model, act->hidden.f32 + (offsets[i] - offsets[0]) * files->hidden_size, offsets[i + 1] - offsets[i],
                            scratch->pooled, out + (chunk->first_sequence + i) * files->dimension);
     wick_team_barrier(team); /* the next chunk overwrites hidden */
 }

@@ -29,13 +29,21 @@ static inline void wick_team_share(const wick_team *team, size_t n, size_t *firs
     *last = n * (team->index + 1) / team->size;
 }
 
+/* Activations [max_rows, width] in f32 and, where the products are narrower, a copy of their rows for the layer that reads them next. */
+typedef struct wick_rows {
+    float *f32;
+    size_t width;
+    void *narrow;  /* [max_rows, padded width] bf16 or u8; NULL for f32 */
+    wick_row_scale *scales; /* [max_rows], int8 only */
+} wick_rows;
+
 /* Activations of one chunk, shared by its team. Sizes for max_rows tokens. */
 typedef struct wick_activations {
     size_t max_rows;
-    float *hidden;  /* [max_rows, hidden_size] the residual stream */
-    float *qkv;     /* [max_rows, 3 * hidden_size] and WICK_MAX_PANEL_WIDTH readable values behind */
-    float *context; /* [max_rows, hidden_size] what attention gives */
-    float *inner;   /* [max_rows, intermediate_size] */
+    wick_rows hidden;  /* [max_rows, hidden_size] the residual stream */
+    float *qkv;        /* [max_rows, 3 * hidden_size] and WICK_MAX_PANEL_WIDTH readable values behind */
+    wick_rows context; /* [max_rows, hidden_size] what attention gives */
+    wick_rows inner;   /* [max_rows, intermediate_size] */
 } wick_activations;
 
 /* What one thread needs for itself. */

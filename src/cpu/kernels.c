@@ -31,6 +31,16 @@ static bool has_avx512(void)
     return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
+
+static bool has_avx512vnni(void)
+{
+    return has_avx512() && __builtin_cpu_supports("avx512vnni");
+}
+
+static bool has_avx512bf16(void)
+{
+    return has_avx512vnni() && __builtin_cpu_supports("avx512bf16");
+}
 #endif
 
 /* From the lowest to the highest. */
@@ -39,6 +49,8 @@ static const tier tiers[] = {
 #if defined(__x86_64__)
     {"avx2", has_avx2, wick_kernels_init_avx2},
     {"avx512", has_avx512, wick_kernels_init_avx512},
+    {"avx512vnni", has_avx512vnni, wick_kernels_init_avx512vnni},
+    {"avx512bf16", has_avx512bf16, wick_kernels_init_avx512bf16},
 #elif defined(__aarch64__)
     {"neon", always, wick_kernels_init_neon},
 #endif

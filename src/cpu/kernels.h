@@ -10,6 +10,7 @@
 #define WICK_CPU_KERNELS_H
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* The widest panel of any tier, in columns; scratch is padded to it. */
 #define WICK_MAX_PANEL_WIDTH 32
@@ -29,6 +30,40 @@ typedef struct wick_gemm {
     bool accumulate; /* add what stands in c (the residual) */
 } wick_gemm;
 
+/* The same product with a and b in bf16, sums in f32. Two neighbours along k stand together: b[k / 2, panel_width, 2]. */
+typedef struct wick_gemm_bf16 {
+    size_t m, n, k;    /* k is even; inputs are padded with zeros */
+    const uint16_t *a; /* [m, k] */
+    size_t lda;
+    const uint16_t *b; /* [k / 2, panel_width, 2] */
+    const float *bias; /* [panel_width] */
+    float *c;          /* [m, n] */
+    size_t ldc;
+    bool accumulate;
+} wick_gemm_bf16;
+
+/* How a quantised row reads: x[j] = scale * q[j] + offset. */
+typedef struct wick_row_scale {
+    float scale, offset;
+} wick_row_scale;
+
+/* The same product with a in u8 (a scale and an offset per row) and b in s8 (a scale per column), exact sums in s32:
+ *   c[i, j] = scale[i] * b_scales[j] * sum_k(a[i, k] * b[k, j]) + offset[i] * b_sums[j] + bias[j] (+ c[i, j])
+ * Four neighbours along k stand together: b[k / 4, panel_width, 4]. k <= 2^16, so that no sum overflows. */
+typedef struct wick_gemm_i8 {
+    size_t m, n, k;   /* k is a multiple of 4; b is padded with zeros */
+    const uint8_t *a; /* [m, k] */
+    size_t lda;
+    const wick_row_scale *rows; /* [m] */
+    const int8_t *b;            /* [k / 4, panel_width, 4] */
+    const float *b_scales;      /* [panel_width] */
+    const float *b_sums;        /* [panel_width] scale times the sum of the column */
+    const float *bias;          /* [panel_width] */
+    float *c;                   /* [m, n] */
+    size_t ldc;
+    bool accumulate;
+} wick_gemm_i8;
+
 typedef struct wick_kernels {
     const char *tier;
     size_t panel_width; /* columns of a packed panel */
@@ -42,6 +77,15 @@ typedef struct wick_kernels {
     void (*softmax)(float *x, size_t ldx, size_t m, size_t n, float scale, float *inverse_sums);
     /* out[n_columns, ldo] = transpose of x[n_rows, n_columns]: out[j * ldo + i] = x[i * ldx + j]. Columns of out past n_rows are left alone. */
     void (*transpose)(const float *x, size_t ldx, size_t n_rows, size_t n_columns, float *out, size_t ldo);
+
+    void (*gemm_bf16)(const wick_gemm_bf16 *g);
+    void (*gemm_i8)(const wick_gemm_i8 *g);
+    /* out[m, n] = bf16 of x[m, n], rounded to nearest even; a NaN stays one. Columns from n to ldo, at most 3, become 0. */
+    void (*to_bf16)(const float *x, size_t ldx, size_t m, size_t n, uint16_t *out, size_t ldo);
+    /* out[m, n] = round((x - offset) / scale), offset the least value of the row, scale such that the largest becomes 255.
+     * A row with a value that is not finite gets a scale of NaN, so that what comes out is not finite either.
+     * Columns from n to ldo, at most 3, become 0. */
+    void (*quantize)(const float *x, size_t ldx, size_t m, size_t n, uint8_t *out, size_t ldo, wick_row_scale *rows);
 } wick_kernels;
 
 /* The best tier that this CPU has, or the one that WICK_CPU names where it is lower. Never fails. */
@@ -51,8 +95,11 @@ const wick_kernels *wick_kernels_named(const char *tier);
 
 /* One function a tier: overwrites what it has. Each is built only for its architecture. */
 void wick_kernels_init_generic(wick_kernels *kernels);
+void wick_narrow_init_generic(wick_kernels *kernels); /* bf16 and int8; called by the one above */
 void wick_kernels_init_avx2(wick_kernels *kernels);
 void wick_kernels_init_avx512(wick_kernels *kernels);
+void wick_kernels_init_avx512vnni(wick_kernels *kernels);
+void wick_kernels_init_avx512bf16(wick_kernels *kernels);
 void wick_kernels_init_neon(wick_kernels *kernels);
 
 #endif

@@ -1,20 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0
- * model_cpu.h: a model's weights as the CPU kernels want them: f32, packed in panels, one anonymous mapping.
+ * model_cpu.h: a model's weights as the CPU kernels want them: in the compute dtype, packed in panels, one anonymous mapping.
  *
  * A linear layer y = x W^T + b (W stored [out, in]) becomes n_panels panels of panel_width output columns; panel p holds
- * [in, panel_width]: the values that meet x[k] stand side by side, so that a kernel reads the panel once from front to back. Columns past
- * `out` are zero. Query, key and value are one layer of 3 * hidden_size outputs. Built once at open, immutable afterwards. */
+ * [n_units, panel_width] units of 32 bits: one f32, two bf16 or four s8 neighbours along `in`. What meets x[k] stands side by side, so that
+ * a kernel reads the panel once from front to back. Columns past `out` and values past `in` are zero. Query, key and value are
+ * one layer of 3 * hidden_size outputs. Built once at open, immutable afterwards. */
 #ifndef WICK_CPU_MODEL_CPU_H
 #define WICK_CPU_MODEL_CPU_H
 #include "base/pool.h"
 #include "cpu/kernels.h"
 #include "model/model_files.h"
 
+/* What the products of the encoder are computed in; everything else is f32 always. */
+typedef enum wick_compute { WICK_COMPUTE_F32, WICK_COMPUTE_BF16, WICK_COMPUTE_I8 } wick_compute;
+
 typedef struct wick_cpu_linear {
+    wick_compute compute;
     size_t in, out, n_panels;
-    float *panels; /* [n_panels, in, panel_width] */
-    float *bias;   /* [n_panels * panel_width] */
+    size_t n_units;    /* units of 32 bits along `in` */
+    uint32_t *panels;  /* [n_panels, n_units, panel_width] */
+    float *bias;       /* [n_panels * panel_width] */
+    float *scales;     /* [n_panels * panel_width], int8 only: weight = scale * s8 */
+    float *sums;       /* [n_panels * panel_width], int8 only: the sum of a column's weights as they are after rounding */
 } wick_cpu_linear;
+
+/* Values in a unit. */
+static inline size_t wick_compute_values(wick_compute compute)
+{
+    return compute == WICK_COMPUTE_F32 ? 1 : compute == WICK_COMPUTE_BF16 ? 2 : 4;
+}
+
+/* n rounded up to whole units. */
+static inline size_t wick_compute_padded(wick_compute compute, size_t n)
+{
+    size_t values = wick_compute_values(compute);
+    return (n + values - 1) / values * values;
+}
 
 typedef struct wick_cpu_norm {
     float *weight, *bias; /* [hidden_size] */
@@ -27,18 +48,19 @@ typedef struct wick_cpu_layer {
 
 typedef struct wick_cpu_model {
     const wick_kernels *kernels;
+    wick_compute compute;
     const wick_model_files *files; /* hyper-parameters, and the word embeddings, which are read in place */
     float *positions;              /* [max_positions, hidden_size]: position embedding + embedding of token type 0 */
     wick_cpu_norm embedding_norm;
     wick_cpu_layer *layers; /* [n_layers] */
     wick_cpu_linear dense[WICK_MAX_DENSE];
-    float *memory; /* all of the above but `layers` */
+    void *memory; /* all of the above but `layers` */
     size_t memory_bytes;
 } wick_cpu_model;
 
 /* Packs the weights on the pool's threads and gives the files' pages back as it goes, so that weights are never resident twice. */
-int wick_cpu_model_open(const wick_model_files *files, const wick_kernels *kernels, wick_pool *pool, wick_cpu_model *out,
-                        wick_error *error);
+int wick_cpu_model_open(const wick_model_files *files, const wick_kernels *kernels, wick_compute compute, wick_pool *pool,
+                        wick_cpu_model *out, wick_error *error);
 void wick_cpu_model_close(wick_cpu_model *model);
 
 /* Zeroed memory in pages of its own, huge ones where the system has them. NULL: none left. */

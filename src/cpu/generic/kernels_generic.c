@@ -84,4 +84,5 @@ void wick_kernels_init_generic(wick_kernels *kernels)
     kernels->layer_norm = layer_norm_generic;
     kernels->softmax = softmax_generic;
     kernels->transpose = transpose_generic;
+    wick_narrow_init_generic(kernels);
 }

@@ -12,4 +12,15 @@ void wick_kernels_init_avx512(wick_kernels *kernels)
 {
     wick_gemm_init_avx512(kernels);
     wick_rows_init_avx512(kernels);
+    wick_quantize_init_avx512(kernels);
+}
+
+void wick_kernels_init_avx512vnni(wick_kernels *kernels)
+{
+    wick_gemm_i8_init_avx512vnni(kernels);
+}
+
+void wick_kernels_init_avx512bf16(wick_kernels *kernels)
+{
+    wick_gemm_bf16_init_avx512bf16(kernels);
 }
