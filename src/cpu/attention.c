@@ -17,6 +17,11 @@ typedef struct head {
     size_t n_rows, stride;
 } head;
 
+static size_t query_blocks(size_t n_rows)
+{
+    return (n_rows + QUERY_BLOCK - 1) / QUERY_BLOCK;
+}
+
 static void transpose_keys(const wick_cpu_model *model, const head *h, float *keys)
 {
     size_t width = model->kernels->panel_width, head_dim = model->files->head_dim;
@@ -64,26 +69,21 @@ void wick_attention(const wick_cpu_model *model, const wick_team *team, const wi
                     const wick_thread_scratch *scratch)
 {
     const wick_model_files *files = model->files;
-    const uint32_t *offsets = chunk->batch->offsets + chunk->first_sequence;
-    size_t hidden = files->hidden_size, stride = 3 * hidden, unit = 0, n_units = 0, first, last;
+    size_t hidden = files->hidden_size, stride = 3 * hidden, row = 0, unit = 0, n_units = 0, first, last;
     for (size_t s = 0; s < chunk->n_sequences; s++)
-        n_units += (offsets[s + 1] - offsets[s] + QUERY_BLOCK - 1) / QUERY_BLOCK * files->n_heads;
+        n_units += query_blocks(wick_sequence_rows(chunk->batch, chunk->sequences[s])) * files->n_heads;
     wick_team_share(team, n_units, &first, &last);
-    for (size_t s = 0; s < chunk->n_sequences; s++) {
-        size_t row = offsets[s] - offsets[0], n_rows = offsets[s + 1] - offsets[s];
-        size_t n_blocks = (n_rows + QUERY_BLOCK - 1) / QUERY_BLOCK;
-        for (size_t i = 0; i < files->n_heads; i++) {
+    for (size_t s = 0; s < chunk->n_sequences && unit < last; s++) {
+        size_t n_rows = wick_sequence_rows(chunk->batch, chunk->sequences[s]), n_blocks = query_blocks(n_rows);
+        for (size_t i = 0; i < files->n_heads; i++, unit += n_blocks) {
             const float *qkv = act->qkv + row * stride + i * files->head_dim;
             head h = {qkv, qkv + hidden, qkv + 2 * hidden, act->context.f32 + row * hidden + i * files->head_dim, n_rows, stride};
-            bool transposed = false;
-            for (size_t block = 0; block < n_blocks; block++, unit++) {
-                if (unit < first || unit >= last)
-                    continue;
-                if (!transposed)
-                    transpose_keys(model, &h, scratch->keys);
-                transposed = true;
+            size_t from = unit < first ? first - unit : 0, to = unit + n_blocks > last ? (last > unit ? last - unit : 0) : n_blocks;
+            if (from < to)
+                transpose_keys(model, &h, scratch->keys);
+            for (size_t block = from; block < to; block++)
                 attend_block(model, &h, scratch, block * QUERY_BLOCK);
-            }
         }
+        row += n_rows;
     }
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * backend_cpu.c: the CPU backend (backend.h). Cuts a batch into chunks of whole sequences and runs them in one of two ways:
+ * backend_cpu.c: the CPU backend (backend.h). Runs the chunks that plan.c cuts a batch into, in one of two ways:
  *
  *   side by side   enough tokens for every thread: each thread takes whole chunks through the whole model, alone, without barriers;
  *   together       few tokens: all threads share each step of one chunk, with barriers between the steps.
@@ -12,21 +12,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "cpu/forward.h"
-
-/* Tokens of a chunk that one thread takes alone: its activations fit the second-level cache (1 to 2 MB), and the weights are read once for all of them. */
-#define ALONE_ROWS 128
-/* Tokens of a chunk that all threads take together. */
-#define TOGETHER_ROWS 512
-/* Below so many tokens a thread, reading all the weights in each thread costs more than the barriers. */
-#define LEAST_ROWS_A_THREAD 48
-/* Chunks planned at once; larger batches are taken in several rounds. */
-#define MAX_CHUNKS 1024
-
-typedef struct plan {
-    size_t n_chunks;
-    size_t starts[MAX_CHUNKS + 1]; /* chunk i: sequences starts[i] .. starts[i + 1] */
-    bool together;
-} plan;
+#include "cpu/plan.h"
 
 struct wick_backend {
     wick_cpu_model model;
@@ -37,7 +23,7 @@ struct wick_backend {
     wick_thread_scratch *scratch;  /* [n_threads] */
     void *memory;
     size_t memory_bytes;
-    plan plan;
+    wick_plan plan;
 };
 
 /* ---- memory -------------------------------------------------------------------------------------------------------- */
@@ -80,7 +66,7 @@ static void carve_all(carve *c, wick_backend *b)
         widest = files->dense[i].out_features > widest ? files->dense[i].out_features : widest;
     for (unsigned i = 0; i < b->n_threads; i++) {
         wick_activations *a = &b->activations[i];
-        size_t at_least = i == 0 ? TOGETHER_ROWS : ALONE_ROWS;
+        size_t at_least = i == 0 ? WICK_TOGETHER_ROWS : WICK_ALONE_ROWS;
         a->max_rows = files->max_tokens > at_least ? files->max_tokens : at_least;
         padded = a->max_rows + WICK_MAX_PANEL_WIDTH;
         take_rows(c, b->model.compute, a->max_rows, hidden, &a->hidden);
@@ -176,8 +162,8 @@ typedef struct encode_job {
 
 static wick_chunk chunk_at(const encode_job *job, size_t i)
 {
-    const plan *p = &job->backend->plan;
-    return (wick_chunk){job->batch, p->starts[i], p->starts[i + 1] - p->starts[i]};
+    const wick_plan *p = &job->backend->plan;
+    return wick_chunk_of(job->batch, p->order + p->starts[i], p->starts[i + 1] - p->starts[i]);
 }
 
 static void encode_alone(void *arg, unsigned thread_index)
@@ -203,51 +189,14 @@ static void encode_together(void *arg, unsigned thread_index)
     }
 }
 
-static size_t longest_sequence(const wick_packed_batch *batch, size_t first)
-{
-    size_t longest = 0;
-    for (size_t s = first; s < batch->n_sequences; s++) {
-        size_t n = batch->offsets[s + 1] - batch->offsets[s];
-        longest = n > longest ? n : longest;
-    }
-    return longest;
-}
-
-/* Cuts the sequences from `first` on into chunks of about `target` tokens; returns the first sequence that found no place. */
-static size_t cut(plan *p, const wick_packed_batch *batch, size_t first, size_t target)
-{
-    size_t s = first;
-    p->n_chunks = 0;
-    p->starts[0] = first;
-    while (s < batch->n_sequences && p->n_chunks < MAX_CHUNKS) {
-        uint32_t begin = batch->offsets[s++];
-        while (s < batch->n_sequences && batch->offsets[s + 1] - begin <= target)
-            s++;
-        p->starts[++p->n_chunks] = s;
-    }
-    return s;
-}
-
-static size_t make_plan(wick_backend *b, const wick_packed_batch *batch, size_t first)
-{
-    plan *p = &b->plan;
-    size_t rows = batch->offsets[batch->n_sequences] - batch->offsets[first], n = b->n_threads;
-    p->together = n > 1 && (rows < n * LEAST_ROWS_A_THREAD || longest_sequence(batch, first) > rows / n);
-    if (p->together)
-        return cut(p, batch, first, TOGETHER_ROWS);
-    /* As many chunks as threads, or a multiple, so that all end at about the same time. */
-    size_t n_rounds = (rows + n * ALONE_ROWS - 1) / (n * ALONE_ROWS);
-    size_t target = (rows + n * n_rounds - 1) / (n * n_rounds);
-    return cut(p, batch, first, target < ALONE_ROWS ? target : ALONE_ROWS);
-}
-
 static int cpu_encode(wick_backend *b, const wick_packed_batch *batch, float *out, wick_error *error)
 {
     pthread_mutex_lock(&b->mutex);
     for (size_t next = 0; next < batch->n_sequences;) {
         encode_job job = {.backend = b, .batch = batch, .out = out};
         atomic_init(&job.next, 0);
-        next = make_plan(b, batch, next);
+        wick_plan_make(&b->plan, batch, next, b->n_threads);
+        next += b->plan.n_sequences;
         wick_pool_run(b->pool, 0, b->plan.together ? encode_together : encode_alone, &job);
     }
     pthread_mutex_unlock(&b->mutex);

@@ -102,25 +102,41 @@ static void norm_rows(const wick_cpu_model *model, const wick_team *team, const 
 static void embed_rows(const wick_cpu_model *model, const wick_team *team, const wick_chunk *chunk, float *hidden)
 {
     const wick_packed_batch *batch = chunk->batch;
-    size_t width = model->files->hidden_size, first, last;
-    uint32_t start = batch->offsets[chunk->first_sequence];
-    wick_team_share(team, wick_chunk_rows(chunk), &first, &last);
-    for (size_t s = chunk->first_sequence; s < chunk->first_sequence + chunk->n_sequences; s++) {
-        size_t begin = batch->offsets[s] - start, end = batch->offsets[s + 1] - start;
-        for (size_t row = begin > first ? begin : first; row < end && row < last; row++) {
-            float *x = hidden + row * width;
-            const float *position = model->positions + (row - begin) * width;
-            wick_tensor_to_f32(&model->files->word_embeddings, (size_t)batch->ids[start + row] * width, width, x);
-            for (size_t j = 0; j < width; j++)
-                x[j] += position[j];
+    size_t width = model->files->hidden_size, row = 0, first, last;
+    wick_team_share(team, chunk->n_rows, &first, &last);
+    for (size_t i = 0; i < chunk->n_sequences && row < last; i++) {
+        const int32_t *ids = batch->ids + batch->offsets[chunk->sequences[i]];
+        size_t n = wick_sequence_rows(batch, chunk->sequences[i]);
+        for (size_t j = row < first ? first - row : 0; j < n && row + j < last; j++) {
+            float *x = hidden + (row + j) * width;
+            const float *position = model->positions + j * width;
+            wick_tensor_to_f32(&model->files->word_embeddings, (size_t)ids[j] * width, width, x);
+            for (size_t k = 0; k < width; k++)
+                x[k] += position[k];
         }
+        row += n;
+    }
+}
+
+/* Pools the team's share of the sequences. */
+static void pool_sequences(const wick_cpu_model *model, const wick_team *team, const wick_chunk *chunk, const float *hidden,
+                           float *scratch, float *out)
+{
+    const wick_model_files *files = model->files;
+    size_t row = 0, first, last;
+    wick_team_share(team, chunk->n_sequences, &first, &last);
+    for (size_t i = 0; i < last; i++) {
+        size_t sequence = chunk->sequences[i], n = wick_sequence_rows(chunk->batch, sequence);
+        if (i >= first)
+            wick_pool_sequence(model, hidden + row * files->hidden_size, n, scratch, out + sequence * files->dimension);
+        row += n;
     }
 }
 
 static void layer_forward(const wick_cpu_model *model, const wick_cpu_layer *layer, const wick_team *team,
                           const wick_chunk *chunk, const wick_activations *act, const wick_thread_scratch *scratch)
 {
-    size_t rows = wick_chunk_rows(chunk);
+    size_t rows = chunk->n_rows;
     const wick_rows *hidden = &act->hidden, *context = &act->context, *inner = &act->inner;
     linear_rows(model, team, &(linear_step){&layer->qkv, hidden, act->qkv, 0, rows, false, WICK_ACT_NONE});
     wick_team_barrier(team);
@@ -148,17 +164,11 @@ static void layer_forward(const wick_cpu_model *model, const wick_cpu_layer *lay
 void wick_forward(const wick_cpu_model *model, const wick_team *team, const wick_chunk *chunk, const wick_activations *act,
                   const wick_thread_scratch *scratch, float *out)
 {
-    const wick_model_files *files = model->files;
-    size_t rows = wick_chunk_rows(chunk), first, last;
     embed_rows(model, team, chunk, act->hidden.f32);
-    norm_rows(model, team, &model->embedding_norm, &act->hidden, 0, rows); /* the same share of rows: no barrier between */
+    norm_rows(model, team, &model->embedding_norm, &act->hidden, 0, chunk->n_rows); /* the same share: no barrier between */
     wick_team_barrier(team);
-    for (size_t i = 0; i < files->n_layers; i++)
+    for (size_t i = 0; i < model->files->n_layers; i++)
         layer_forward(model, &model->layers[i], team, chunk, act, scratch);
-    wick_team_share(team, chunk->n_sequences, &first, &last);
-    const uint32_t *offsets = chunk->batch->offsets + chunk->first_sequence;
-    for (size_t i = first; i < last; i++)
-        wick_pool_sequence(model, act->hidden.f32 + (offsets[i] - offsets[0]) * files->hidden_size, offsets[i + 1] - offsets[i],
-                           scratch->pooled, out + (chunk->first_sequence + i) * files->dimension);
+    pool_sequences(model, team, chunk, act->hidden.f32, scratch->pooled, out);
     wick_team_barrier(team); /* the next chunk overwrites hidden */
 }

@@ -53,16 +53,24 @@ typedef struct wick_thread_scratch {
     float *pooled; /* [2, widest of hidden_size and the Dense modules] */
 } wick_thread_scratch;
 
-/* A run of consecutive sequences of a batch. */
+/* Some sequences of a batch, in any order. Their tokens are the rows of the activations, one sequence after another. */
 typedef struct wick_chunk {
     const wick_packed_batch *batch;
-    size_t first_sequence, n_sequences;
+    const uint32_t *sequences; /* [n_sequences] indices into the batch */
+    size_t n_sequences, n_rows;
 } wick_chunk;
 
-static inline size_t wick_chunk_rows(const wick_chunk *chunk)
+static inline size_t wick_sequence_rows(const wick_packed_batch *batch, size_t sequence)
 {
-    const uint32_t *offsets = chunk->batch->offsets + chunk->first_sequence;
-    return offsets[chunk->n_sequences] - offsets[0];
+    return batch->offsets[sequence + 1] - batch->offsets[sequence];
+}
+
+static inline wick_chunk wick_chunk_of(const wick_packed_batch *batch, const uint32_t *sequences, size_t n_sequences)
+{
+    wick_chunk chunk = {batch, sequences, n_sequences, 0};
+    for (size_t i = 0; i < n_sequences; i++)
+        chunk.n_rows += wick_sequence_rows(batch, sequences[i]);
+    return chunk;
 }
 
 /* Embeds the chunk: out is [n_sequences of the batch, dimension], only the chunk's rows are written. All threads of the team call it. */

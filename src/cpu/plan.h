@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * plan.h: how a batch is cut into chunks of whole sequences, and whether threads take chunks side by side or share each one. Only time depends
+ * on a plan, never a bit of a vector. Called by backend_cpu.c. */
+#ifndef WICK_CPU_PLAN_H
+#define WICK_CPU_PLAN_H
+#include "backend.h"
+
+/* Sequences planned at once; larger batches are taken in several rounds. */
+#define WICK_PLAN_SEQUENCES 1024
+/* Tokens of a chunk that one thread takes alone: its activations fit the second-level cache (1 to 2 MB), and the weights are read once
+ * for all of them. */
+#define WICK_ALONE_ROWS 128
+/* Tokens of a chunk that all threads share. */
+#define WICK_TOGETHER_ROWS 512
+
+typedef struct wick_plan {
+    bool together;      /* all threads share each chunk; else each thread takes chunks of its own */
+    size_t n_sequences; /* taken in this round */
+    size_t n_chunks;
+    uint32_t order[WICK_PLAN_SEQUENCES];      /* sequences of the batch, the longest first where threads work side by side */
+    uint32_t starts[WICK_PLAN_SEQUENCES + 1]; /* chunk i: order[starts[i]] .. order[starts[i + 1]] */
+} wick_plan;
+
+/* Plans the batch's sequences from `first` on, as far as a round goes. A chunk holds one sequence, or several of no more than WICK_ALONE_ROWS
+ * (together: WICK_TOGETHER_ROWS) tokens in all. */
+void wick_plan_make(wick_plan *plan, const wick_packed_batch *batch, size_t first, unsigned n_threads);
+
+#endif
