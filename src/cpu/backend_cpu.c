@@ -9,94 +9,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/checked.h"
 #include "base/error.h"
 #include "cpu/forward.h"
 #include "cpu/plan.h"
+#include "cpu/workspace.h"
 
 struct wick_backend {
     wick_cpu_model model;
     wick_pool *pool;
     pthread_mutex_t mutex; /* one batch at a time: the activations are shared */
     unsigned n_threads;
-    wick_activations *activations; /* [n_threads]; the first serves the team when all work together */
-    wick_thread_scratch *scratch;  /* [n_threads] */
-    void *memory;
-    size_t memory_bytes;
+    wick_workspace workspace;
     wick_plan plan;
 };
-
-/* ---- memory -------------------------------------------------------------------------------------------------------- */
-
-typedef struct carve {
-    uint8_t *memory; /* NULL in the counting pass */
-    size_t n_bytes;
-    bool overflow;
-} carve;
-
-/* rows * columns + extra values of value_bytes each, on a cache line. */
-static void *take(carve *c, size_t rows, size_t columns, size_t extra, size_t value_bytes)
-{
-    size_t bytes = 0, end;
-    if (!wick_mul_size(rows, columns, &bytes) || !wick_add_size(bytes, extra, &bytes) ||
-        !wick_mul_size(bytes, value_bytes, &bytes) || !wick_round_up(bytes, 64, &bytes) || !wick_add_size(c->n_bytes, bytes, &end)) {
-        c->overflow = true;
-        return NULL;
-    }
-    void *piece = c->memory ? c->memory + c->n_bytes : NULL;
-    c->n_bytes = end;
-    return piece;
-}
-
-static void take_rows(carve *c, wick_compute compute, size_t max_rows, size_t width, wick_rows *out)
-{
-    out->width = width;
-    out->f32 = take(c, max_rows, width, 0, sizeof(float));
-    if (compute != WICK_COMPUTE_F32)
-        out->narrow = take(c, max_rows, wick_compute_padded(compute, width), 0, 4 / wick_compute_values(compute));
-    if (compute == WICK_COMPUTE_I8)
-        out->scales = take(c, max_rows, 1, 0, sizeof(wick_row_scale));
-}
-
-static void carve_all(carve *c, wick_backend *b)
-{
-    const wick_model_files *files = b->model.files;
-    size_t hidden = files->hidden_size, widest = hidden, padded;
-    for (size_t i = 0; i < files->n_dense; i++)
-        widest = files->dense[i].out_features > widest ? files->dense[i].out_features : widest;
-    for (unsigned i = 0; i < b->n_threads; i++) {
-        wick_activations *a = &b->activations[i];
-        size_t at_least = i == 0 ? WICK_TOGETHER_ROWS : WICK_ALONE_ROWS;
-        a->max_rows = files->max_tokens > at_least ? files->max_tokens : at_least;
-        padded = a->max_rows + WICK_MAX_PANEL_WIDTH;
-        take_rows(c, b->model.compute, a->max_rows, hidden, &a->hidden);
-        take_rows(c, b->model.compute, a->max_rows, hidden, &a->context);
-        take_rows(c, b->model.compute, a->max_rows, files->intermediate_size, &a->inner);
-        a->qkv = take(c, a->max_rows, 3 * hidden, WICK_MAX_PANEL_WIDTH, sizeof(float));
-        b->scratch[i].keys = take(c, padded, files->head_dim, 0, sizeof(float));
-        b->scratch[i].scores = take(c, padded, WICK_ATTENTION_ROWS, 0, sizeof(float));
-        b->scratch[i].pooled = take(c, 2, widest, 0, sizeof(float));
-    }
-}
-
-static int take_memory(wick_backend *b, wick_error *error)
-{
-    b->activations = calloc(b->n_threads, sizeof *b->activations);
-    b->scratch = calloc(b->n_threads, sizeof *b->scratch);
-    if (!b->activations || !b->scratch)
-        return wick_fail_memory(error, "activations");
-    carve c = {0};
-    carve_all(&c, b);
-    if (c.overflow)
-        return wick_fail(error, WICK_E_UNSUPPORTED, b->model.files->path, NULL, "the activations do not fit the address space");
-    b->memory = wick_pages_take(c.n_bytes);
-    if (!b->memory)
-        return wick_fail_memory(error, "activations");
-    b->memory_bytes = c.n_bytes;
-    c = (carve){.memory = b->memory};
-    carve_all(&c, b);
-    return WICK_OK;
-}
 
 /* ---- opening ------------------------------------------------------------------------------------------------------- */
 
@@ -105,9 +30,7 @@ static void cpu_close(wick_backend *backend)
     if (!backend)
         return;
     wick_cpu_model_close(&backend->model);
-    wick_pages_free(backend->memory, backend->memory_bytes);
-    free(backend->activations);
-    free(backend->scratch);
+    wick_workspace_close(&backend->workspace);
     pthread_mutex_destroy(&backend->mutex);
     free(backend);
 }
@@ -137,7 +60,7 @@ static int cpu_open(const wick_model_files *files, const wick_backend_options *o
     b->n_threads = wick_pool_size(options->pool);
     int code = wick_cpu_model_open(files, wick_kernels_select(), compute, options->pool, &b->model, error);
     if (code == WICK_OK)
-        code = take_memory(b, error);
+        code = wick_workspace_open(&b->model, b->n_threads, &b->workspace, error);
     if (code != WICK_OK) {
         cpu_close(b);
         return code;
@@ -174,7 +97,7 @@ static void encode_alone(void *arg, unsigned thread_index)
     size_t i;
     while ((i = atomic_fetch_add(&job->next, 1)) < b->plan.n_chunks) {
         wick_chunk chunk = chunk_at(job, i);
-        wick_forward(&b->model, &team, &chunk, &b->activations[thread_index], &b->scratch[thread_index], job->out);
+        wick_forward(&b->model, &team, &chunk, &b->workspace.activations[thread_index], &b->workspace.scratch[thread_index], job->out);
     }
 }
 
@@ -185,7 +108,7 @@ static void encode_together(void *arg, unsigned thread_index)
     wick_team team = {b->pool, thread_index, b->n_threads};
     for (size_t i = 0; i < b->plan.n_chunks; i++) {
         wick_chunk chunk = chunk_at(job, i);
-        wick_forward(&b->model, &team, &chunk, &b->activations[0], &b->scratch[thread_index], job->out);
+        wick_forward(&b->model, &team, &chunk, &b->workspace.activations[0], &b->workspace.scratch[thread_index], job->out);
     }
 }
 

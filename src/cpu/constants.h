@@ -32,4 +32,7 @@
 /* exp of anything lower is less than the smallest normal f32: taken as exp(-87). */
 #define WICK_EXP_LOWEST (-87.0f)
 
+/* A row of activations whose values lie within less than this is taken as constant: 255 / range must not overflow. */
+#define WICK_LEAST_RANGE 1e-30f
+
 #endif

@@ -13,6 +13,8 @@
  * A team shares each step by panels of output columns (and blocks of rows), with a barrier where a step reads what others wrote. */
 #include "cpu/forward.h"
 
+#include <math.h>
+
 /* Rows that stay in a core's second-level cache together with a panel while all panels pass: 128 rows of 1536 values are 786 KB. */
 #define ROW_BLOCK 128
 
@@ -41,11 +43,11 @@ static void linear_panel(const wick_cpu_model *model, const linear_step *s, size
         break;
     case WICK_COMPUTE_BF16:
         kernels->gemm_bf16(&(wick_gemm_bf16){m, n, lda, (const uint16_t *)s->in->narrow + row * lda, lda,
-                                             (const uint16_t *)(const void *)b, bias, c, l->out, s->accumulate});
+                                             (const uint16_t *)(const void *)b, width, bias, c, l->out, s->accumulate});
         break;
     case WICK_COMPUTE_I8:
         kernels->gemm_i8(&(wick_gemm_i8){m, n, lda, (const uint8_t *)s->in->narrow + row * lda, lda, s->in->scales + row,
-                                         (const int8_t *)(const void *)b, l->scales + column, l->sums + column, bias, c, l->out,
+                                         (const int8_t *)(const void *)b, width, l->scales + column, l->sums + column, bias, c, l->out,
                                          s->accumulate});
         break;
     }
@@ -63,38 +65,53 @@ static void linear_rows(const wick_cpu_model *model, const wick_team *team, cons
     }
 }
 
-/* Makes the narrow copy of rows [row, row + n). */
-static void narrow_rows(const wick_cpu_model *model, const wick_rows *x, size_t row, size_t n)
+/* While calibrating: the largest magnitude of each input. */
+static void observe_rows(const wick_rows *x, size_t row, size_t n, float *observed)
 {
-    size_t width = wick_compute_padded(model->compute, x->width);
-    const float *from = x->f32 + row * x->width;
-    if (model->compute == WICK_COMPUTE_BF16)
-        model->kernels->to_bf16(from, x->width, n, x->width, (uint16_t *)x->narrow + row * width, width);
-    else if (model->compute == WICK_COMPUTE_I8)
-        model->kernels->quantize(from, x->width, n, x->width, (uint8_t *)x->narrow + row * width, width, x->scales + row);
+    for (size_t i = row; i < row + n; i++)
+        for (size_t j = 0; j < x->width; j++) {
+            float magnitude = fabsf(x->f32[i * x->width + j]);
+            observed[j] = magnitude > observed[j] ? magnitude : observed[j];
+        }
 }
 
-/* The team's share of the same; rows that another thread wrote need a barrier before, and those that read the copy one after. */
-static void narrow_shared(const wick_cpu_model *model, const wick_team *team, const wick_rows *x, size_t row, size_t n)
+/* Makes the copy of rows [row, row + n) that `reader` wants. */
+static void narrow_rows(const wick_cpu_model *model, const wick_rows *x, const wick_cpu_linear *reader, size_t row, size_t n)
 {
-    if (model->compute == WICK_COMPUTE_F32)
+    size_t width = wick_compute_padded(reader->compute, x->width);
+    const float *from = x->f32 + row * x->width;
+    if (reader->compute == WICK_COMPUTE_BF16)
+        model->kernels->to_bf16(from, x->width, n, x->width, (uint16_t *)x->narrow + row * width, width);
+    else if (reader->compute == WICK_COMPUTE_I8)
+        model->kernels->quantize(&(wick_quantize){n, x->width, from, x->width, reader->factors, (uint8_t *)x->narrow + row * width,
+                                                  width, x->scales + row});
+    else if (reader->observed)
+        observe_rows(x, row, n, reader->observed);
+}
+
+/* The team's share of the same; rows that another thread wrote need a barrier before. */
+static void narrow_shared(const wick_cpu_model *model, const wick_team *team, const wick_rows *x, const wick_cpu_linear *reader,
+                          size_t row, size_t n)
+{
+    if (reader->compute == WICK_COMPUTE_F32 && !reader->observed)
         return;
     size_t first, last;
     wick_team_share(team, n, &first, &last);
-    narrow_rows(model, x, row + first, last - first);
+    narrow_rows(model, x, reader, row + first, last - first);
     wick_team_barrier(team);
 }
 
-/* LayerNorm of the team's share of rows [row, row + n), and their narrow copy. */
-static void norm_rows(const wick_cpu_model *model, const wick_team *team, const wick_cpu_norm *norm, const wick_rows *x, size_t row,
-                      size_t n)
+/* LayerNorm of the team's share of rows [row, row + n), and their copy for the reader (NULL: none). */
+static void norm_rows(const wick_cpu_model *model, const wick_team *team, const wick_cpu_norm *norm, const wick_rows *x,
+                      const wick_cpu_linear *reader, size_t row, size_t n)
 {
     size_t width = x->width, first, last;
     wick_team_share(team, n, &first, &last);
     for (size_t i = row + first; i < row + last; i++) { /* the copy is made while the row is in the first cache */
         model->kernels->layer_norm(x->f32 + i * width, width, 1, width, norm->weight, norm->bias,
                                    (float)model->files->layer_norm_eps);
-        narrow_rows(model, x, i, 1);
+        if (reader)
+            narrow_rows(model, x, reader, i, 1);
     }
 }
 
@@ -133,8 +150,8 @@ static void pool_sequences(const wick_cpu_model *model, const wick_team *team, c
     }
 }
 
-static void layer_forward(const wick_cpu_model *model, const wick_cpu_layer *layer, const wick_team *team,
-                          const wick_chunk *chunk, const wick_activations *act, const wick_thread_scratch *scratch)
+void wick_layer_forward(const wick_cpu_model *model, const wick_cpu_layer *layer, const wick_cpu_layer *next, const wick_team *team,
+                        const wick_chunk *chunk, const wick_activations *act, const wick_thread_scratch *scratch)
 {
     size_t rows = chunk->n_rows;
     const wick_rows *hidden = &act->hidden, *context = &act->context, *inner = &act->inner;
@@ -142,10 +159,10 @@ static void layer_forward(const wick_cpu_model *model, const wick_cpu_layer *lay
     wick_team_barrier(team);
     wick_attention(model, team, chunk, act, scratch);
     wick_team_barrier(team);
-    narrow_shared(model, team, context, 0, rows);
+    narrow_shared(model, team, context, &layer->attention_output, 0, rows);
     linear_rows(model, team, &(linear_step){&layer->attention_output, context, hidden->f32, 0, rows, true, WICK_ACT_NONE});
     wick_team_barrier(team);
-    norm_rows(model, team, &layer->attention_norm, hidden, 0, rows);
+    norm_rows(model, team, &layer->attention_norm, hidden, &layer->up, 0, rows);
     wick_team_barrier(team);
     /* One thread alone takes the rows block by block, so that `inner` is still in its cache when it is read back. */
     size_t block = team->size > 1 || rows <= ROW_BLOCK ? rows : ROW_BLOCK;
@@ -153,22 +170,30 @@ static void layer_forward(const wick_cpu_model *model, const wick_cpu_layer *lay
         size_t n = rows - row < block ? rows - row : block;
         linear_rows(model, team, &(linear_step){&layer->up, hidden, inner->f32, row, n, false, model->files->activation});
         wick_team_barrier(team);
-        narrow_shared(model, team, inner, row, n);
+        narrow_shared(model, team, inner, &layer->down, row, n);
         linear_rows(model, team, &(linear_step){&layer->down, inner, hidden->f32, row, n, true, WICK_ACT_NONE});
         wick_team_barrier(team);
-        norm_rows(model, team, &layer->output_norm, hidden, row, n);
+        norm_rows(model, team, &layer->output_norm, hidden, next ? &next->qkv : NULL, row, n);
         wick_team_barrier(team);
     }
+}
+
+void wick_embed_tokens(const wick_cpu_model *model, const wick_cpu_layer *first, const wick_team *team, const wick_chunk *chunk,
+                       const wick_activations *act)
+{
+    embed_rows(model, team, chunk, act->hidden.f32);
+    norm_rows(model, team, &model->embedding_norm, &act->hidden, first ? &first->qkv : NULL, 0, chunk->n_rows); /* the same share */
+    wick_team_barrier(team);
 }
 
 void wick_forward(const wick_cpu_model *model, const wick_team *team, const wick_chunk *chunk, const wick_activations *act,
                   const wick_thread_scratch *scratch, float *out)
 {
-    embed_rows(model, team, chunk, act->hidden.f32);
-    norm_rows(model, team, &model->embedding_norm, &act->hidden, 0, chunk->n_rows); /* the same share: no barrier between */
-    wick_team_barrier(team);
-    for (size_t i = 0; i < model->files->n_layers; i++)
-        layer_forward(model, &model->layers[i], team, chunk, act, scratch);
+    const wick_cpu_layer *layers = model->layers;
+    size_t n = model->files->n_layers;
+    wick_embed_tokens(model, n > 0 ? layers : NULL, team, chunk, act);
+    for (size_t i = 0; i < n; i++)
+        wick_layer_forward(model, &layers[i], i + 1 < n ? &layers[i + 1] : NULL, team, chunk, act, scratch);
     pool_sequences(model, team, chunk, act->hidden.f32, scratch->pooled, out);
     wick_team_barrier(team); /* the next chunk overwrites hidden */
 }

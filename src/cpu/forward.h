@@ -77,6 +77,14 @@ static inline wick_chunk wick_chunk_of(const wick_packed_batch *batch, const uin
 void wick_forward(const wick_cpu_model *model, const wick_team *team, const wick_chunk *chunk, const wick_activations *act,
                   const wick_thread_scratch *scratch, float *out);
 
+/* The chunk's rows of act->hidden through one layer. next: the layer that reads them then, or NULL behind the last. */
+void wick_layer_forward(const wick_cpu_model *model, const wick_cpu_layer *layer, const wick_cpu_layer *next, const wick_team *team,
+                        const wick_chunk *chunk, const wick_activations *act, const wick_thread_scratch *scratch);
+
+/* hidden = LayerNorm(word + position + token type) of the chunk. first: the first layer. */
+void wick_embed_tokens(const wick_cpu_model *model, const wick_cpu_layer *first, const wick_team *team, const wick_chunk *chunk,
+                       const wick_activations *act);
+
 /* context = softmax(Q K^T / sqrt(head_dim)) V for all sequences and heads of the chunk; the team's share of it. */
 void wick_attention(const wick_cpu_model *model, const wick_team *team, const wick_chunk *chunk, const wick_activations *act,
                     const wick_thread_scratch *scratch);

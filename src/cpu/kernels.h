@@ -36,6 +36,7 @@ typedef struct wick_gemm_bf16 {
     const uint16_t *a; /* [m, k] */
     size_t lda;
     const uint16_t *b; /* [k / 2, panel_width, 2] */
+    size_t panel_width; /* the tier's; a tier may have taken the function from a lower one */
     const float *bias; /* [panel_width] */
     float *c;          /* [m, n] */
     size_t ldc;
@@ -56,6 +57,7 @@ typedef struct wick_gemm_i8 {
     size_t lda;
     const wick_row_scale *rows; /* [m] */
     const int8_t *b;            /* [k / 4, panel_width, 4] */
+    size_t panel_width;         /* the tier's; a tier may have taken the function from a lower one */
     const float *b_scales;      /* [panel_width] */
     const float *b_sums;        /* [panel_width] scale times the sum of the column */
     const float *bias;          /* [panel_width] */
@@ -63,6 +65,18 @@ typedef struct wick_gemm_i8 {
     size_t ldc;
     bool accumulate;
 } wick_gemm_i8;
+
+/* out[i, j] = round((y - offset) / scale), y = x[i, j] * factors[j]; offset is the least y of the row, scale such that the largest becomes
+ * 255. A row whose range is not finite gets a scale of NaN, so that what is made of it is not finite either. Columns from n to ldo, at most 3, become 0. */
+typedef struct wick_quantize {
+    size_t m, n;
+    const float *x;       /* [m, n] */
+    size_t ldx;
+    const float *factors; /* [n] */
+    uint8_t *out;         /* [m, ldo] */
+    size_t ldo;
+    wick_row_scale *rows; /* [m] */
+} wick_quantize;
 
 typedef struct wick_kernels {
     const char *tier;
@@ -82,10 +96,7 @@ typedef struct wick_kernels {
     void (*gemm_i8)(const wick_gemm_i8 *g);
     /* out[m, n] = bf16 of x[m, n], rounded to nearest even; a NaN stays one. Columns from n to ldo, at most 3, become 0. */
     void (*to_bf16)(const float *x, size_t ldx, size_t m, size_t n, uint16_t *out, size_t ldo);
-    /* out[m, n] = round((x - offset) / scale), offset the least value of the row, scale such that the largest becomes 255.
-     * A row with a value that is not finite gets a scale of NaN, so that what comes out is not finite either.
-     * Columns from n to ldo, at most 3, become 0. */
-    void (*quantize)(const float *x, size_t ldx, size_t m, size_t n, uint8_t *out, size_t ldo, wick_row_scale *rows);
+    void (*quantize)(const wick_quantize *q);
 } wick_kernels;
 
 /* The best tier that this CPU has, or the one that WICK_CPU names where it is lower. Never fails. */

@@ -13,6 +13,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/mapped.h"
+#include "cpu/constants.h"
 
 #define HUGE_PAGE_BYTES ((size_t)2 << 20)
 #define LINE_BYTES ((size_t)64) /* pieces start on cache lines */
@@ -69,6 +70,7 @@ static void place_linear(layout *l, wick_cpu_linear *linear, wick_compute comput
     if (compute == WICK_COMPUTE_I8) {
         linear->scales = place(l, linear->n_panels, panel_width);
         linear->sums = place(l, linear->n_panels, panel_width);
+        linear->factors = place(l, in, 1);
     }
 }
 
@@ -78,59 +80,65 @@ static void place_norm(layout *l, wick_cpu_norm *norm, size_t hidden_size)
     norm->bias = place(l, hidden_size, 1);
 }
 
+static void place_layer(layout *l, const wick_cpu_model *model, wick_compute compute, wick_cpu_layer *layer)
+{
+    size_t hidden = model->files->hidden_size, inner = model->files->intermediate_size, width = model->kernels->panel_width;
+    place_linear(l, &layer->qkv, compute, 3 * hidden, hidden, width);
+    place_linear(l, &layer->attention_output, compute, hidden, hidden, width);
+    place_norm(l, &layer->attention_norm, hidden);
+    place_linear(l, &layer->up, compute, inner, hidden, width);
+    place_linear(l, &layer->down, compute, hidden, inner, width);
+    place_norm(l, &layer->output_norm, hidden);
+}
+
+size_t wick_cpu_place_layer(const wick_cpu_model *model, wick_compute compute, void *memory, wick_cpu_layer *layer)
+{
+    layout l = {.memory = memory};
+    place_layer(&l, model, compute, layer);
+    return l.overflow ? 0 : l.n_bytes;
+}
+
 static void place_model(layout *l, wick_cpu_model *model)
 {
     const wick_model_files *files = model->files;
-    size_t hidden = files->hidden_size, inner = files->intermediate_size, width = model->kernels->panel_width;
-    model->positions = place(l, files->max_positions, hidden);
-    place_norm(l, &model->embedding_norm, hidden);
-    for (size_t i = 0; i < files->n_layers; i++) {
-        wick_cpu_layer *layer = &model->layers[i];
-        place_linear(l, &layer->qkv, model->compute, 3 * hidden, hidden, width);
-        place_linear(l, &layer->attention_output, model->compute, hidden, hidden, width);
-        place_norm(l, &layer->attention_norm, hidden);
-        place_linear(l, &layer->up, model->compute, inner, hidden, width);
-        place_linear(l, &layer->down, model->compute, hidden, inner, width);
-        place_norm(l, &layer->output_norm, hidden);
-    }
+    size_t width = model->kernels->panel_width;
+    model->positions = place(l, files->max_positions, files->hidden_size);
+    place_norm(l, &model->embedding_norm, files->hidden_size);
+    for (size_t i = 0; i < files->n_layers; i++)
+        place_layer(l, model, model->compute, &model->layers[i]);
     for (size_t i = 0; i < files->n_dense; i++)
         place_linear(l, &model->dense[i], WICK_COMPUTE_F32, files->dense[i].out_features, files->dense[i].in_features, width);
 }
 
 /* ---- filling ------------------------------------------------------------------------------------------------------- */
 
-/* One tensor [rows, in] on its way to the rows first_row.. of a packed layer. */
-typedef struct packing {
-    const wick_linear *source;
-    const wick_cpu_linear *target;
-    size_t first_row, n_rows;
-} packing;
-
 /* Rows that are spread side by side, so that the writes fill whole lines. */
 #define PACK_ROWS 16
 
 /* Symmetric, one scale a row: the largest magnitude becomes 127. Rows that are not finite keep a scale of NaN, and show in the vectors. */
-static void quantize_weights(const float *row, size_t in, int8_t *out, float *scale, float *sum)
+static void quantize_weights(const float *row, const wick_cpu_linear *target, int8_t *out, size_t column)
 {
+    const float *factors = target->factors;
     float largest = 0;
     bool finite = true;
-    for (size_t k = 0; k < in; k++) {
-        float magnitude = fabsf(row[k]);
+    for (size_t k = 0; k < target->in; k++) {
+        float magnitude = fabsf(row[k] / factors[k]);
         largest = magnitude > largest ? magnitude : largest;
-        finite = finite && isfinite(row[k]);
+        finite = finite && isfinite(magnitude);
     }
-    float inverse = largest > 0 ? 127.0f / largest : 0;
+    bool usable = finite && largest > WICK_LEAST_RANGE;
+    float inverse = usable ? 127.0f / largest : 0;
     int64_t total = 0;
-    for (size_t k = 0; k < in; k++) {
-        out[k] = finite ? (int8_t)lrintf(row[k] * inverse) : 0;
+    for (size_t k = 0; k < target->in; k++) {
+        out[k] = usable ? (int8_t)lrintf(row[k] / factors[k] * inverse) : 0;
         total += out[k];
     }
-    *scale = finite ? largest / 127.0f : NAN;
-    *sum = *scale * (float)total;
+    target->scales[column] = finite ? largest / 127.0f : NAN;
+    target->sums[column] = target->scales[column] * (float)total;
 }
 
 /* Row `row` of p's tensor as units[n_units]; f32: [in], scratch for the conversion. */
-static const uint32_t *row_units(const packing *p, const wick_kernels *kernels, size_t row, float *f32, uint32_t *units)
+static const uint32_t *row_units(const wick_packing *p, const wick_kernels *kernels, size_t row, float *f32, uint32_t *units)
 {
     const wick_cpu_linear *target = p->target;
     const wick_tensor *weight = &p->source->weight;
@@ -150,14 +158,14 @@ static const uint32_t *row_units(const packing *p, const wick_kernels *kernels, 
         break;
     case WICK_COMPUTE_I8:
         units[target->n_units - 1] = 0;
-        quantize_weights(values, in, (int8_t *)units, &target->scales[column], &target->sums[column]);
+        quantize_weights(values, target, (int8_t *)units, column);
         break;
     }
     return units;
 }
 
 /* scratch: [PACK_ROWS + 1, widest_in] */
-static void pack_rows(const packing *p, size_t row, size_t n_rows, const wick_kernels *kernels, uint32_t *scratch, size_t widest_in)
+static void pack_rows(const wick_packing *p, size_t row, size_t n_rows, const wick_kernels *kernels, uint32_t *scratch, size_t widest_in)
 {
     size_t n_units = p->target->n_units, width = kernels->panel_width;
     const uint32_t *rows[PACK_ROWS];
@@ -178,7 +186,7 @@ static void pack_rows(const packing *p, size_t row, size_t n_rows, const wick_ke
 
 typedef struct fill_job {
     const wick_cpu_model *model;
-    const packing *packings;
+    const wick_packing *packings;
     size_t n_packings;
     size_t widest_in;
     uint32_t *scratch; /* [n_threads, PACK_ROWS + 1, widest_in] */
@@ -191,7 +199,7 @@ static void fill_worker(void *arg, unsigned thread_index)
     uint32_t *scratch = job->scratch + (size_t)thread_index * (PACK_ROWS + 1) * job->widest_in;
     size_t i;
     while ((i = atomic_fetch_add(&job->next, 1)) < job->n_packings) {
-        const packing *p = &job->packings[i];
+        const wick_packing *p = &job->packings[i];
         for (size_t row = 0; row < p->n_rows; row += PACK_ROWS)
             pack_rows(p, row, p->n_rows - row < PACK_ROWS ? p->n_rows - row : PACK_ROWS, job->model->kernels, scratch,
                       job->widest_in);
@@ -199,22 +207,16 @@ static void fill_worker(void *arg, unsigned thread_index)
     }
 }
 
-static size_t list_packings(const wick_cpu_model *model, packing *list)
+size_t wick_cpu_list_packings(const wick_model_files *files, size_t layer, const wick_cpu_layer *to, wick_packing *list)
 {
-    const wick_model_files *files = model->files;
+    const wick_encoder_layer *from = &files->layers[layer];
     size_t hidden = files->hidden_size, n = 0;
-    for (size_t i = 0; i < files->n_layers; i++) {
-        const wick_encoder_layer *from = &files->layers[i];
-        const wick_cpu_layer *to = &model->layers[i];
-        list[n++] = (packing){&from->query, &to->qkv, 0, hidden};
-        list[n++] = (packing){&from->key, &to->qkv, hidden, hidden};
-        list[n++] = (packing){&from->value, &to->qkv, 2 * hidden, hidden};
-        list[n++] = (packing){&from->attention_output, &to->attention_output, 0, hidden};
-        list[n++] = (packing){&from->up, &to->up, 0, files->intermediate_size};
-        list[n++] = (packing){&from->down, &to->down, 0, hidden};
-    }
-    for (size_t i = 0; i < files->n_dense; i++)
-        list[n++] = (packing){&files->dense[i].linear, &model->dense[i], 0, files->dense[i].out_features};
+    list[n++] = (wick_packing){&from->query, &to->qkv, 0, hidden};
+    list[n++] = (wick_packing){&from->key, &to->qkv, hidden, hidden};
+    list[n++] = (wick_packing){&from->value, &to->qkv, 2 * hidden, hidden};
+    list[n++] = (wick_packing){&from->attention_output, &to->attention_output, 0, hidden};
+    list[n++] = (wick_packing){&from->up, &to->up, 0, files->intermediate_size};
+    list[n++] = (wick_packing){&from->down, &to->down, 0, hidden};
     return n;
 }
 
@@ -241,33 +243,48 @@ static void fill_small(const wick_cpu_model *model, float *row)
     }
 }
 
-static size_t widest_input(const wick_model_files *files)
+static size_t widest_input(const wick_packing *list, size_t n)
 {
-    size_t widest = files->hidden_size > files->intermediate_size ? files->hidden_size : files->intermediate_size;
-    for (size_t i = 0; i < files->n_dense; i++)
-        widest = files->dense[i].in_features > widest ? files->dense[i].in_features : widest;
+    size_t widest = 1;
+    for (size_t i = 0; i < n; i++)
+        widest = list[i].target->in > widest ? list[i].target->in : widest;
     return widest;
+}
+
+int wick_cpu_pack(const wick_cpu_model *model, const wick_packing *list, size_t n, wick_pool *pool, wick_error *error)
+{
+    fill_job job = {.model = model, .packings = list, .n_packings = n, .widest_in = widest_input(list, n)};
+    job.scratch = calloc((size_t)wick_pool_size(pool) * (PACK_ROWS + 1), job.widest_in * sizeof *job.scratch);
+    if (!job.scratch)
+        return wick_fail_memory(error, "packing the weights");
+    atomic_init(&job.next, 0);
+    wick_pool_run(pool, 0, fill_worker, &job);
+    free(job.scratch);
+    return WICK_OK;
 }
 
 static int fill(wick_cpu_model *model, wick_pool *pool, wick_error *error)
 {
     const wick_model_files *files = model->files;
-    fill_job job = {.model = model, .widest_in = widest_input(files)};
-    packing *packings = calloc(files->n_layers * 6 + files->n_dense, sizeof *packings);
-    job.scratch = calloc((size_t)wick_pool_size(pool) * (PACK_ROWS + 1), job.widest_in * sizeof *job.scratch);
-    if (!packings || !job.scratch) {
-        free(packings);
-        free(job.scratch);
-        return wick_fail_memory(error, "packing the weights");
+    size_t n = 0;
+    wick_packing *list = calloc(files->n_layers * WICK_PACKINGS_A_LAYER + files->n_dense + 1, sizeof *list);
+    float *row = calloc(files->hidden_size, sizeof *row);
+    int code = list && row ? WICK_OK : wick_fail_memory(error, "packing the weights");
+    if (code == WICK_OK) {
+        fill_small(model, row);
+        if (model->compute == WICK_COMPUTE_I8)
+            code = wick_cpu_calibrate(model, pool, error);
     }
-    job.packings = packings;
-    job.n_packings = list_packings(model, packings);
-    atomic_init(&job.next, 0);
-    fill_small(model, (float *)(void *)job.scratch);
-    wick_pool_run(pool, 0, fill_worker, &job);
-    free(job.scratch);
-    free(packings);
-    return WICK_OK;
+    if (code == WICK_OK) {
+        for (size_t i = 0; i < files->n_layers; i++)
+            n += wick_cpu_list_packings(files, i, &model->layers[i], list + n);
+        for (size_t i = 0; i < files->n_dense; i++)
+            list[n++] = (wick_packing){&files->dense[i].linear, &model->dense[i], 0, files->dense[i].out_features};
+        code = wick_cpu_pack(model, list, n, pool, error);
+    }
+    free(row);
+    free(list);
+    return code;
 }
 
 int wick_cpu_model_open(const wick_model_files *files, const wick_kernels *kernels, wick_compute compute, wick_pool *pool,

@@ -22,6 +22,8 @@ typedef struct wick_cpu_linear {
     float *bias;       /* [n_panels * panel_width] */
     float *scales;     /* [n_panels * panel_width], int8 only: weight = scale * s8 */
     float *sums;       /* [n_panels * panel_width], int8 only: the sum of a column's weights as they are after rounding */
+    float *factors;    /* [in], int8 only: what the inputs are multiplied by, and the weights divided by (calibrate.c) */
+    float *observed;   /* [in], while calibrating only: the largest magnitude of each input so far; else NULL */
 } wick_cpu_linear;
 
 /* Values in a unit. */
@@ -58,7 +60,25 @@ typedef struct wick_cpu_model {
     size_t memory_bytes;
 } wick_cpu_model;
 
-/* Packs the weights on the pool's threads and gives the files' pages back as it goes, so that weights are never resident twice. */
+/* One tensor [n_rows, in] on its way to the rows first_row.. of a packed layer. */
+typedef struct wick_packing {
+    const wick_linear *source;
+    const wick_cpu_linear *target;
+    size_t first_row, n_rows;
+} wick_packing;
+
+#define WICK_PACKINGS_A_LAYER 6
+
+/* The tensors of one layer; returns WICK_PACKINGS_A_LAYER. */
+size_t wick_cpu_list_packings(const wick_model_files *files, size_t layer, const wick_cpu_layer *target, wick_packing *list);
+/* Packs them on the pool's threads, and gives the files' pages back as it goes. */
+int wick_cpu_pack(const wick_cpu_model *model, const wick_packing *list, size_t n, wick_pool *pool, wick_error *error);
+/* Sizes of one layer, and where its parts stand in memory (NULL: only counts). Returns the bytes, or 0 on overflow. */
+size_t wick_cpu_place_layer(const wick_cpu_model *model, wick_compute compute, void *memory, wick_cpu_layer *layer);
+/* Fills the factors of all layers (calibrate.c). */
+int wick_cpu_calibrate(wick_cpu_model *model, wick_pool *pool, wick_error *error);
+
+/* Packs the weights, so that they are never resident twice. */
 int wick_cpu_model_open(const wick_model_files *files, const wick_kernels *kernels, wick_compute compute, wick_pool *pool,
                         wick_cpu_model *out, wick_error *error);
 void wick_cpu_model_close(wick_cpu_model *model);

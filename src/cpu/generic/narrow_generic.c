@@ -3,9 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "cpu/constants.h"
 #include "cpu/kernels.h"
-
-#define PANEL_WIDTH 8 /* as in kernels_generic.c */
 
 static float bf16_to_f32(uint16_t value)
 {
@@ -35,7 +34,7 @@ static void gemm_bf16_generic(const wick_gemm_bf16 *g)
         for (size_t j = 0; j < g->n; j++) {
             float sum = 0;
             for (size_t k = 0; k < g->k; k++)
-                sum += bf16_to_f32(g->a[i * g->lda + k]) * bf16_to_f32(g->b[(k / 2 * PANEL_WIDTH + j) * 2 + k % 2]);
+                sum += bf16_to_f32(g->a[i * g->lda + k]) * bf16_to_f32(g->b[(k / 2 * g->panel_width + j) * 2 + k % 2]);
             store(g->c + i * g->ldc + j, sum + g->bias[j], g->accumulate);
         }
 }
@@ -46,7 +45,7 @@ static void gemm_i8_generic(const wick_gemm_i8 *g)
         for (size_t j = 0; j < g->n; j++) {
             int32_t sum = 0;
             for (size_t k = 0; k < g->k; k++)
-                sum += (int32_t)g->a[i * g->lda + k] * g->b[(k / 4 * PANEL_WIDTH + j) * 4 + k % 4];
+                sum += (int32_t)g->a[i * g->lda + k] * g->b[(k / 4 * g->panel_width + j) * 4 + k % 4];
             float value = (float)sum * g->rows[i].scale * g->b_scales[j] + (g->rows[i].offset * g->b_sums[j] + g->bias[j]);
             store(g->c + i * g->ldc + j, value, g->accumulate);
         }
@@ -59,21 +58,27 @@ static void to_bf16_generic(const float *x, size_t ldx, size_t m, size_t n, uint
             out[i * ldo + j] = j < n ? f32_to_bf16(x[i * ldx + j]) : 0;
 }
 
-static void quantize_generic(const float *x, size_t ldx, size_t m, size_t n, uint8_t *out, size_t ldo, wick_row_scale *rows)
+static wick_row_scale quantize_row(const wick_quantize *q, const float *x, uint8_t *out)
 {
-    for (size_t i = 0; i < m; i++, x += ldx, out += ldo) {
-        float least = x[0], largest = x[0];
-        bool finite = true;
-        for (size_t j = 0; j < n; j++) {
-            least = x[j] < least ? x[j] : least;
-            largest = x[j] > largest ? x[j] : largest;
-            finite = finite && isfinite(x[j]);
-        }
-        float range = largest - least, inverse = range > 0 ? 255.0f / range : 0;
-        rows[i] = (wick_row_scale){finite ? range / 255.0f : NAN, least};
-        for (size_t j = 0; j < ldo; j++)
-            out[j] = j < n && finite ? (uint8_t)lrintf((x[j] - least) * inverse) : 0;
+    float least = x[0] * q->factors[0], largest = least, bad = 0;
+    for (size_t j = 0; j < q->n; j++) {
+        float y = x[j] * q->factors[j];
+        least = y < least ? y : least;
+        largest = y > largest ? y : largest;
+        bad += y * 0.0f; /* NaN where y is not finite */
     }
+    float range = largest - least;
+    bool usable = !isnan(bad) && isfinite(range);
+    float inverse = usable && range > WICK_LEAST_RANGE ? 255.0f / range : 0.0f;
+    for (size_t j = 0; j < q->ldo; j++)
+        out[j] = j < q->n && inverse > 0 ? (uint8_t)lrintf((x[j] * q->factors[j] - least) * inverse) : 0;
+    return (wick_row_scale){usable ? range / 255.0f : NAN, least};
+}
+
+static void quantize_generic(const wick_quantize *q)
+{
+    for (size_t i = 0; i < q->m; i++)
+        q->rows[i] = quantize_row(q, q->x + i * q->ldx, q->out + i * q->ldo);
 }
 
 void wick_narrow_init_generic(wick_kernels *kernels)

@@ -27,11 +27,18 @@ typedef struct tile {
     float *c;
 } tile;
 
-static inline __m512bh broadcast2(const uint16_t *a)
+static inline __m512i broadcast2(const uint16_t *a)
 {
     int32_t two;
     memcpy(&two, a, sizeof two);
-    return (__m512bh)_mm512_set1_epi32(two);
+    return _mm512_set1_epi32(two);
+}
+
+/* sums += a * b, two by two. In assembler because gcc 12 copies the sums of _mm512_dpbf16_ps from register to register. */
+static inline __attribute__((always_inline)) __m512 dot2(__m512 sums, __m512i a, __m512i b)
+{
+    __asm__("vdpbf16ps %2, %1, %0" : "+v"(sums) : "v"(a), "v"(b));
+    return sums;
 }
 
 static inline __mmask16 mask_of(size_t n, size_t first)
@@ -57,14 +64,14 @@ static inline __attribute__((always_inline)) void tile_rows(const wick_gemm_bf16
         sums[i][0] = sums[i][1] = _mm512_setzero_ps();
     const uint16_t *b = g->b;
     for (size_t k = 0; k < g->k; k += STEP, b += WIDTH * STEP) {
-        __m512bh b0 = (__m512bh)_mm512_loadu_si512(b), b1 = (__m512bh)_mm512_loadu_si512(b + 32);
+        __m512i b0 = _mm512_loadu_si512(b), b1 = _mm512_loadu_si512(b + 32);
         _mm_prefetch((const char *)(b + PREFETCH_STEPS * WIDTH * STEP), _MM_HINT_T0);
         _mm_prefetch((const char *)(b + PREFETCH_STEPS * WIDTH * STEP + 32), _MM_HINT_T0);
         WICK_UNROLL
         for (size_t i = 0; i < n_rows; i++) {
-            __m512bh a = broadcast2(t.a + i * g->lda + k);
-            sums[i][0] = _mm512_dpbf16_ps(sums[i][0], a, b0);
-            sums[i][1] = _mm512_dpbf16_ps(sums[i][1], a, b1);
+            __m512i a = broadcast2(t.a + i * g->lda + k);
+            sums[i][0] = dot2(sums[i][0], a, b0);
+            sums[i][1] = dot2(sums[i][1], a, b1);
         }
     }
     WICK_UNROLL

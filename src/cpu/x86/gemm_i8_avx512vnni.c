@@ -35,6 +35,14 @@ static inline __m512i broadcast4(const uint8_t *a)
     return _mm512_set1_epi32(four);
 }
 
+/* sums += a (u8) * b (s8), four by four. In assembler because gcc 12 copies the sums of _mm512_dpbusd_epi32 from register to register and spills
+ * them, at a third of the speed. */
+static inline __attribute__((always_inline)) __m512i dot4(__m512i sums, __m512i a, __m512i b)
+{
+    __asm__("vpdpbusd %2, %1, %0" : "+v"(sums) : "v"(a), "v"(b));
+    return sums;
+}
+
 static inline __mmask16 mask_of(size_t n, size_t first)
 {
     return n >= first + 16 ? 0xFFFF : n <= first ? 0 : (__mmask16)((1u << (n - first)) - 1);
@@ -67,8 +75,8 @@ static inline __attribute__((always_inline)) void tile_rows(const wick_gemm_i8 *
         WICK_UNROLL
         for (size_t i = 0; i < n_rows; i++) {
             __m512i a = broadcast4(t.a + i * g->lda + k);
-            sums[i][0] = _mm512_dpbusd_epi32(sums[i][0], a, b0);
-            sums[i][1] = _mm512_dpbusd_epi32(sums[i][1], a, b1);
+            sums[i][0] = dot4(sums[i][0], a, b0);
+            sums[i][1] = dot4(sums[i][1], a, b1);
         }
     }
     WICK_UNROLL

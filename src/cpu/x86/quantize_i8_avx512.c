@@ -10,6 +10,8 @@
 #include <immintrin.h>
 #include <math.h>
 
+#include "cpu/constants.h"
+
 #define LANES 16
 
 static inline __mmask16 mask_of(size_t n)
@@ -17,32 +19,38 @@ static inline __mmask16 mask_of(size_t n)
     return n >= LANES ? 0xFFFF : (__mmask16)((1u << n) - 1);
 }
 
-static wick_row_scale quantize_row(const float *x, size_t n, uint8_t *out, size_t n_out)
+static inline __m512 scaled(const float *x, const float *factors, __mmask16 mask)
 {
-    __m512 least = _mm512_set1_ps(x[0]), largest = least, bad = _mm512_setzero_ps();
-    for (size_t j = 0; j < n; j += LANES) {
-        __mmask16 mask = mask_of(n - j);
-        __m512 value = _mm512_maskz_loadu_ps(mask, x + j);
-        least = _mm512_mask_min_ps(least, mask, least, value);
-        largest = _mm512_mask_max_ps(largest, mask, largest, value);
-        bad = _mm512_fmadd_ps(value, _mm512_setzero_ps(), bad); /* 0 * x is NaN where x is not finite */
-    }
-    float low = _mm512_reduce_min_ps(least), range = _mm512_reduce_max_ps(largest) - low;
-    __mmask16 is_bad = _mm512_cmp_ps_mask(bad, bad, _CMP_UNORD_Q);
-    __m512 inverse = _mm512_set1_ps(range > 0 ? 255.0f / range : 0.0f), offset = _mm512_set1_ps(low);
-    for (size_t j = 0; j < n_out; j += LANES) {
-        __mmask16 mask = j < n && !is_bad ? mask_of(n - j) : 0;
-        __m512 value = _mm512_mul_ps(_mm512_sub_ps(_mm512_maskz_loadu_ps(mask, x + j), offset), inverse);
-        __m512i rounded = _mm512_maskz_cvtps_epi32(mask, value);
-        _mm512_mask_cvtusepi32_storeu_epi8(out + j, mask_of(n_out - j), rounded);
-    }
-    return (wick_row_scale){is_bad ? NAN : range / 255.0f, low};
+    return _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, x), _mm512_maskz_loadu_ps(mask, factors));
 }
 
-static void quantize_avx512(const float *x, size_t ldx, size_t m, size_t n, uint8_t *out, size_t ldo, wick_row_scale *rows)
+static wick_row_scale quantize_row(const wick_quantize *q, const float *x, uint8_t *out)
 {
-    for (size_t i = 0; i < m; i++)
-        rows[i] = quantize_row(x + i * ldx, n, out + i * ldo, ldo);
+    __m512 least = _mm512_set1_ps(x[0] * q->factors[0]), largest = least, bad = _mm512_setzero_ps();
+    for (size_t j = 0; j < q->n; j += LANES) {
+        __mmask16 mask = mask_of(q->n - j);
+        __m512 y = scaled(x + j, q->factors + j, mask);
+        least = _mm512_mask_min_ps(least, mask, least, y);
+        largest = _mm512_mask_max_ps(largest, mask, largest, y);
+        bad = _mm512_fmadd_ps(y, _mm512_setzero_ps(), bad); /* NaN where y is not finite */
+    }
+    float low = _mm512_reduce_min_ps(least), range = _mm512_reduce_max_ps(largest) - low;
+    bool usable = _mm512_cmp_ps_mask(bad, bad, _CMP_UNORD_Q) == 0 && isfinite(range);
+    bool constant = !usable || range <= WICK_LEAST_RANGE;
+    __m512 inverse = _mm512_set1_ps(constant ? 0.0f : 255.0f / range), offset = _mm512_set1_ps(low);
+    for (size_t j = 0; j < q->ldo; j += LANES) {
+        __mmask16 mask = j < q->n && !constant ? mask_of(q->n - j) : 0;
+        __m512 y = _mm512_sub_ps(scaled(x + j, q->factors + j, mask), offset);
+        __m512i rounded = _mm512_maskz_cvtps_epi32(mask, _mm512_mul_ps(y, inverse));
+        _mm512_mask_cvtusepi32_storeu_epi8(out + j, mask_of(q->ldo - j), rounded);
+    }
+    return (wick_row_scale){usable ? range / 255.0f : NAN, low};
+}
+
+static void quantize_avx512(const wick_quantize *q)
+{
+    for (size_t i = 0; i < q->m; i++)
+        q->rows[i] = quantize_row(q, q->x + i * q->ldx, q->out + i * q->ldo);
 }
 
 void wick_quantize_init_avx512(wick_kernels *kernels)

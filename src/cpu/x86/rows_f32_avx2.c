@@ -80,20 +80,24 @@ static void gelu_avx2(float *x, size_t ldx, size_t m, size_t n)
             store(x + j, n - j, gelu8(load(x + j, n - j)));
 }
 
+/* The mean is taken twice: the second time of what is left of the row, which mends the rounding of the first (a row far from zero). */
 static void layer_norm_avx2(float *x, size_t ldx, size_t m, size_t n, const float *weight, const float *bias, float eps)
 {
     for (size_t i = 0; i < m; i++, x += ldx) {
-        __m256 sum = _mm256_setzero_ps(), squares = _mm256_setzero_ps();
+        __m256 sum = _mm256_setzero_ps(), rest = _mm256_setzero_ps(), squares = _mm256_setzero_ps();
         for (size_t j = 0; j < n; j += LANES)
             sum = _mm256_add_ps(sum, load(x + j, n - j));
         __m256 mean = _mm256_set1_ps(sum_of(sum) / (float)n);
         for (size_t j = 0; j < n; j += LANES) {
             __m256 d = keep(_mm256_sub_ps(load(x + j, n - j), mean), n - j);
+            rest = _mm256_add_ps(rest, d);
             squares = _mm256_fmadd_ps(d, d, squares);
         }
-        __m256 scale = _mm256_set1_ps(1.0f / sqrtf(sum_of(squares) / (float)n + eps));
+        float left = sum_of(rest) / (float)n;
+        float variance = sum_of(squares) / (float)n - left * left;
+        __m256 scale = _mm256_set1_ps(1.0f / sqrtf((variance < 0.0f ? 0.0f : variance) + eps)), further = _mm256_set1_ps(left);
         for (size_t j = 0; j < n; j += LANES) {
-            __m256 d = _mm256_mul_ps(_mm256_sub_ps(load(x + j, n - j), mean), scale);
+            __m256 d = _mm256_mul_ps(_mm256_sub_ps(_mm256_sub_ps(load(x + j, n - j), mean), further), scale);
             store(x + j, n - j, _mm256_fmadd_ps(d, load(weight + j, n - j), load(bias + j, n - j)));
         }
     }

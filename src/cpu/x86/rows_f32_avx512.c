@@ -49,23 +49,28 @@ static void gelu_avx512(float *x, size_t ldx, size_t m, size_t n)
         }
 }
 
+/* The mean is taken twice: the second time of what is left of the row, which mends the rounding of the first (a row far from zero). */
 static void layer_norm_avx512(float *x, size_t ldx, size_t m, size_t n, const float *weight, const float *bias, float eps)
 {
     for (size_t i = 0; i < m; i++, x += ldx) {
-        __m512 sum = _mm512_setzero_ps(), squares = _mm512_setzero_ps();
+        __m512 sum = _mm512_setzero_ps(), rest = _mm512_setzero_ps(), squares = _mm512_setzero_ps();
         for (size_t j = 0; j < n; j += LANES)
             sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask_of(n - j), x + j));
         __m512 mean = _mm512_set1_ps(_mm512_reduce_add_ps(sum) / (float)n);
         for (size_t j = 0; j < n; j += LANES) {
             __mmask16 mask = mask_of(n - j);
             __m512 d = _mm512_maskz_sub_ps(mask, _mm512_maskz_loadu_ps(mask, x + j), mean);
+            rest = _mm512_add_ps(rest, d);
             squares = _mm512_fmadd_ps(d, d, squares);
         }
-        __m512 scale = _mm512_set1_ps(1.0f / sqrtf(_mm512_reduce_add_ps(squares) / (float)n + eps));
+        float left = _mm512_reduce_add_ps(rest) / (float)n;
+        float variance = _mm512_reduce_add_ps(squares) / (float)n - left * left;
+        __m512 scale = _mm512_set1_ps(1.0f / sqrtf((variance < 0.0f ? 0.0f : variance) + eps));
+        __m512 further = _mm512_set1_ps(left);
         for (size_t j = 0; j < n; j += LANES) {
             __mmask16 mask = mask_of(n - j);
-            __m512 d = _mm512_mul_ps(_mm512_sub_ps(_mm512_maskz_loadu_ps(mask, x + j), mean), scale);
-            d = _mm512_fmadd_ps(d, _mm512_maskz_loadu_ps(mask, weight + j), _mm512_maskz_loadu_ps(mask, bias + j));
+            __m512 d = _mm512_sub_ps(_mm512_sub_ps(_mm512_maskz_loadu_ps(mask, x + j), mean), further);
+            d = _mm512_fmadd_ps(_mm512_mul_ps(d, scale), _mm512_maskz_loadu_ps(mask, weight + j), _mm512_maskz_loadu_ps(mask, bias + j));
             _mm512_mask_storeu_ps(x + j, mask, d);
         }
     }
