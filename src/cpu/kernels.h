@@ -50,6 +50,7 @@ typedef struct wick_row_scale {
 
 /* The same product with a in u8 (a scale and an offset per row) and b in s8 (a scale per column), exact sums in s32:
  *   c[i, j] = scale[i] * b_scales[j] * sum_k(a[i, k] * b[k, j]) + offset[i] * b_sums[j] + bias[j] (+ c[i, j])
+ * All tiers give the same bits: fma(f32(sum) * scale, b_scale, fma(offset, b_sum, bias)), then c is added.
  * Four neighbours along k stand together: b[k / 4, panel_width, 4]. k <= 2^16, so that no sum overflows. */
 typedef struct wick_gemm_i8 {
     size_t m, n, k;   /* k is a multiple of 4; b is padded with zeros */
@@ -66,10 +67,10 @@ typedef struct wick_gemm_i8 {
     bool accumulate;
 } wick_gemm_i8;
 
-/* out[i, j] = round((y - offset) / scale), y = x[i, j] * factors[j]; offset is the least y of the row, scale such that the largest becomes
- * 255. A row whose range is not finite gets a scale of NaN, so that what is made of it is not finite either. Columns from n to ldo, at most 3, become 0. */
+/* out[i, j] = round((y - offset) * (255 / range)), y = x[i, j] * factors[j]; offset is the least y of the row, range what lies between it and the
+ * largest, which becomes 255; scale = range / 255. All tiers give the same bits. A row whose range is not finite gets a scale of NaN, so that what is made of it is not finite either. Columns from n to ldo, at most 3, become 0. */
 typedef struct wick_quantize {
-    size_t m, n;
+    size_t m, n;          /* n >= 1 */
     const float *x;       /* [m, n] */
     size_t ldx;
     const float *factors; /* [n] */
@@ -94,7 +95,8 @@ typedef struct wick_kernels {
 
     void (*gemm_bf16)(const wick_gemm_bf16 *g);
     void (*gemm_i8)(const wick_gemm_i8 *g);
-    /* out[m, n] = bf16 of x[m, n], rounded to nearest even; a NaN stays one. Columns from n to ldo, at most 3, become 0. */
+    /* out[m, n] = bf16 of x[m, n], rounded to nearest even; a NaN stays one, a subnormal x may become 0. Columns from n to ldo, at most
+     * 3, become 0. */
     void (*to_bf16)(const float *x, size_t ldx, size_t m, size_t n, uint16_t *out, size_t ldo);
     void (*quantize)(const wick_quantize *q);
 } wick_kernels;

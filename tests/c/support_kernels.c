@@ -92,6 +92,49 @@ void support_matrix_fill(const support_matrix *matrix, size_t n, support_random 
             matrix->x[i * matrix->ld + j] = support_random_normal(random) * scale + offset;
 }
 
+/* Bytes on the open side of a place that are under watch, and what they hold. */
+#define MARGIN_BYTES ((size_t)512)
+#define CANARY_BYTE 0xA5u
+
+static size_t byte_span_of(const support_bytes *bytes)
+{
+    return bytes->m ? (bytes->m - 1) * bytes->ld + bytes->n : 0;
+}
+
+static void watched_bytes(const support_bytes *bytes, unsigned char **begin, unsigned char **end)
+{
+    unsigned char *first = bytes->memory->pages, *last = first + bytes->memory->size_bytes;
+    unsigned char *past = bytes->x + byte_span_of(bytes);
+    *begin = (size_t)(bytes->x - first) < MARGIN_BYTES ? first : bytes->x - MARGIN_BYTES;
+    *end = (size_t)(last - past) < MARGIN_BYTES ? last : past + MARGIN_BYTES;
+}
+
+support_bytes support_bytes_place(support_guarded *memory, size_t m, size_t n, size_t ld, bool at_end)
+{
+    support_bytes bytes = {memory->pages, m, n, ld, memory};
+    size_t span = byte_span_of(&bytes);
+    assert_true(span <= memory->size_bytes && ld >= n);
+    if (at_end)
+        bytes.x += memory->size_bytes - span;
+    unsigned char *begin, *end;
+    watched_bytes(&bytes, &begin, &end);
+    memset(begin, CANARY_BYTE, (size_t)(end - begin));
+    return bytes;
+}
+
+void support_bytes_check_gaps(const support_bytes *bytes)
+{
+    unsigned char *begin, *end;
+    watched_bytes(bytes, &begin, &end);
+    ptrdiff_t span = (ptrdiff_t)byte_span_of(bytes);
+    for (unsigned char *x = begin; x < end; x++) {
+        ptrdiff_t at = x - bytes->x;
+        bool inside = at >= 0 && at < span && (size_t)at % bytes->ld < bytes->n;
+        if (!inside && *x != CANARY_BYTE)
+            fail_msg("[%zu, %zu] bytes, rows of %zu: overwritten at byte %td", bytes->m, bytes->n, bytes->ld, at);
+    }
+}
+
 uint32_t support_bits_of(float x)
 {
     uint32_t bits;

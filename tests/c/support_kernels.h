@@ -44,6 +44,16 @@ void support_matrix_fill(const support_matrix *matrix, size_t n, support_random 
 /* Fails the test if anything between the rows or around the matrix is no canary. */
 void support_matrix_check_gaps(const support_matrix *matrix);
 
+/* The same for operands that are no f32: n, ld and what is random are bytes; the canaries are bytes as well. */
+typedef struct support_bytes {
+    unsigned char *x; /* [m, n], rows ld apart */
+    size_t m, n, ld;
+    support_guarded *memory;
+} support_bytes;
+
+support_bytes support_bytes_place(support_guarded *memory, size_t m, size_t n, size_t ld, bool at_end);
+void support_bytes_check_gaps(const support_bytes *bytes);
+
 uint32_t support_bits_of(float x);
 
 /* ---- tiers ---- */

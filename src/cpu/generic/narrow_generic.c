@@ -46,7 +46,8 @@ static void gemm_i8_generic(const wick_gemm_i8 *g)
             int32_t sum = 0;
             for (size_t k = 0; k < g->k; k++)
                 sum += (int32_t)g->a[i * g->lda + k] * g->b[(k / 4 * g->panel_width + j) * 4 + k % 4];
-            float value = (float)sum * g->rows[i].scale * g->b_scales[j] + (g->rows[i].offset * g->b_sums[j] + g->bias[j]);
+            float value = fmaf(g->rows[i].offset, g->b_sums[j], g->bias[j]); /* fused, as every tier does it */
+            value = fmaf((float)sum * g->rows[i].scale, g->b_scales[j], value);
             store(g->c + i * g->ldc + j, value, g->accumulate);
         }
 }
