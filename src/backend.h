@@ -15,8 +15,9 @@ typedef struct wick_packed_batch {
 } wick_packed_batch;
 
 typedef struct wick_backend_options {
-    wick_pool *pool;   /* the engine's threads; it outlives the backend */
-    const char *dtype; /* "f32" */
+    wick_pool *pool;          /* the engine's threads; it outlives the backend */
+    const char *dtype;        /* "f32", "bf16", "int8" */
+    const char *prepared_dir; /* where a backend may keep prepared weights between starts; NULL: nowhere */
 } wick_backend_options;
 
 typedef struct wick_backend_info {

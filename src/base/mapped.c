@@ -10,8 +10,24 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/hash.h"
 
-static int open_regular(const char *path, size_t *size_bytes, wick_error *error)
+/* What make and rsync go by: which file it is, and when it was last changed. */
+static uint64_t identity_of(const struct stat *status)
+{
+#ifdef __APPLE__
+    const struct timespec changed = status->st_ctimespec, modified = status->st_mtimespec;
+#else
+    const struct timespec changed = status->st_ctim, modified = status->st_mtim;
+#endif
+    const uint64_t parts[] = {(uint64_t)status->st_dev,    (uint64_t)status->st_ino,    (uint64_t)status->st_size,
+                              (uint64_t)modified.tv_sec,   (uint64_t)modified.tv_nsec,  (uint64_t)changed.tv_sec,
+                              (uint64_t)changed.tv_nsec};
+    return wick_hash64(parts, sizeof parts, 0);
+}
+
+/* identity: NULL, or filled. */
+static int open_regular(const char *path, size_t *size_bytes, uint64_t *identity, wick_error *error)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
@@ -31,6 +47,8 @@ static int open_regular(const char *path, size_t *size_bytes, wick_error *error)
         return wick_fail(error, WICK_E_CORRUPT, path, NULL, "the file's size does not fit the address space");
     }
     *size_bytes = (size_t)status.st_size;
+    if (identity)
+        *identity = identity_of(&status);
     return fd;
 }
 
@@ -39,7 +57,7 @@ int wick_mapped_open(const char *path, wick_mapped *out, wick_error *error)
     out->data = NULL;
     out->size_bytes = 0;
     size_t size_bytes = 0;
-    int fd = open_regular(path, &size_bytes, error);
+    int fd = open_regular(path, &size_bytes, &out->identity, error);
     if (fd < 0)
         return fd;
     if (size_bytes > 0) {
@@ -78,7 +96,7 @@ void wick_mapped_release_pages(const void *data, size_t size_bytes)
 int wick_file_read(const char *path, size_t max_bytes, char **out, size_t *out_bytes, wick_error *error)
 {
     size_t size_bytes = 0;
-    int fd = open_regular(path, &size_bytes, error);
+    int fd = open_regular(path, &size_bytes, NULL, error);
     if (fd < 0)
         return fd;
     char *text = NULL;

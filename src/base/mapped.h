@@ -9,6 +9,7 @@
 typedef struct wick_mapped {
     const uint8_t *data; /* [size_bytes], page aligned; NULL where the file is empty */
     size_t size_bytes;
+    uint64_t identity; /* differs for another file and, as far as its times tell, for another content */
 } wick_mapped;
 
 /* Maps path. Errors: WICK_E_IO (absent, a folder, no permission). A file that another process shortens while it is mapped raises

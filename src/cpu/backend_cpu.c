@@ -58,7 +58,8 @@ static int cpu_open(const wick_model_files *files, const wick_backend_options *o
     pthread_mutex_init(&b->mutex, NULL);
     b->pool = options->pool;
     b->n_threads = wick_pool_size(options->pool);
-    int code = wick_cpu_model_open(files, wick_kernels_select(), compute, options->pool, &b->model, error);
+    b->model = (wick_cpu_model){.kernels = wick_kernels_select(), .compute = compute, .files = files};
+    int code = wick_cpu_model_open(&b->model, options->prepared_dir, options->pool, error);
     if (code == WICK_OK)
         code = wick_workspace_open(&b->model, b->n_threads, &b->workspace, error);
     if (code != WICK_OK) {

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/mapped.h"
 #include "cpu/constants.h"
+#include "cpu/prepared.h"
 
 #define HUGE_PAGE_BYTES ((size_t)2 << 20)
 #define LINE_BYTES ((size_t)64) /* pieces start on cache lines */
@@ -287,34 +288,52 @@ static int fill(wick_cpu_model *model, wick_pool *pool, wick_error *error)
     return code;
 }
 
-int wick_cpu_model_open(const wick_model_files *files, const wick_kernels *kernels, wick_compute compute, wick_pool *pool,
-                        wick_cpu_model *out, wick_error *error)
+/* Takes memory for the model and fills it. */
+static int build(wick_cpu_model *model, const char *prepared_dir, wick_pool *pool, wick_error *error)
 {
-    *out = (wick_cpu_model){.kernels = kernels, .compute = compute, .files = files};
-    out->layers = calloc(files->n_layers ? files->n_layers : 1, sizeof *out->layers);
-    if (!out->layers)
+    model->memory = wick_pages_take(model->memory_bytes);
+    if (!model->memory)
+        return wick_fail_memory(error, "the packed weights");
+    layout l = {.memory = model->memory};
+    place_model(&l, model);
+    int code = fill(model, pool, error);
+    if (code == WICK_OK)
+        wick_prepared_save(prepared_dir, model, model->memory, model->memory_bytes, pool);
+    return code;
+}
+
+int wick_cpu_model_open(wick_cpu_model *model, const char *prepared_dir, wick_pool *pool, wick_error *error)
+{
+    size_t n_layers = model->files->n_layers;
+    model->layers = calloc(n_layers ? n_layers : 1, sizeof *model->layers);
+    if (!model->layers)
         return wick_fail_memory(error, "the layers' table");
     layout l = {0};
-    place_model(&l, out);
+    place_model(&l, model);
     int code = WICK_OK;
-    if (l.overflow)
-        code = wick_fail(error, WICK_E_UNSUPPORTED, files->path, NULL, "the model does not fit the address space");
-    else if (!(out->memory = wick_pages_take(l.n_bytes)))
-        code = wick_fail_memory(error, "the packed weights");
-    if (code == WICK_OK) {
-        out->memory_bytes = l.n_bytes;
-        l = (layout){.memory = out->memory};
-        place_model(&l, out);
-        code = fill(out, pool, error);
+    if (l.overflow) {
+        code = wick_fail(error, WICK_E_UNSUPPORTED, model->files->path, NULL, "the model does not fit the address space");
+    } else {
+        model->memory_bytes = l.n_bytes;
+        model->memory = wick_prepared_open(prepared_dir, model, l.n_bytes, pool);
+        model->is_mapped = model->memory != NULL;
+        l = (layout){.memory = model->memory};
+        if (model->is_mapped)
+            place_model(&l, model); /* only read from now on */
+        else
+            code = build(model, prepared_dir, pool, error);
     }
     if (code != WICK_OK)
-        wick_cpu_model_close(out);
+        wick_cpu_model_close(model);
     return code;
 }
 
 void wick_cpu_model_close(wick_cpu_model *model)
 {
-    wick_pages_free(model->memory, model->memory_bytes);
+    if (model->is_mapped)
+        wick_prepared_close(model->memory, model->memory_bytes);
+    else
+        wick_pages_free(model->memory, model->memory_bytes);
     free(model->layers);
     model->memory = NULL;
     model->layers = NULL;

@@ -58,6 +58,7 @@ typedef struct wick_cpu_model {
     wick_cpu_linear dense[WICK_MAX_DENSE];
     void *memory; /* all of the above but `layers` */
     size_t memory_bytes;
+    bool is_mapped; /* memory is a prepared file's (prepared.h), read-only */
 } wick_cpu_model;
 
 /* One tensor [n_rows, in] on its way to the rows first_row.. of a packed layer. */
@@ -78,9 +79,9 @@ size_t wick_cpu_place_layer(const wick_cpu_model *model, wick_compute compute, v
 /* Fills the factors of all layers (calibrate.c). */
 int wick_cpu_calibrate(wick_cpu_model *model, wick_pool *pool, wick_error *error);
 
-/* Packs the weights, so that they are never resident twice. */
-int wick_cpu_model_open(const wick_model_files *files, const wick_kernels *kernels, wick_compute compute, wick_pool *pool,
-                        wick_cpu_model *out, wick_error *error);
+/* Maps the weights as they were packed before, where prepared_dir (may be NULL) has them, else packs them and keeps them there.
+ * out: kernels, compute and files are set. */
+int wick_cpu_model_open(wick_cpu_model *out, const char *prepared_dir, wick_pool *pool, wick_error *error);
 void wick_cpu_model_close(wick_cpu_model *model);
 
 /* Zeroed memory in pages of its own, huge ones where the system has them. NULL: none left. */

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "model/config.h"
 #include "model/dense.h"
 #include "model/modules.h"
@@ -174,6 +175,13 @@ static int open_modules(opened_model *model, const wick_module_list *list, wick_
     return code;
 }
 
+static uint64_t mix_identities(const wick_weights *weights, uint64_t so_far)
+{
+    for (size_t i = 0; i < weights->n_files; i++)
+        so_far = wick_hash64(&weights->files[i].mapped.identity, sizeof weights->files[i].mapped.identity, so_far);
+    return so_far;
+}
+
 static int open_all(opened_model *model, wick_error *error)
 {
     wick_module_list list;
@@ -194,6 +202,9 @@ static int open_all(opened_model *model, wick_error *error)
         code = architecture->bind_weights(&model->weights, &model->arena, &model->files, error);
     if (code == WICK_OK)
         code = open_modules(model, &list, error);
+    model->files.weights_identity = mix_identities(&model->weights, 0);
+    for (size_t i = 0; i < WICK_MAX_DENSE; i++)
+        model->files.weights_identity = mix_identities(&model->dense_weights[i], model->files.weights_identity);
     return code;
 }
 

@@ -100,6 +100,7 @@ typedef struct wick_model_files {
     wick_tensor token_type_embeddings; /* [type_vocab_size, hidden_size] */
     wick_layer_norm embedding_norm;
     const wick_encoder_layer *layers; /* [n_layers] */
+    uint64_t weights_identity; /* differs where any weights file is another one or was changed (wick_mapped.identity) */
 } wick_model_files;
 
 /* Opens the folder. Every tensor that the struct names is there, of the right shape, f32, f16 or bf16, and inside
