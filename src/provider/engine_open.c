@@ -85,8 +85,11 @@ static int open_weights(wick_model *model, const wick_model_options *options, wi
     rc = wick_pool_new(n_usable < WICK_MAX_THREADS ? n_usable : WICK_MAX_THREADS, &model->pool, error);
     if (rc != WICK_OK)
         return rc;
-    const wick_backend_options backend_options = {model->pool, model->dtype};
+    char *prepared_dir = NULL;
+    wick_prepared_dir(&prepared_dir);
+    const wick_backend_options backend_options = {model->pool, model->dtype, prepared_dir};
     rc = model->ops->open(model->files, &backend_options, &model->backend, error);
+    free(prepared_dir);
     if (rc != WICK_OK)
         return rc;
     model->ops->info(model->backend, &model->backend_info);

@@ -2,6 +2,7 @@
  * settings.c: names, defaults and option structs; see settings.h. The *_init functions of wick.h are here. */
 #include "provider/settings.h"
 #include "base/error.h"
+#include "base/path.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,18 @@ int wick_device_from_environment(const char **device, wick_error *error)
         return wick_choice_check("device", value, wick_device_names, variables[i], error);
     }
     return WICK_OK;
+}
+
+void wick_prepared_dir(char **out)
+{
+    const char *own = getenv("WICK_PREPARED_DIR"), *caches = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    *out = NULL;
+    if (own && own[0] != '\0')
+        *out = strcmp(own, "off") == 0 ? NULL : wick_path_expand(own);
+    else if (caches && caches[0] == '/') /* the XDG specification has relative ones ignored */
+        *out = wick_path_join(caches, "wick");
+    else if (home && home[0] == '/')
+        *out = wick_path_join(home, ".cache/wick");
 }
 
 int wick_options_take(void *options, size_t options_bytes, const void *given, const char *where, wick_error *error)

@@ -20,6 +20,10 @@ int wick_choice_check(const char *what, const char *value, const char *const *ch
 /* $WICK_DEVICE, else $CANDLE_DEVICE, checked; *device is NULL where neither is set. It lives as long as the environment. */
 int wick_device_from_environment(const char **device, wick_error *error);
 
+/* The folder in which backends keep prepared weights: $WICK_PREPARED_DIR ("off": none), else $XDG_CACHE_HOME/wick, else ~/.cache/wick.
+ * *out is malloc'ed, or NULL where there is none: starts are slower then, nothing else. */
+void wick_prepared_dir(char **out);
+
 /* Copies an option struct from a caller who may have been compiled against an older or newer wick.h: as many bytes as both know, over
  * the defaults in *options. Both begin with their size. given: may be NULL. WICK_E_INVALID_INPUT where its size is no size. */
 int wick_options_take(void *options, size_t options_bytes, const void *given, const char *where, wick_error *error);
