@@ -50,6 +50,7 @@ static void to_the_caller(void **state)
 /* The highest level that is on under these variables (NULL: unset), found out by a child; -1: none. */
 static int level_under(const char *wick_log_text, const char *rust_log_text)
 {
+    fflush(NULL); /* the child must not write what the parent has yet to */
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
@@ -62,7 +63,7 @@ static int level_under(const char *wick_log_text, const char *rust_log_text)
         int n = 0;
         for (int level = WICK_LOG_ERROR; level <= WICK_LOG_DEBUG; level++)
             n += wick_log_enabled((wick_log_level)level);
-        _exit(n);
+        exit(n);
     }
     int status = 0;
     assert_int_equal(waitpid(child, &status, 0), child);
