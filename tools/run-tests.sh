@@ -8,6 +8,7 @@ build=$1
 shift
 WICK_BUILD=$PWD/$build
 export WICK_BUILD
+export WICK_PREPARED_DIR="$PWD/$build/prepared" # not the user's
 export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1}"
 status=0
 

@@ -31,12 +31,14 @@ static void transpose_keys(const wick_cpu_model *model, const head *h, float *ke
     }
 }
 
-static void attend_rows(const wick_cpu_model *model, const head *h, const wick_thread_scratch *scratch, size_t row, size_t n)
+static void attend_rows(const wick_cpu_model *model, const head *h, const wick_thread_scratch *scratch, size_t row,
+                        size_t n)
 {
     const wick_kernels *kernels = model->kernels;
     size_t width = kernels->panel_width, head_dim = model->files->head_dim, hidden = model->files->hidden_size;
     size_t ld_scores = (h->n_rows + width - 1) / width * width;
-    wick_gemm g = {.m = n, .k = head_dim, .a = h->query + row * h->stride, .lda = h->stride, .ldb = width, .ldc = ld_scores};
+    wick_gemm g = {
+        .m = n, .k = head_dim, .a = h->query + row * h->stride, .lda = h->stride, .ldb = width, .ldc = ld_scores};
     for (size_t column = 0; column < h->n_rows; column += width) {
         g.n = h->n_rows - column < width ? h->n_rows - column : width;
         g.b = scratch->keys + column * head_dim;
@@ -65,8 +67,8 @@ static void attend_block(const wick_cpu_model *model, const head *h, const wick_
         attend_rows(model, h, scratch, row, last - row < WICK_ATTENTION_ROWS ? last - row : WICK_ATTENTION_ROWS);
 }
 
-void wick_attention(const wick_cpu_model *model, const wick_team *team, const wick_chunk *chunk, const wick_activations *act,
-                    const wick_thread_scratch *scratch)
+void wick_attention(const wick_cpu_model *model, const wick_team *team, const wick_chunk *chunk,
+                    const wick_activations *act, const wick_thread_scratch *scratch)
 {
     const wick_model_files *files = model->files;
     size_t hidden = files->hidden_size, stride = 3 * hidden, row = 0, unit = 0, n_units = 0, first, last;
@@ -77,8 +79,10 @@ void wick_attention(const wick_cpu_model *model, const wick_team *team, const wi
         size_t n_rows = wick_sequence_rows(chunk->batch, chunk->sequences[s]), n_blocks = query_blocks(n_rows);
         for (size_t i = 0; i < files->n_heads; i++, unit += n_blocks) {
             const float *qkv = act->qkv + row * stride + i * files->head_dim;
-            head h = {qkv, qkv + hidden, qkv + 2 * hidden, act->context.f32 + row * hidden + i * files->head_dim, n_rows, stride};
-            size_t from = unit < first ? first - unit : 0, to = unit + n_blocks > last ? (last > unit ? last - unit : 0) : n_blocks;
+            head h = {qkv,    qkv + hidden, qkv + 2 * hidden, act->context.f32 + row * hidden + i * files->head_dim,
+                      n_rows, stride};
+            size_t from = unit < first ? first - unit : 0,
+                   to = unit + n_blocks > last ? (last > unit ? last - unit : 0) : n_blocks;
             if (from < to)
                 transpose_keys(model, &h, scratch->keys);
             for (size_t block = from; block < to; block++)

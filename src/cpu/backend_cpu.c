@@ -37,7 +37,8 @@ static void cpu_close(wick_backend *backend)
 
 static bool parse_dtype(const char *dtype, wick_compute *out)
 {
-    static const char *const names[] = {[WICK_COMPUTE_F32] = "f32", [WICK_COMPUTE_BF16] = "bf16", [WICK_COMPUTE_I8] = "int8"};
+    static const char *const names[] = {
+        [WICK_COMPUTE_F32] = "f32", [WICK_COMPUTE_BF16] = "bf16", [WICK_COMPUTE_I8] = "int8"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(dtype ? dtype : "f32", names[i]) == 0) {
             *out = (wick_compute)i;
@@ -46,12 +47,13 @@ static bool parse_dtype(const char *dtype, wick_compute *out)
     return false;
 }
 
-static int cpu_open(const wick_model_files *files, const wick_backend_options *options, wick_backend **out, wick_error *error)
+static int cpu_open(const wick_model_files *files, const wick_backend_options *options, wick_backend **out,
+                    wick_error *error)
 {
     wick_compute compute;
     if (!parse_dtype(options->dtype, &compute))
-        return wick_fail(error, WICK_E_UNSUPPORTED, "dtype", "use f32, bf16 or int8", "dtype %s is not supported on the CPU",
-                         options->dtype);
+        return wick_fail(error, WICK_E_UNSUPPORTED, "dtype", "use f32, bf16 or int8",
+                         "dtype %s is not supported on the CPU", options->dtype);
     wick_backend *b = calloc(1, sizeof *b);
     if (!b)
         return wick_fail_memory(error, "CPU backend");
@@ -98,7 +100,8 @@ static void encode_alone(void *arg, unsigned thread_index)
     size_t i;
     while ((i = atomic_fetch_add(&job->next, 1)) < b->plan.n_chunks) {
         wick_chunk chunk = chunk_at(job, i);
-        wick_forward(&b->model, &team, &chunk, &b->workspace.activations[thread_index], &b->workspace.scratch[thread_index], job->out);
+        wick_forward(&b->model, &team, &chunk, &b->workspace.activations[thread_index],
+                     &b->workspace.scratch[thread_index], job->out);
     }
 }
 
@@ -109,7 +112,8 @@ static void encode_together(void *arg, unsigned thread_index)
     wick_team team = {b->pool, thread_index, b->n_threads};
     for (size_t i = 0; i < b->plan.n_chunks; i++) {
         wick_chunk chunk = chunk_at(job, i);
-        wick_forward(&b->model, &team, &chunk, &b->workspace.activations[0], &b->workspace.scratch[thread_index], job->out);
+        wick_forward(&b->model, &team, &chunk, &b->workspace.activations[0], &b->workspace.scratch[thread_index],
+                     job->out);
     }
 }
 
@@ -127,4 +131,5 @@ static int cpu_encode(wick_backend *b, const wick_packed_batch *batch, float *ou
     return WICK_OK;
 }
 
-const wick_backend_ops wick_backend_cpu = {.open = cpu_open, .encode = cpu_encode, .info = cpu_info, .close = cpu_close};
+const wick_backend_ops wick_backend_cpu = {
+    .open = cpu_open, .encode = cpu_encode, .info = cpu_info, .close = cpu_close};

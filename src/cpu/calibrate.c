@@ -27,9 +27,9 @@ typedef struct calibration {
     wick_cpu_layer layer;
     void *memory; /* of that layer */
     size_t memory_bytes;
-    float *observed;   /* [3 * hidden_size + intermediate_size] */
-    float *hidden;     /* [n_tokens, hidden_size] all sequences between two layers */
-    int32_t *ids;      /* [n_tokens] */
+    float *observed; /* [3 * hidden_size + intermediate_size] */
+    float *hidden;   /* [n_tokens, hidden_size] all sequences between two layers */
+    int32_t *ids;    /* [n_tokens] */
     uint32_t offsets[N_SEQUENCES + 1];
     wick_packed_batch batch;
     wick_workspace workspace;
@@ -122,7 +122,10 @@ static void set_factors(const wick_cpu_linear *from, const wick_cpu_linear *to, 
     float mean = (float)(sum / (double)from->in);
     for (size_t k = 0; k < from->in; k++) {
         float ratio = mean > 0 ? to->factors[k] / mean : 1.0f;
-        to->factors[k] = ratio == 0 ? 1.0f : ratio > LARGEST_RATIO ? LARGEST_RATIO : ratio < 1 / LARGEST_RATIO ? 1 / LARGEST_RATIO : ratio;
+        to->factors[k] = ratio == 0                  ? 1.0f
+                         : ratio > LARGEST_RATIO     ? LARGEST_RATIO
+                         : ratio < 1 / LARGEST_RATIO ? 1 / LARGEST_RATIO
+                                                     : ratio;
     }
 }
 

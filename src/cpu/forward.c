@@ -38,17 +38,17 @@ static void linear_panel(const wick_cpu_model *model, const linear_step *s, size
     const float *bias = l->bias + column;
     switch (l->compute) {
     case WICK_COMPUTE_F32:
-        kernels->gemm(&(wick_gemm){m, n, l->in, s->in->f32 + row * l->in, l->in, (const float *)(const void *)b, width, bias, c,
-                                   l->out, s->accumulate});
+        kernels->gemm(&(wick_gemm){m, n, l->in, s->in->f32 + row * l->in, l->in, (const float *)(const void *)b, width,
+                                   bias, c, l->out, s->accumulate});
         break;
     case WICK_COMPUTE_BF16:
         kernels->gemm_bf16(&(wick_gemm_bf16){m, n, lda, (const uint16_t *)s->in->narrow + row * lda, lda,
                                              (const uint16_t *)(const void *)b, width, bias, c, l->out, s->accumulate});
         break;
     case WICK_COMPUTE_I8:
-        kernels->gemm_i8(&(wick_gemm_i8){m, n, lda, (const uint8_t *)s->in->narrow + row * lda, lda, s->in->scales + row,
-                                         (const int8_t *)(const void *)b, width, l->scales + column, l->sums + column, bias, c, l->out,
-                                         s->accumulate});
+        kernels->gemm_i8(&(wick_gemm_i8){m, n, lda, (const uint8_t *)s->in->narrow + row * lda, lda,
+                                         s->in->scales + row, (const int8_t *)(const void *)b, width,
+                                         l->scales + column, l->sums + column, bias, c, l->out, s->accumulate});
         break;
     }
     wick_activate(kernels, s->activation, c, l->out, m, n);
@@ -76,22 +76,23 @@ static void observe_rows(const wick_rows *x, size_t row, size_t n, float *observ
 }
 
 /* Makes the copy of rows [row, row + n) that `reader` wants. */
-static void narrow_rows(const wick_cpu_model *model, const wick_rows *x, const wick_cpu_linear *reader, size_t row, size_t n)
+static void narrow_rows(const wick_cpu_model *model, const wick_rows *x, const wick_cpu_linear *reader, size_t row,
+                        size_t n)
 {
     size_t width = wick_compute_padded(reader->compute, x->width);
     const float *from = x->f32 + row * x->width;
     if (reader->compute == WICK_COMPUTE_BF16)
         model->kernels->to_bf16(from, x->width, n, x->width, (uint16_t *)x->narrow + row * width, width);
     else if (reader->compute == WICK_COMPUTE_I8)
-        model->kernels->quantize(&(wick_quantize){n, x->width, from, x->width, reader->factors, (uint8_t *)x->narrow + row * width,
-                                                  width, x->scales + row});
+        model->kernels->quantize(&(wick_quantize){n, x->width, from, x->width, reader->factors,
+                                                  (uint8_t *)x->narrow + row * width, width, x->scales + row});
     else if (reader->observed)
         observe_rows(x, row, n, reader->observed);
 }
 
 /* The team's share of the same; rows that another thread wrote need a barrier before. */
-static void narrow_shared(const wick_cpu_model *model, const wick_team *team, const wick_rows *x, const wick_cpu_linear *reader,
-                          size_t row, size_t n)
+static void narrow_shared(const wick_cpu_model *model, const wick_team *team, const wick_rows *x,
+                          const wick_cpu_linear *reader, size_t row, size_t n)
 {
     if (reader->compute == WICK_COMPUTE_F32 && !reader->observed)
         return;
@@ -136,8 +137,8 @@ static void embed_rows(const wick_cpu_model *model, const wick_team *team, const
 }
 
 /* Pools the team's share of the sequences. */
-static void pool_sequences(const wick_cpu_model *model, const wick_team *team, const wick_chunk *chunk, const float *hidden,
-                           float *scratch, float *out)
+static void pool_sequences(const wick_cpu_model *model, const wick_team *team, const wick_chunk *chunk,
+                           const float *hidden, float *scratch, float *out)
 {
     const wick_model_files *files = model->files;
     size_t row = 0, first, last;
@@ -150,8 +151,9 @@ static void pool_sequences(const wick_cpu_model *model, const wick_team *team, c
     }
 }
 
-void wick_layer_forward(const wick_cpu_model *model, const wick_cpu_layer *layer, const wick_cpu_layer *next, const wick_team *team,
-                        const wick_chunk *chunk, const wick_activations *act, const wick_thread_scratch *scratch)
+void wick_layer_forward(const wick_cpu_model *model, const wick_cpu_layer *layer, const wick_cpu_layer *next,
+                        const wick_team *team, const wick_chunk *chunk, const wick_activations *act,
+                        const wick_thread_scratch *scratch)
 {
     size_t rows = chunk->n_rows;
     const wick_rows *hidden = &act->hidden, *context = &act->context, *inner = &act->inner;
@@ -160,7 +162,8 @@ void wick_layer_forward(const wick_cpu_model *model, const wick_cpu_layer *layer
     wick_attention(model, team, chunk, act, scratch);
     wick_team_barrier(team);
     narrow_shared(model, team, context, &layer->attention_output, 0, rows);
-    linear_rows(model, team, &(linear_step){&layer->attention_output, context, hidden->f32, 0, rows, true, WICK_ACT_NONE});
+    linear_rows(model, team,
+                &(linear_step){&layer->attention_output, context, hidden->f32, 0, rows, true, WICK_ACT_NONE});
     wick_team_barrier(team);
     norm_rows(model, team, &layer->attention_norm, hidden, &layer->up, 0, rows);
     wick_team_barrier(team);
@@ -168,7 +171,8 @@ void wick_layer_forward(const wick_cpu_model *model, const wick_cpu_layer *layer
     size_t block = team->size > 1 || rows <= ROW_BLOCK ? rows : ROW_BLOCK;
     for (size_t row = 0; row < rows; row += block) {
         size_t n = rows - row < block ? rows - row : block;
-        linear_rows(model, team, &(linear_step){&layer->up, hidden, inner->f32, row, n, false, model->files->activation});
+        linear_rows(model, team,
+                    &(linear_step){&layer->up, hidden, inner->f32, row, n, false, model->files->activation});
         wick_team_barrier(team);
         narrow_shared(model, team, inner, &layer->down, row, n);
         linear_rows(model, team, &(linear_step){&layer->down, inner, hidden->f32, row, n, true, WICK_ACT_NONE});
@@ -178,16 +182,17 @@ void wick_layer_forward(const wick_cpu_model *model, const wick_cpu_layer *layer
     }
 }
 
-void wick_embed_tokens(const wick_cpu_model *model, const wick_cpu_layer *first, const wick_team *team, const wick_chunk *chunk,
-                       const wick_activations *act)
+void wick_embed_tokens(const wick_cpu_model *model, const wick_cpu_layer *first, const wick_team *team,
+                       const wick_chunk *chunk, const wick_activations *act)
 {
     embed_rows(model, team, chunk, act->hidden.f32);
-    norm_rows(model, team, &model->embedding_norm, &act->hidden, first ? &first->qkv : NULL, 0, chunk->n_rows); /* the same share */
+    norm_rows(model, team, &model->embedding_norm, &act->hidden, first ? &first->qkv : NULL, 0,
+              chunk->n_rows); /* the same share */
     wick_team_barrier(team);
 }
 
-void wick_forward(const wick_cpu_model *model, const wick_team *team, const wick_chunk *chunk, const wick_activations *act,
-                  const wick_thread_scratch *scratch, float *out)
+void wick_forward(const wick_cpu_model *model, const wick_team *team, const wick_chunk *chunk,
+                  const wick_activations *act, const wick_thread_scratch *scratch, float *out)
 {
     const wick_cpu_layer *layers = model->layers;
     size_t n = model->files->n_layers;

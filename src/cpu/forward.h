@@ -33,7 +33,7 @@ static inline void wick_team_share(const wick_team *team, size_t n, size_t *firs
 typedef struct wick_rows {
     float *f32;
     size_t width;
-    void *narrow;  /* [max_rows, padded width] bf16 or u8; NULL for f32 */
+    void *narrow;           /* [max_rows, padded width] bf16 or u8; NULL for f32 */
     wick_row_scale *scales; /* [max_rows], int8 only */
 } wick_rows;
 
@@ -74,20 +74,21 @@ static inline wick_chunk wick_chunk_of(const wick_packed_batch *batch, const uin
 }
 
 /* Embeds the chunk: out is [n_sequences of the batch, dimension], only the chunk's rows are written. All threads of the team call it. */
-void wick_forward(const wick_cpu_model *model, const wick_team *team, const wick_chunk *chunk, const wick_activations *act,
-                  const wick_thread_scratch *scratch, float *out);
+void wick_forward(const wick_cpu_model *model, const wick_team *team, const wick_chunk *chunk,
+                  const wick_activations *act, const wick_thread_scratch *scratch, float *out);
 
 /* The chunk's rows of act->hidden through one layer. next: the layer that reads them then, or NULL behind the last. */
-void wick_layer_forward(const wick_cpu_model *model, const wick_cpu_layer *layer, const wick_cpu_layer *next, const wick_team *team,
-                        const wick_chunk *chunk, const wick_activations *act, const wick_thread_scratch *scratch);
+void wick_layer_forward(const wick_cpu_model *model, const wick_cpu_layer *layer, const wick_cpu_layer *next,
+                        const wick_team *team, const wick_chunk *chunk, const wick_activations *act,
+                        const wick_thread_scratch *scratch);
 
 /* hidden = LayerNorm(word + position + token type) of the chunk. first: the first layer. */
-void wick_embed_tokens(const wick_cpu_model *model, const wick_cpu_layer *first, const wick_team *team, const wick_chunk *chunk,
-                       const wick_activations *act);
+void wick_embed_tokens(const wick_cpu_model *model, const wick_cpu_layer *first, const wick_team *team,
+                       const wick_chunk *chunk, const wick_activations *act);
 
 /* context = softmax(Q K^T / sqrt(head_dim)) V for all sequences and heads of the chunk; the team's share of it. */
-void wick_attention(const wick_cpu_model *model, const wick_team *team, const wick_chunk *chunk, const wick_activations *act,
-                    const wick_thread_scratch *scratch);
+void wick_attention(const wick_cpu_model *model, const wick_team *team, const wick_chunk *chunk,
+                    const wick_activations *act, const wick_thread_scratch *scratch);
 
 /* Pools one sequence's rows hidden[n_rows, hidden_size], applies the Dense modules, writes out[dimension].
  * scratch: [2, widest of hidden_size and the Dense modules]. */

@@ -35,10 +35,10 @@ typedef struct wick_gemm_bf16 {
     size_t m, n, k;    /* k is even; inputs are padded with zeros */
     const uint16_t *a; /* [m, k] */
     size_t lda;
-    const uint16_t *b; /* [k / 2, panel_width, 2] */
+    const uint16_t *b;  /* [k / 2, panel_width, 2] */
     size_t panel_width; /* the tier's; a tier may have taken the function from a lower one */
-    const float *bias; /* [panel_width] */
-    float *c;          /* [m, n] */
+    const float *bias;  /* [panel_width] */
+    float *c;           /* [m, n] */
     size_t ldc;
     bool accumulate;
 } wick_gemm_bf16;
@@ -70,8 +70,8 @@ typedef struct wick_gemm_i8 {
 /* out[i, j] = round((y - offset) * (255 / range)), y = x[i, j] * factors[j]; offset is the least y of the row, range what lies between it and the
  * largest, which becomes 255; scale = range / 255. All tiers give the same bits. A row whose range is not finite gets a scale of NaN, so that what is made of it is not finite either. Columns from n to ldo, at most 3, become 0. */
 typedef struct wick_quantize {
-    size_t m, n;          /* n >= 1 */
-    const float *x;       /* [m, n] */
+    size_t m, n;    /* n >= 1 */
+    const float *x; /* [m, n] */
     size_t ldx;
     const float *factors; /* [n] */
     uint8_t *out;         /* [m, ldo] */

@@ -59,7 +59,8 @@ static void *place(layout *l, size_t n, size_t m)
     return piece;
 }
 
-static void place_linear(layout *l, wick_cpu_linear *linear, wick_compute compute, size_t out, size_t in, size_t panel_width)
+static void place_linear(layout *l, wick_cpu_linear *linear, wick_compute compute, size_t out, size_t in,
+                         size_t panel_width)
 {
     linear->compute = compute;
     linear->in = in;
@@ -83,7 +84,8 @@ static void place_norm(layout *l, wick_cpu_norm *norm, size_t hidden_size)
 
 static void place_layer(layout *l, const wick_cpu_model *model, wick_compute compute, wick_cpu_layer *layer)
 {
-    size_t hidden = model->files->hidden_size, inner = model->files->intermediate_size, width = model->kernels->panel_width;
+    size_t hidden = model->files->hidden_size, inner = model->files->intermediate_size,
+           width = model->kernels->panel_width;
     place_linear(l, &layer->qkv, compute, 3 * hidden, hidden, width);
     place_linear(l, &layer->attention_output, compute, hidden, hidden, width);
     place_norm(l, &layer->attention_norm, hidden);
@@ -108,7 +110,8 @@ static void place_model(layout *l, wick_cpu_model *model)
     for (size_t i = 0; i < files->n_layers; i++)
         place_layer(l, model, model->compute, &model->layers[i]);
     for (size_t i = 0; i < files->n_dense; i++)
-        place_linear(l, &model->dense[i], WICK_COMPUTE_F32, files->dense[i].out_features, files->dense[i].in_features, width);
+        place_linear(l, &model->dense[i], WICK_COMPUTE_F32, files->dense[i].out_features, files->dense[i].in_features,
+                     width);
 }
 
 /* ---- filling ------------------------------------------------------------------------------------------------------- */
@@ -139,7 +142,8 @@ static void quantize_weights(const float *row, const wick_cpu_linear *target, in
 }
 
 /* Row `row` of p's tensor as units[n_units]; f32: [in], scratch for the conversion. */
-static const uint32_t *row_units(const wick_packing *p, const wick_kernels *kernels, size_t row, float *f32, uint32_t *units)
+static const uint32_t *row_units(const wick_packing *p, const wick_kernels *kernels, size_t row, float *f32,
+                                 uint32_t *units)
 {
     const wick_cpu_linear *target = p->target;
     const wick_tensor *weight = &p->source->weight;
@@ -166,7 +170,8 @@ static const uint32_t *row_units(const wick_packing *p, const wick_kernels *kern
 }
 
 /* scratch: [PACK_ROWS + 1, widest_in] */
-static void pack_rows(const wick_packing *p, size_t row, size_t n_rows, const wick_kernels *kernels, uint32_t *scratch, size_t widest_in)
+static void pack_rows(const wick_packing *p, size_t row, size_t n_rows, const wick_kernels *kernels, uint32_t *scratch,
+                      size_t widest_in)
 {
     size_t n_units = p->target->n_units, width = kernels->panel_width;
     const uint32_t *rows[PACK_ROWS];
@@ -174,7 +179,8 @@ static void pack_rows(const wick_packing *p, size_t row, size_t n_rows, const wi
     for (size_t i = 0; i < n_rows; i++)
         rows[i] = row_units(p, kernels, row + i, f32, scratch + i * widest_in);
     for (size_t i = 0; i < n_rows;) { /* runs of rows that fall into the same panel */
-        size_t column = (p->first_row + row + i) % width, run = width - column < n_rows - i ? width - column : n_rows - i;
+        size_t column = (p->first_row + row + i) % width,
+               run = width - column < n_rows - i ? width - column : n_rows - i;
         uint32_t *panel = p->target->panels + (p->first_row + row + i) / width * n_units * width + column;
         for (size_t k = 0; k < n_units; k++)
             for (size_t j = 0; j < run; j++)
@@ -312,7 +318,8 @@ int wick_cpu_model_open(wick_cpu_model *model, const char *prepared_dir, wick_po
     place_model(&l, model);
     int code = WICK_OK;
     if (l.overflow) {
-        code = wick_fail(error, WICK_E_UNSUPPORTED, model->files->path, NULL, "the model does not fit the address space");
+        code =
+            wick_fail(error, WICK_E_UNSUPPORTED, model->files->path, NULL, "the model does not fit the address space");
     } else {
         model->memory_bytes = l.n_bytes;
         model->memory = wick_prepared_open(prepared_dir, model, l.n_bytes, pool);

@@ -17,13 +17,13 @@ typedef enum wick_compute { WICK_COMPUTE_F32, WICK_COMPUTE_BF16, WICK_COMPUTE_I8
 typedef struct wick_cpu_linear {
     wick_compute compute;
     size_t in, out, n_panels;
-    size_t n_units;    /* units of 32 bits along `in` */
-    uint32_t *panels;  /* [n_panels, n_units, panel_width] */
-    float *bias;       /* [n_panels * panel_width] */
-    float *scales;     /* [n_panels * panel_width], int8 only: weight = scale * s8 */
-    float *sums;       /* [n_panels * panel_width], int8 only: the sum of a column's weights as they are after rounding */
-    float *factors;    /* [in], int8 only: what the inputs are multiplied by, and the weights divided by (calibrate.c) */
-    float *observed;   /* [in], while calibrating only: the largest magnitude of each input so far; else NULL */
+    size_t n_units;   /* units of 32 bits along `in` */
+    uint32_t *panels; /* [n_panels, n_units, panel_width] */
+    float *bias;      /* [n_panels * panel_width] */
+    float *scales;    /* [n_panels * panel_width], int8 only: weight = scale * s8 */
+    float *sums;     /* [n_panels * panel_width], int8 only: the sum of a column's weights as they are after rounding */
+    float *factors;  /* [in], int8 only: what the inputs are multiplied by, and the weights divided by (calibrate.c) */
+    float *observed; /* [in], while calibrating only: the largest magnitude of each input so far; else NULL */
 } wick_cpu_linear;
 
 /* Values in a unit. */
@@ -71,7 +71,8 @@ typedef struct wick_packing {
 #define WICK_PACKINGS_A_LAYER 6
 
 /* The tensors of one layer; returns WICK_PACKINGS_A_LAYER. */
-size_t wick_cpu_list_packings(const wick_model_files *files, size_t layer, const wick_cpu_layer *target, wick_packing *list);
+size_t wick_cpu_list_packings(const wick_model_files *files, size_t layer, const wick_cpu_layer *target,
+                              wick_packing *list);
 /* Packs them on the pool's threads, and gives the files' pages back as it goes. */
 int wick_cpu_pack(const wick_cpu_model *model, const wick_packing *list, size_t n, wick_pool *pool, wick_error *error);
 /* Sizes of one layer, and where its parts stand in memory (NULL: only counts). Returns the bytes, or 0 on overflow. */

@@ -24,7 +24,8 @@ static void order_by_length(wick_plan *plan, const wick_packed_batch *batch, siz
         begins[i] += begins[i - 1];
     /* Backwards, so that equals keep their order: begins[b] counts what stands in buckets up to b. */
     for (size_t i = plan->n_sequences; i-- > 0;)
-        plan->order[--begins[N_BUCKETS - length_of(batch, first + i) * (N_BUCKETS - 1) / longest]] = (uint32_t)(first + i);
+        plan->order[--begins[N_BUCKETS - length_of(batch, first + i) * (N_BUCKETS - 1) / longest]] =
+            (uint32_t)(first + i);
 }
 
 static void cut(wick_plan *plan, const wick_packed_batch *batch, size_t target)

@@ -17,7 +17,7 @@ typedef struct wick_plan {
     bool together;      /* all threads share each chunk; else each thread takes chunks of its own */
     size_t n_sequences; /* taken in this round */
     size_t n_chunks;
-    uint32_t order[WICK_PLAN_SEQUENCES];      /* sequences of the batch, the longest first where threads work side by side */
+    uint32_t order[WICK_PLAN_SEQUENCES]; /* sequences of the batch, the longest first where threads work side by side */
     uint32_t starts[WICK_PLAN_SEQUENCES + 1]; /* chunk i: order[starts[i]] .. order[starts[i + 1]] */
 } wick_plan;
 

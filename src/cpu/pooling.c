@@ -62,13 +62,22 @@ static void pool(wick_pooling mode, const float *hidden, size_t n_rows, size_t w
 }
 
 /* y[out] = activation(x[in] W^T + b), one row. */
-static void dense(const wick_kernels *kernels, const wick_cpu_linear *l, wick_activation activation, const float *x, float *y)
+static void dense(const wick_kernels *kernels, const wick_cpu_linear *l, wick_activation activation, const float *x,
+                  float *y)
 {
     size_t width = kernels->panel_width;
     for (size_t panel = 0; panel < l->n_panels; panel++) {
         size_t column = panel * width, n = l->out - column < width ? l->out - column : width;
-        wick_gemm g = {.m = 1, .n = n, .k = l->in, .a = x, .lda = l->in, .b = (const float *)(const void *)(l->panels + column * l->n_units), .ldb = width,
-                       .bias = l->bias + column, .c = y + column, .ldc = l->out};
+        wick_gemm g = {.m = 1,
+                       .n = n,
+                       .k = l->in,
+                       .a = x,
+                       .lda = l->in,
+                       .b = (const float *)(const void *)(l->panels + column * l->n_units),
+                       .ldb = width,
+                       .bias = l->bias + column,
+                       .c = y + column,
+                       .ldc = l->out};
         kernels->gemm(&g);
     }
     if (activation != WICK_ACT_NONE)

@@ -33,14 +33,15 @@ typedef struct header {
     char tier[16];
     uint32_t byte_order, format, compute, panel_width;
     uint64_t weights_identity, payload_bytes;
-    uint64_t shapes; /* hash of the sizes in wick_model_files */
+    uint64_t shapes;   /* hash of the sizes in wick_model_files */
     uint64_t checksum; /* of the payload; not known before it is built */
 } header;
 
 static uint64_t hash_shapes(const wick_model_files *files)
 {
-    uint64_t sizes[8 + 2 * WICK_MAX_DENSE] = {files->n_layers,   files->hidden_size,   files->n_heads,         files->intermediate_size,
-                                              files->vocab_size, files->max_positions, files->type_vocab_size, files->n_dense};
+    uint64_t sizes[8 + 2 * WICK_MAX_DENSE] = {files->n_layers,          files->hidden_size, files->n_heads,
+                                              files->intermediate_size, files->vocab_size,  files->max_positions,
+                                              files->type_vocab_size,   files->n_dense};
     for (size_t i = 0; i < files->n_dense; i++) {
         sizes[8 + 2 * i] = files->dense[i].in_features;
         sizes[9 + 2 * i] = files->dense[i].out_features;
@@ -121,7 +122,8 @@ static bool is_expected(const uint8_t *file, const wick_cpu_model *model, size_t
     header found, wanted = expected_header(model, payload_bytes);
     memcpy(&found, file, sizeof found);
     wanted.checksum = found.checksum;
-    return memcmp(&found, &wanted, sizeof wanted) == 0 && checksum(file + HEADER_BYTES, payload_bytes, pool) == found.checksum;
+    return memcmp(&found, &wanted, sizeof wanted) == 0 &&
+           checksum(file + HEADER_BYTES, payload_bytes, pool) == found.checksum;
 }
 
 void *wick_prepared_open(const char *folder, const wick_cpu_model *model, size_t size_bytes, wick_pool *pool)
@@ -194,7 +196,8 @@ static bool write_file(int fd, const wick_cpu_model *model, const void *payload,
     return write_all(fd, page, sizeof page) && write_all(fd, payload, size_bytes);
 }
 
-void wick_prepared_save(const char *folder, const wick_cpu_model *model, const void *payload, size_t size_bytes, wick_pool *pool)
+void wick_prepared_save(const char *folder, const wick_cpu_model *model, const void *payload, size_t size_bytes,
+                        wick_pool *pool)
 {
     char path[4096], temporary[4096 + 8];
     if (!folder || !file_path(folder, model, path, sizeof path))

@@ -14,6 +14,7 @@ void *wick_prepared_open(const char *folder, const wick_cpu_model *model, size_t
 void wick_prepared_close(void *payload, size_t size_bytes);
 
 /* Writes payload[size_bytes] under the model's name, all at once or not at all. A folder that cannot be written to is logged and is no error. */
-void wick_prepared_save(const char *folder, const wick_cpu_model *model, const void *payload, size_t size_bytes, wick_pool *pool);
+void wick_prepared_save(const char *folder, const wick_cpu_model *model, const void *payload, size_t size_bytes,
+                        wick_pool *pool);
 
 #endif

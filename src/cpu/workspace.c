@@ -19,7 +19,8 @@ static void *take(carve *c, size_t rows, size_t columns, size_t extra, size_t va
 {
     size_t bytes = 0, end;
     if (!wick_mul_size(rows, columns, &bytes) || !wick_add_size(bytes, extra, &bytes) ||
-        !wick_mul_size(bytes, value_bytes, &bytes) || !wick_round_up(bytes, 64, &bytes) || !wick_add_size(c->n_bytes, bytes, &end)) {
+        !wick_mul_size(bytes, value_bytes, &bytes) || !wick_round_up(bytes, 64, &bytes) ||
+        !wick_add_size(c->n_bytes, bytes, &end)) {
         c->overflow = true;
         return NULL;
     }
@@ -69,7 +70,8 @@ int wick_workspace_open(const wick_cpu_model *model, unsigned n_threads, wick_wo
     if (code == WICK_OK) {
         carve_all(&c, model, w);
         if (c.overflow)
-            code = wick_fail(error, WICK_E_UNSUPPORTED, model->files->path, NULL, "the activations do not fit the address space");
+            code = wick_fail(error, WICK_E_UNSUPPORTED, model->files->path, NULL,
+                             "the activations do not fit the address space");
         else if (!(w->memory = wick_pages_take(c.n_bytes)))
             code = wick_fail_memory(error, "activations");
     }

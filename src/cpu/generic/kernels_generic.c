@@ -39,7 +39,8 @@ static void gelu_generic(float *x, size_t ldx, size_t m, size_t n)
         }
 }
 
-static void layer_norm_generic(float *x, size_t ldx, size_t m, size_t n, const float *weight, const float *bias, float eps)
+static void layer_norm_generic(float *x, size_t ldx, size_t m, size_t n, const float *weight, const float *bias,
+                               float eps)
 {
     for (size_t i = 0; i < m; i++, x += ldx) {
         double sum = 0, squares = 0;

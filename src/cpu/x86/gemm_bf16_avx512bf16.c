@@ -47,7 +47,8 @@ static inline __mmask16 mask_of(size_t n, size_t first)
 }
 
 /* One half of a row: 16 columns from `first` on. */
-static inline __attribute__((always_inline)) void store_half(const wick_gemm_bf16 *g, float *c, size_t first, __m512 sums)
+static inline __attribute__((always_inline)) void store_half(const wick_gemm_bf16 *g, float *c, size_t first,
+                                                             __m512 sums)
 {
     __m512 value = _mm512_add_ps(sums, _mm512_loadu_ps(g->bias + first));
     __mmask16 mask = mask_of(g->n, first);
@@ -84,11 +85,12 @@ static inline __attribute__((always_inline)) void tile_rows(const wick_gemm_bf16
 static void tile_any(const wick_gemm_bf16 *g, tile t, size_t n_rows)
 {
     switch (n_rows) {
-#define ROWS(n)                                                                                                                  \
-    case n:                                                                                                                      \
-        tile_rows(g, t, n);                                                                                                      \
+#define ROWS(n)                                                                                                        \
+    case n:                                                                                                            \
+        tile_rows(g, t, n);                                                                                            \
         break;
-        ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6) ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) ROWS(12) ROWS(13) ROWS(14)
+        ROWS(1)
+        ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6) ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) ROWS(12) ROWS(13) ROWS(14)
 #undef ROWS
     }
 }

@@ -67,9 +67,9 @@ static inline __attribute__((always_inline)) void tile_rows(const wick_gemm *g, 
 static void tile_any(const wick_gemm *g, tile t, size_t n_rows)
 {
     switch (n_rows) {
-#define ROWS(n)                                                                                                                  \
-    case n:                                                                                                                      \
-        tile_rows(g, t, n);                                                                                                      \
+#define ROWS(n)                                                                                                        \
+    case n:                                                                                                            \
+        tile_rows(g, t, n);                                                                                            \
         break;
         ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6)
 #undef ROWS

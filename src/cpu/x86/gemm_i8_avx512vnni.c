@@ -49,11 +49,13 @@ static inline __mmask16 mask_of(size_t n, size_t first)
 }
 
 /* One half of a row: 16 columns from `first` on. */
-static inline __attribute__((always_inline)) void store_half(const wick_gemm_i8 *g, const tile *t, size_t row, size_t first, __m512i sums)
+static inline __attribute__((always_inline)) void store_half(const wick_gemm_i8 *g, const tile *t, size_t row,
+                                                             size_t first, __m512i sums)
 {
     __m512 scale = _mm512_set1_ps(t->rows[row].scale), offset = _mm512_set1_ps(t->rows[row].offset);
     __m512 value = _mm512_fmadd_ps(offset, _mm512_loadu_ps(g->b_sums + first), _mm512_loadu_ps(g->bias + first));
-    value = _mm512_fmadd_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(sums), scale), _mm512_loadu_ps(g->b_scales + first), value);
+    value =
+        _mm512_fmadd_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(sums), scale), _mm512_loadu_ps(g->b_scales + first), value);
     float *c = t->c + row * g->ldc + first;
     __mmask16 mask = mask_of(g->n, first);
     if (g->accumulate)
@@ -89,11 +91,12 @@ static inline __attribute__((always_inline)) void tile_rows(const wick_gemm_i8 *
 static void tile_any(const wick_gemm_i8 *g, tile t, size_t n_rows)
 {
     switch (n_rows) {
-#define ROWS(n)                                                                                                                  \
-    case n:                                                                                                                      \
-        tile_rows(g, t, n);                                                                                                      \
+#define ROWS(n)                                                                                                        \
+    case n:                                                                                                            \
+        tile_rows(g, t, n);                                                                                            \
         break;
-        ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6) ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) ROWS(12) ROWS(13) ROWS(14)
+        ROWS(1)
+        ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6) ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) ROWS(12) ROWS(13) ROWS(14)
 #undef ROWS
     }
 }

@@ -18,7 +18,8 @@
 /* All ones in the lanes that stand before n. */
 static inline __m256i mask_of(size_t n)
 {
-    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n >= LANES ? LANES : (int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n >= LANES ? LANES : (int)n),
+                              _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
 
 static inline __m256 load(const float *x, size_t n)
@@ -95,7 +96,8 @@ static void layer_norm_avx2(float *x, size_t ldx, size_t m, size_t n, const floa
         }
         float left = sum_of(rest) / (float)n;
         float variance = sum_of(squares) / (float)n - left * left;
-        __m256 scale = _mm256_set1_ps(1.0f / sqrtf((variance < 0.0f ? 0.0f : variance) + eps)), further = _mm256_set1_ps(left);
+        __m256 scale = _mm256_set1_ps(1.0f / sqrtf((variance < 0.0f ? 0.0f : variance) + eps)),
+               further = _mm256_set1_ps(left);
         for (size_t j = 0; j < n; j += LANES) {
             __m256 d = _mm256_mul_ps(_mm256_sub_ps(_mm256_sub_ps(load(x + j, n - j), mean), further), scale);
             store(x + j, n - j, _mm256_fmadd_ps(d, load(weight + j, n - j), load(bias + j, n - j)));
@@ -106,7 +108,8 @@ static void layer_norm_avx2(float *x, size_t ldx, size_t m, size_t n, const floa
 static inline __m256 exp8(__m256 x)
 {
     x = _mm256_max_ps(_mm256_set1_ps(WICK_EXP_LOWEST), x); /* in this order a NaN stays one */
-    __m256 n = _mm256_round_ps(_mm256_mul_ps(x, _mm256_set1_ps(WICK_LOG2_E)), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    __m256 n =
+        _mm256_round_ps(_mm256_mul_ps(x, _mm256_set1_ps(WICK_LOG2_E)), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     __m256 r = _mm256_fnmadd_ps(n, _mm256_set1_ps(WICK_LN2_HIGH), x);
     r = _mm256_fnmadd_ps(n, _mm256_set1_ps(WICK_LN2_LOW), r);
     __m256 p = _mm256_fmadd_ps(_mm256_set1_ps(WICK_EXP_C6), r, _mm256_set1_ps(WICK_EXP_C5));
@@ -165,7 +168,8 @@ static void transpose_avx2(const float *x, size_t ldx, size_t n_rows, size_t n_c
 {
     for (size_t i = 0; i < n_rows; i += LANES)
         for (size_t j = 0; j < n_columns; j += LANES) {
-            size_t rows = n_rows - i < LANES ? n_rows - i : LANES, columns = n_columns - j < LANES ? n_columns - j : LANES;
+            size_t rows = n_rows - i < LANES ? n_rows - i : LANES,
+                   columns = n_columns - j < LANES ? n_columns - j : LANES;
             __m256 r[8];
             for (size_t k = 0; k < LANES; k++)
                 r[k] = k < rows ? load(x + (i + k) * ldx + j, columns) : _mm256_setzero_ps();

@@ -50,7 +50,8 @@ static void gelu_avx512(float *x, size_t ldx, size_t m, size_t n)
 }
 
 /* The mean is taken twice: the second time of what is left of the row, which mends the rounding of the first (a row far from zero). */
-static void layer_norm_avx512(float *x, size_t ldx, size_t m, size_t n, const float *weight, const float *bias, float eps)
+static void layer_norm_avx512(float *x, size_t ldx, size_t m, size_t n, const float *weight, const float *bias,
+                              float eps)
 {
     for (size_t i = 0; i < m; i++, x += ldx) {
         __m512 sum = _mm512_setzero_ps(), rest = _mm512_setzero_ps(), squares = _mm512_setzero_ps();
@@ -70,7 +71,8 @@ static void layer_norm_avx512(float *x, size_t ldx, size_t m, size_t n, const fl
         for (size_t j = 0; j < n; j += LANES) {
             __mmask16 mask = mask_of(n - j);
             __m512 d = _mm512_sub_ps(_mm512_sub_ps(_mm512_maskz_loadu_ps(mask, x + j), mean), further);
-            d = _mm512_fmadd_ps(_mm512_mul_ps(d, scale), _mm512_maskz_loadu_ps(mask, weight + j), _mm512_maskz_loadu_ps(mask, bias + j));
+            d = _mm512_fmadd_ps(_mm512_mul_ps(d, scale), _mm512_maskz_loadu_ps(mask, weight + j),
+                                _mm512_maskz_loadu_ps(mask, bias + j));
             _mm512_mask_storeu_ps(x + j, mask, d);
         }
     }
@@ -79,7 +81,8 @@ static void layer_norm_avx512(float *x, size_t ldx, size_t m, size_t n, const fl
 static inline __m512 exp16(__m512 x)
 {
     x = _mm512_max_ps(_mm512_set1_ps(WICK_EXP_LOWEST), x); /* in this order a NaN stays one */
-    __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(WICK_LOG2_E)), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(WICK_LOG2_E)),
+                                    _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(WICK_LN2_HIGH), x);
     r = _mm512_fnmadd_ps(n, _mm512_set1_ps(WICK_LN2_LOW), r);
     __m512 p = _mm512_fmadd_ps(_mm512_set1_ps(WICK_EXP_C6), r, _mm512_set1_ps(WICK_EXP_C5));
@@ -142,7 +145,8 @@ static void transpose_avx512(const float *x, size_t ldx, size_t n_rows, size_t n
 {
     for (size_t i = 0; i < n_rows; i += LANES)
         for (size_t j = 0; j < n_columns; j += LANES) {
-            size_t rows = n_rows - i < LANES ? n_rows - i : LANES, columns = n_columns - j < LANES ? n_columns - j : LANES;
+            size_t rows = n_rows - i < LANES ? n_rows - i : LANES,
+                   columns = n_columns - j < LANES ? n_columns - j : LANES;
             __mmask16 column_mask = mask_of(columns), row_mask = mask_of(rows);
             __m512 r[16];
             for (size_t k = 0; k < LANES; k++)
