@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/error.h"
 
@@ -36,17 +37,18 @@ struct wick_pool {
     unsigned n_threads;
     unsigned n_started;
     bool stopping;
-    pthread_t *threads; /* [n_threads - 1] */
+    pthread_t *threads;   /* [n_threads - 1] */
     pthread_mutex_t turn; /* held by the caller whose run is under way */
 
     wick_pool_fn fn;
     void *arg;
-    unsigned n_running; /* threads that take part in the run */
-    waiting_room start; /* a new run */
+    unsigned n_running;              /* threads that take part in the run */
+    waiting_room start;              /* a new run */
     _Alignas(64) atomic_uint n_left; /* workers still in the run */
     waiting_room finish;
     _Alignas(64) atomic_uint n_arrived; /* at the barrier */
     waiting_room barrier;
+    _Atomic uint64_t slept_ns; /* at the barrier */
 };
 
 static void room_init(waiting_room *room)
@@ -75,20 +77,30 @@ static void room_advance(waiting_room *room)
     pthread_mutex_unlock(&room->mutex);
 }
 
-/* Returns once the number is no longer `seen`. */
-static void room_wait(waiting_room *room, unsigned seen)
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* Returns once the number is no longer `seen`. slept_ns: NULL, or what a sleep is added to. */
+static void room_wait(waiting_room *room, unsigned seen, _Atomic uint64_t *slept_ns)
 {
     for (unsigned i = 0; i < SPINS; i++) {
         if (atomic_load_explicit(&room->number, memory_order_acquire) != seen)
             return;
         RELAX();
     }
+    uint64_t start = slept_ns ? now_ns() : 0;
     pthread_mutex_lock(&room->mutex);
     atomic_fetch_add(&room->n_sleepers, 1);
     while (atomic_load(&room->number) == seen)
         pthread_cond_wait(&room->changed, &room->mutex);
     atomic_fetch_sub(&room->n_sleepers, 1);
     pthread_mutex_unlock(&room->mutex);
+    if (slept_ns)
+        atomic_fetch_add_explicit(slept_ns, now_ns() - start, memory_order_relaxed);
 }
 
 typedef struct worker_start {
@@ -103,7 +115,7 @@ static void *worker(void *arg)
     free(arg);
     wick_pool *pool = self.pool;
     for (;;) {
-        room_wait(&pool->start, self.seen);
+        room_wait(&pool->start, self.seen, NULL);
         self.seen++;
         if (pool->stopping)
             return NULL;
@@ -144,8 +156,8 @@ static int start_workers(wick_pool *pool, wick_error *error)
 int wick_pool_new(unsigned n_threads, wick_pool **out, wick_error *error)
 {
     if (n_threads < 1 || n_threads > WICK_MAX_THREADS)
-        return wick_fail(error, WICK_E_INVALID_INPUT, "n_threads", NULL, "%u threads asked for; 1 to %d are possible", n_threads,
-                         WICK_MAX_THREADS);
+        return wick_fail(error, WICK_E_INVALID_INPUT, "n_threads", NULL, "%u threads asked for; 1 to %d are possible",
+                         n_threads, WICK_MAX_THREADS);
     void *memory = NULL;
     if (posix_memalign(&memory, 64, sizeof(wick_pool)) != 0)
         return wick_fail_memory(error, "thread pool");
@@ -157,6 +169,7 @@ int wick_pool_new(unsigned n_threads, wick_pool **out, wick_error *error)
     room_init(&pool->barrier);
     atomic_init(&pool->n_left, 0);
     atomic_init(&pool->n_arrived, 0);
+    atomic_init(&pool->slept_ns, 0);
     int code = WICK_OK;
     pool->threads = calloc(n_threads, sizeof *pool->threads);
     code = pool->threads ? start_workers(pool, error) : wick_fail_memory(error, "thread pool");
@@ -189,6 +202,11 @@ unsigned wick_pool_size(const wick_pool *pool)
     return pool->n_threads;
 }
 
+uint64_t wick_pool_slept_ns(const wick_pool *pool)
+{
+    return atomic_load_explicit(&pool->slept_ns, memory_order_relaxed);
+}
+
 void wick_pool_run(wick_pool *pool, unsigned n_threads, wick_pool_fn fn, void *arg)
 {
     pthread_mutex_lock(&pool->turn);
@@ -202,7 +220,7 @@ void wick_pool_run(wick_pool *pool, unsigned n_threads, wick_pool_fn fn, void *a
         atomic_store(&pool->n_left, pool->n_threads - 1);
         room_advance(&pool->start);
         fn(arg, 0);
-        room_wait(&pool->finish, seen);
+        room_wait(&pool->finish, seen, NULL);
     }
     pthread_mutex_unlock(&pool->turn);
 }
@@ -216,6 +234,6 @@ void wick_pool_barrier(wick_pool *pool)
         atomic_store(&pool->n_arrived, 0);
         room_advance(&pool->barrier);
     } else {
-        room_wait(&pool->barrier, seen);
+        room_wait(&pool->barrier, seen, &pool->slept_ns);
     }
 }

@@ -3,6 +3,7 @@
 #ifndef WICK_BASE_POOL_H
 #define WICK_BASE_POOL_H
 #include <stdatomic.h>
+#include <stdint.h>
 #include <wick.h>
 
 #define WICK_MAX_THREADS 256
@@ -19,6 +20,10 @@ unsigned wick_pool_size(const wick_pool *pool);
 void wick_pool_run(wick_pool *pool, unsigned n_threads, wick_pool_fn fn, void *arg);
 /* Waits until the n threads of the run under way have all come here. To be called by each thread of wick_pool_run alike. */
 void wick_pool_barrier(wick_pool *pool);
+
+/* Nanoseconds that threads have slept at barriers so far, all added up. Threads that wait for one that is running only spin: what grows this is a
+ * thread whose core is taken by somebody else. */
+uint64_t wick_pool_slept_ns(const wick_pool *pool);
 
 /* Threads worth starting: the affinity mask, cut by the cgroup's cpu.max (v2) or cfs quota (v1); at least 1, at most WICK_MAX_THREADS. */
 unsigned wick_usable_cpus(void);

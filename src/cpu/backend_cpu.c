@@ -8,11 +8,22 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/error.h"
 #include "cpu/forward.h"
 #include "cpu/plan.h"
 #include "cpu/workspace.h"
+
+/* Whether threads that share a chunk get their cores. Where other processes take them, each barrier waits for a time slice, and one thread alone is
+ * faster: after a call that mostly slept, some calls are made alone, more of them each time it happens again. */
+typedef struct crowding {
+    unsigned n_alone; /* calls left to be made by one thread */
+    unsigned backoff; /* calls after the next crowded one */
+} crowding;
+
+#define LEAST_BACKOFF 8
+#define LARGEST_BACKOFF 512
 
 struct wick_backend {
     wick_cpu_model model;
@@ -21,6 +32,7 @@ struct wick_backend {
     unsigned n_threads;
     wick_workspace workspace;
     wick_plan plan;
+    crowding crowding;
 };
 
 /* ---- opening ------------------------------------------------------------------------------------------------------- */
@@ -117,15 +129,47 @@ static void encode_together(void *arg, unsigned thread_index)
     }
 }
 
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* Runs the plan with all threads together, and notes whether they slept for more than a quarter of the time. */
+static void run_together(encode_job *job)
+{
+    wick_backend *b = job->backend;
+    uint64_t slept = wick_pool_slept_ns(b->pool), start = now_ns();
+    wick_pool_run(b->pool, 0, encode_together, job);
+    slept = wick_pool_slept_ns(b->pool) - slept;
+    if (slept > (now_ns() - start) / 4 * b->n_threads) {
+        b->crowding.backoff = b->crowding.backoff < LEAST_BACKOFF     ? LEAST_BACKOFF
+                              : b->crowding.backoff < LARGEST_BACKOFF ? b->crowding.backoff * 2
+                                                                      : LARGEST_BACKOFF;
+        b->crowding.n_alone = b->crowding.backoff;
+    } else {
+        b->crowding.backoff = 0;
+    }
+}
+
 static int cpu_encode(wick_backend *b, const wick_packed_batch *batch, float *out, wick_error *error)
 {
+    (void)error;
     pthread_mutex_lock(&b->mutex);
-    for (size_t next = 0; next < batch->n_sequences;) {
+    for (size_t next = 0; next < batch->n_sequences; next += b->plan.n_sequences) {
         encode_job job = {.backend = b, .batch = batch, .out = out};
         atomic_init(&job.next, 0);
         wick_plan_make(&b->plan, batch, next, b->n_threads);
-        next += b->plan.n_sequences;
-        wick_pool_run(b->pool, 0, b->plan.together ? encode_together : encode_alone, &job);
+        if (b->plan.together && b->crowding.n_alone > 0) {
+            b->crowding.n_alone--;
+            wick_plan_make(&b->plan, batch, next, 1);
+            encode_alone(&job, 0);
+        } else if (b->plan.together) {
+            run_together(&job);
+        } else {
+            wick_pool_run(b->pool, 0, encode_alone, &job);
+        }
     }
     pthread_mutex_unlock(&b->mutex);
     return WICK_OK;

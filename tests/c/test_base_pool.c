@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -198,13 +199,38 @@ static void usable_cpus(void **state)
 #endif
 }
 
+typedef struct late_run {
+    wick_pool *pool;
+    unsigned late_ms;
+} late_run;
+
+static void arrive_late(void *arg, unsigned thread_index)
+{
+    late_run *run = arg;
+    const struct timespec pause = {0, (long)run->late_ms * 1000000};
+    if (thread_index == 1)
+        nanosleep(&pause, NULL);
+    wick_pool_barrier(run->pool);
+}
+
+/* A thread that waits for a late one sleeps, and the pool knows for how long. */
+static void sleep_is_counted(void **state)
+{
+    wick_pool *pool = pool_of(2);
+    assert_int_equal(wick_pool_slept_ns(pool), 0);
+    late_run run = {pool, 50};
+    wick_pool_run(pool, 0, arrive_late, &run);
+    assert_true(wick_pool_slept_ns(pool) > 25 * 1000000u);
+    wick_pool_free(pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_thread_once),  cmocka_unit_test(barrier_holds_back),
         cmocka_unit_test(callers_take_turns), cmocka_unit_test(one_thread_is_the_caller),
         cmocka_unit_test(wrong_sizes),        cmocka_unit_test(starts_and_stops),
-        cmocka_unit_test(usable_cpus),
+        cmocka_unit_test(usable_cpus),        cmocka_unit_test(sleep_is_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
