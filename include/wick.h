@@ -197,6 +197,12 @@ WICK_API int wick_embed(wick_model *model, const char *const *texts, const size_
 /* Embeds "health check" through the real path; WICK_E_UNAVAILABLE where that fails. */
 WICK_API int wick_model_health_check(wick_model *model, wick_error *error);
 
+/* The most that a device can multiply and add, in GFLOP/s (10^9 operations a second, a multiply-add counting two; integer ones for int8):
+ * measured, for about 0.15 s, by a loop in registers on all threads. What `wick bench` states its speed as a share of.
+ *   options      NULL for the defaults; device, strict_device, dtype and n_threads count, as in wick_model_open
+ * WICK_E_UNSUPPORTED where the device's backend cannot say. */
+WICK_API int wick_measure_peak(const wick_model_options *options, double *gflops, wick_error *error);
+
 /* ---- configuration and providers: AkiDB's interface ----------------------------------------------------------------- */
 
 /* What config.toml says, defaults filled in, ~ expanded. Allocated by wick_config_load, freed by wick_config_free. */

@@ -36,6 +36,8 @@ typedef struct wick_backend_ops {
     int (*encode)(wick_backend *backend, const wick_packed_batch *batch, float *out, wick_error *error);
     void (*info)(const wick_backend *backend, wick_backend_info *out);
     void (*close)(wick_backend *backend);
+    /* The most that pool's threads can multiply and add in dtype, in 10^9 operations a second; needs no open backend. NULL: cannot say. */
+    int (*measure_peak)(const char *dtype, wick_pool *pool, double *out, wick_error *error);
 } wick_backend_ops;
 
 /* The CPU backend (src/cpu/backend_cpu.c). */

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "cpu/forward.h"
+#include "cpu/peak.h"
 #include "cpu/plan.h"
 #include "cpu/workspace.h"
 
@@ -47,25 +48,26 @@ static void cpu_close(wick_backend *backend)
     free(backend);
 }
 
-static bool parse_dtype(const char *dtype, wick_compute *out)
+static int parse_dtype(const char *dtype, wick_compute *out, wick_error *error)
 {
     static const char *const names[] = {
         [WICK_COMPUTE_F32] = "f32", [WICK_COMPUTE_BF16] = "bf16", [WICK_COMPUTE_I8] = "int8"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(dtype ? dtype : "f32", names[i]) == 0) {
             *out = (wick_compute)i;
-            return true;
+            return WICK_OK;
         }
-    return false;
+    return wick_fail(error, WICK_E_UNSUPPORTED, "dtype", "use f32, bf16 or int8",
+                     "dtype %s is not supported on the CPU", dtype);
 }
 
 static int cpu_open(const wick_model_files *files, const wick_backend_options *options, wick_backend **out,
                     wick_error *error)
 {
-    wick_compute compute;
-    if (!parse_dtype(options->dtype, &compute))
-        return wick_fail(error, WICK_E_UNSUPPORTED, "dtype", "use f32, bf16 or int8",
-                         "dtype %s is not supported on the CPU", options->dtype);
+    wick_compute compute = WICK_COMPUTE_F32;
+    int code = parse_dtype(options->dtype, &compute, error);
+    if (code != WICK_OK)
+        return code;
     wick_backend *b = calloc(1, sizeof *b);
     if (!b)
         return wick_fail_memory(error, "CPU backend");
@@ -73,7 +75,7 @@ static int cpu_open(const wick_model_files *files, const wick_backend_options *o
     b->pool = options->pool;
     b->n_threads = wick_pool_size(options->pool);
     b->model = (wick_cpu_model){.kernels = wick_kernels_select(), .compute = compute, .files = files};
-    int code = wick_cpu_model_open(&b->model, options->prepared_dir, options->pool, error);
+    code = wick_cpu_model_open(&b->model, options->prepared_dir, options->pool, error);
     if (code == WICK_OK)
         code = wick_workspace_open(&b->model, b->n_threads, &b->workspace, error);
     if (code != WICK_OK) {
@@ -87,6 +89,15 @@ static int cpu_open(const wick_model_files *files, const wick_backend_options *o
 static void cpu_info(const wick_backend *backend, wick_backend_info *out)
 {
     *out = (wick_backend_info){.device = "cpu", .tier = backend->model.kernels->tier, .n_threads = backend->n_threads};
+}
+
+static int cpu_measure_peak(const char *dtype, wick_pool *pool, double *out, wick_error *error)
+{
+    wick_compute compute = WICK_COMPUTE_F32;
+    int code = parse_dtype(dtype, &compute, error);
+    if (code == WICK_OK)
+        *out = wick_cpu_measure_peak(wick_kernels_select(), compute, pool);
+    return code;
 }
 
 /* ---- encoding ------------------------------------------------------------------------------------------------------ */
@@ -176,4 +187,4 @@ static int cpu_encode(wick_backend *b, const wick_packed_batch *batch, float *ou
 }
 
 const wick_backend_ops wick_backend_cpu = {
-    .open = cpu_open, .encode = cpu_encode, .info = cpu_info, .close = cpu_close};
+    .open = cpu_open, .encode = cpu_encode, .info = cpu_info, .close = cpu_close, .measure_peak = cpu_measure_peak};

@@ -99,6 +99,12 @@ typedef struct wick_kernels {
      * 3, become 0. */
     void (*to_bf16)(const float *x, size_t ldx, size_t m, size_t n, uint16_t *out, size_t ldo);
     void (*quantize)(const wick_quantize *q);
+
+    /* For measuring (peak.c): n_rounds rounds of independent multiply-adds that never leave the registers, with the best instruction of the
+     * tier for products in f32, bf16 and int8. Returns how many multiply-adds those were. */
+    uint64_t (*spin_f32)(size_t n_rounds);
+    uint64_t (*spin_bf16)(size_t n_rounds);
+    uint64_t (*spin_i8)(size_t n_rounds);
 } wick_kernels;
 
 /* The best tier that this CPU has, or the one that WICK_CPU names where it is lower. Never fails. */
@@ -109,6 +115,7 @@ const wick_kernels *wick_kernels_named(const char *tier);
 /* One function a tier: overwrites what it has. Each is built only for its architecture. */
 void wick_kernels_init_generic(wick_kernels *kernels);
 void wick_narrow_init_generic(wick_kernels *kernels); /* bf16 and int8; called by the one above */
+void wick_peak_init_generic(wick_kernels *kernels);   /* likewise */
 void wick_kernels_init_avx2(wick_kernels *kernels);
 void wick_kernels_init_avx512(wick_kernels *kernels);
 void wick_kernels_init_avx512vnni(wick_kernels *kernels);

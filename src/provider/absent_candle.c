@@ -83,6 +83,11 @@ int wick_embed(wick_model *model, const char *const *texts, const size_t *text_b
     return absent(error);
 }
 
+int wick_measure_peak(const wick_model_options *options, double *gflops, wick_error *error)
+{
+    return absent(error);
+}
+
 int wick_model_health_check(wick_model *model, wick_error *error)
 {
     return absent(error);

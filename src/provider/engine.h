@@ -4,6 +4,7 @@
  *   engine_device.c    which backend serves
  *   engine_tokenize.c  texts -> packed token ids, on one thread or on all
  *   engine_embed.c     wick_embed: blocks of texts through tokenizer and backend, then cut and normalised
+ *   engine_peak.c      wick_measure_peak
  *   engine_context.c   contexts: scratch that calls borrow and give back */
 #ifndef WICK_PROVIDER_ENGINE_H
 #define WICK_PROVIDER_ENGINE_H

@@ -6,4 +6,5 @@ void wick_kernels_init_neon(wick_kernels *kernels)
 {
     wick_gemm_init_neon(kernels);
     wick_rows_init_neon(kernels);
+    wick_peak_init_neon(kernels);
 }

@@ -6,5 +6,6 @@
 
 void wick_gemm_init_neon(wick_kernels *kernels);
 void wick_rows_init_neon(wick_kernels *kernels);
+void wick_peak_init_neon(wick_kernels *kernels);
 
 #endif

@@ -86,4 +86,5 @@ void wick_kernels_init_generic(wick_kernels *kernels)
     kernels->softmax = softmax_generic;
     kernels->transpose = transpose_generic;
     wick_narrow_init_generic(kernels);
+    wick_peak_init_generic(kernels);
 }

@@ -6,6 +6,7 @@ void wick_kernels_init_avx2(wick_kernels *kernels)
 {
     wick_gemm_init_avx2(kernels);
     wick_rows_init_avx2(kernels);
+    wick_peak_init_avx2(kernels);
 }
 
 void wick_kernels_init_avx512(wick_kernels *kernels)
@@ -13,14 +14,17 @@ void wick_kernels_init_avx512(wick_kernels *kernels)
     wick_gemm_init_avx512(kernels);
     wick_rows_init_avx512(kernels);
     wick_quantize_init_avx512(kernels);
+    wick_peak_init_avx512(kernels);
 }
 
 void wick_kernels_init_avx512vnni(wick_kernels *kernels)
 {
     wick_gemm_i8_init_avx512vnni(kernels);
+    wick_peak_init_avx512vnni(kernels);
 }
 
 void wick_kernels_init_avx512bf16(wick_kernels *kernels)
 {
     wick_gemm_bf16_init_avx512bf16(kernels);
+    wick_peak_init_avx512bf16(kernels);
 }
