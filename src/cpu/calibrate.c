@@ -52,7 +52,7 @@ static int take(calibration *c, wick_error *error)
     }
     size_t n_tokens = c->offsets[N_SEQUENCES];
     c->memory_bytes = wick_cpu_place_layer(&c->f32, WICK_COMPUTE_F32, NULL, &c->layer);
-    c->memory = c->memory_bytes > 0 ? wick_pages_take(c->memory_bytes) : NULL;
+    c->memory = c->memory_bytes > 0 ? wick_pages_take(c->memory_bytes, true) : NULL;
     c->ids = calloc(n_tokens, sizeof *c->ids);
     c->hidden = calloc(n_tokens * files->hidden_size, sizeof *c->hidden);
     c->observed = calloc(3 * files->hidden_size + files->intermediate_size, sizeof *c->observed);
@@ -152,7 +152,7 @@ static int calibrate_layer(calibration *c, size_t index, wick_error *error)
 int wick_cpu_calibrate(wick_cpu_model *model, wick_pool *pool, wick_error *error)
 {
     calibration c = {.model = model, .pool = pool, .f32 = *model};
-    c.f32.compute = WICK_COMPUTE_F32;
+    c.f32.compute = WICK_COMPUTE_F32; /* its words stay narrow: what comes in is what will come in */
     int code = take(&c, error);
     if (code == WICK_OK)
         run(&c, NULL);

@@ -14,6 +14,7 @@
 #include "cpu/forward.h"
 
 #include <math.h>
+#include <string.h>
 
 /* Rows that stay in a core's second-level cache together with a panel while all panels pass: 128 rows of 1536 values are 786 KB. */
 #define ROW_BLOCK 128
@@ -116,6 +117,20 @@ static void norm_rows(const wick_cpu_model *model, const wick_team *team, const 
     }
 }
 
+static void word_embedding(const wick_cpu_model *model, size_t id, float *x)
+{
+    size_t width = model->files->hidden_size;
+    if (!model->words) {
+        wick_tensor_to_f32(&model->files->word_embeddings, id * width, width, x);
+        return;
+    }
+    const uint16_t *word = model->words + id * ((width + 1) / 2 * 2);
+    for (size_t k = 0; k < width; k++) { /* a bf16 is the upper half of an f32 */
+        uint32_t bits = (uint32_t)word[k] << 16;
+        memcpy(&x[k], &bits, sizeof bits);
+    }
+}
+
 /* hidden = word + position + token type, of the team's share of the rows. */
 static void embed_rows(const wick_cpu_model *model, const wick_team *team, const wick_chunk *chunk, float *hidden)
 {
@@ -128,7 +143,7 @@ static void embed_rows(const wick_cpu_model *model, const wick_team *team, const
         for (size_t j = row < first ? first - row : 0; j < n && row + j < last; j++) {
             float *x = hidden + (row + j) * width;
             const float *position = model->positions + j * width;
-            wick_tensor_to_f32(&model->files->word_embeddings, (size_t)ids[j] * width, width, x);
+            word_embedding(model, (size_t)ids[j], x);
             for (size_t k = 0; k < width; k++)
                 x[k] += position[k];
         }

@@ -19,13 +19,14 @@
 #define HUGE_PAGE_BYTES ((size_t)2 << 20)
 #define LINE_BYTES ((size_t)64) /* pieces start on cache lines */
 
-void *wick_pages_take(size_t size_bytes)
+void *wick_pages_take(size_t size_bytes, bool huge)
 {
     void *pages = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (pages == MAP_FAILED)
         return NULL;
+    (void)huge;
 #ifdef MADV_HUGEPAGE
-    if (size_bytes >= HUGE_PAGE_BYTES)
+    if (huge && size_bytes >= HUGE_PAGE_BYTES)
         madvise(pages, size_bytes, MADV_HUGEPAGE);
 #endif
     return pages;
@@ -106,6 +107,8 @@ static void place_model(layout *l, wick_cpu_model *model)
     const wick_model_files *files = model->files;
     size_t width = model->kernels->panel_width;
     model->positions = place(l, files->max_positions, files->hidden_size);
+    if (model->compute != WICK_COMPUTE_F32) /* place counts in values of 4 bytes */
+        model->words = place(l, files->vocab_size, (files->hidden_size + 1) / 2);
     place_norm(l, &model->embedding_norm, files->hidden_size);
     for (size_t i = 0; i < files->n_layers; i++)
         place_layer(l, model, model->compute, &model->layers[i]);
@@ -233,6 +236,20 @@ static void fill_norm(const wick_layer_norm *from, const wick_cpu_norm *to, size
     wick_tensor_to_f32(&from->bias, 0, hidden_size, to->bias);
 }
 
+/* Rows of an odd length have a value of padding. row: scratch, [hidden_size] */
+static void fill_words(const wick_cpu_model *model, float *row)
+{
+    const wick_tensor *words = &model->files->word_embeddings;
+    size_t hidden = model->files->hidden_size, stride = (hidden + 1) / 2 * 2;
+    for (size_t i = 0; i < model->files->vocab_size; i++) {
+        wick_tensor_to_f32(words, i * hidden, hidden, row);
+        model->kernels->to_bf16(row, hidden, 1, hidden, model->words + i * stride, stride);
+        if (i % 4096 == 4095)
+            wick_mapped_release_pages(words->data, words->size_bytes);
+    }
+    wick_mapped_release_pages(words->data, words->size_bytes);
+}
+
 /* row: scratch, [hidden_size] */
 static void fill_small(const wick_cpu_model *model, float *row)
 {
@@ -279,6 +296,8 @@ static int fill(wick_cpu_model *model, wick_pool *pool, wick_error *error)
     int code = list && row ? WICK_OK : wick_fail_memory(error, "packing the weights");
     if (code == WICK_OK) {
         fill_small(model, row);
+        if (model->words)
+            fill_words(model, row);
         if (model->compute == WICK_COMPUTE_I8)
             code = wick_cpu_calibrate(model, pool, error);
     }
@@ -297,7 +316,7 @@ static int fill(wick_cpu_model *model, wick_pool *pool, wick_error *error)
 /* Takes memory for the model and fills it. */
 static int build(wick_cpu_model *model, const char *prepared_dir, wick_pool *pool, wick_error *error)
 {
-    model->memory = wick_pages_take(model->memory_bytes);
+    model->memory = wick_pages_take(model->memory_bytes, true);
     if (!model->memory)
         return wick_fail_memory(error, "the packed weights");
     layout l = {.memory = model->memory};

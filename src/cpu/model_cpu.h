@@ -51,7 +51,8 @@ typedef struct wick_cpu_layer {
 typedef struct wick_cpu_model {
     const wick_kernels *kernels;
     wick_compute compute;
-    const wick_model_files *files; /* hyper-parameters, and the word embeddings, which are read in place */
+    const wick_model_files *files; /* hyper-parameters, and in f32 the word embeddings, which are read in place */
+    uint16_t *words;               /* [vocab_size, hidden_size] bf16, where compute is not f32; else NULL */
     float *positions;              /* [max_positions, hidden_size]: position embedding + embedding of token type 0 */
     wick_cpu_norm embedding_norm;
     wick_cpu_layer *layers; /* [n_layers] */
@@ -85,8 +86,9 @@ int wick_cpu_calibrate(wick_cpu_model *model, wick_pool *pool, wick_error *error
 int wick_cpu_model_open(wick_cpu_model *out, const char *prepared_dir, wick_pool *pool, wick_error *error);
 void wick_cpu_model_close(wick_cpu_model *model);
 
-/* Zeroed memory in pages of its own, huge ones where the system has them. NULL: none left. */
-void *wick_pages_take(size_t size_bytes);
+/* Zeroed memory in pages of its own. huge: in huge ones where the system has them; then what is near a used page is resident too. NULL: none
+ * left. */
+void *wick_pages_take(size_t size_bytes, bool huge);
 void wick_pages_free(void *pages, size_t size_bytes);
 
 #endif

@@ -20,9 +20,10 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/mapped.h"
 
 /* To be raised when the payload of the same weights changes: layout, packing, rounding, calibration. */
-#define FORMAT 1
+#define FORMAT 2
 #define HEADER_BYTES ((size_t)4096)
 #define BLOCK_BYTES ((size_t)1 << 20) /* hashed by one thread at a time */
 #define BYTE_ORDER_MARK 0x01020304u
@@ -145,6 +146,8 @@ void *wick_prepared_open(const char *folder, const wick_cpu_model *model, size_t
         munmap(file, HEADER_BYTES + size_bytes);
         return NULL;
     }
+    /* The check has read everything; what is needed comes back when it is used. */
+    wick_mapped_release_pages(file, HEADER_BYTES + size_bytes);
     return file + HEADER_BYTES;
 }
 

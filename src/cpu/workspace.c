@@ -72,7 +72,7 @@ int wick_workspace_open(const wick_cpu_model *model, unsigned n_threads, wick_wo
         if (c.overflow)
             code = wick_fail(error, WICK_E_UNSUPPORTED, model->files->path, NULL,
                              "the activations do not fit the address space");
-        else if (!(w->memory = wick_pages_take(c.n_bytes)))
+        else if (!(w->memory = wick_pages_take(c.n_bytes, false)))
             code = wick_fail_memory(error, "activations");
     }
     if (code != WICK_OK) {
