@@ -4,34 +4,46 @@
  * Q, K and V of a token stand side by side in a row of qkv. For one sequence and head: the keys are transposed into panels (so that keys
  * are the columns of a product), then for a few query rows at a time: scores = Q K^T, softmax in place, context = scores V read where it stands,
  * divided by the sum. Everything for one head stays in the first two caches. */
+#include "cpu/attention.h"
+
 #include <math.h>
 
-#include "cpu/forward.h"
-
-/* Query rows of one piece of work: long sequences are shared by several threads, at the price of transposing the keys again. */
-#define QUERY_BLOCK 64
-
-typedef struct head {
-    const float *query, *key, *value; /* [n_rows, head_dim], rows `stride` apart */
-    float *context;                   /* [n_rows, head_dim], rows hidden_size apart */
-    size_t n_rows, stride;
-} head;
+/* Query rows of one piece of work: long sequences are shared by several threads, at the price of preparing the keys again. */
+#define QUERY_BLOCK (4 * WICK_ATTENTION_ROWS)
+/* From so many tokens on, products in bf16 are faster than in f32 by more than the conversions cost. */
+#define LEAST_ROWS_BF16 48
 
 static size_t query_blocks(size_t n_rows)
 {
     return (n_rows + QUERY_BLOCK - 1) / QUERY_BLOCK;
 }
 
-static void transpose_keys(const wick_cpu_model *model, const head *h, float *keys)
+void wick_attention_softmax(const wick_cpu_model *model, const wick_head *h, float *scores, size_t ld_scores, size_t n,
+                            float *inverse_sums)
+{
+    model->kernels->softmax(scores, ld_scores, n, h->n_rows, 1.0f / sqrtf((float)model->files->head_dim), inverse_sums);
+}
+
+void wick_attention_scale(const wick_cpu_model *model, const wick_head *h, size_t row, size_t n,
+                          const float *inverse_sums)
+{
+    size_t head_dim = model->files->head_dim, hidden = model->files->hidden_size;
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < head_dim; j++)
+            h->context[(row + i) * hidden + j] *= inverse_sums[i];
+}
+
+static void transpose_keys(const wick_cpu_model *model, const wick_head *h, const wick_thread_scratch *scratch)
 {
     size_t width = model->kernels->panel_width, head_dim = model->files->head_dim;
     for (size_t row = 0; row < h->n_rows; row += width) {
         size_t n = h->n_rows - row < width ? h->n_rows - row : width;
-        model->kernels->transpose(h->key + row * h->stride, h->stride, n, head_dim, keys + row * head_dim, width);
+        model->kernels->transpose(h->key + row * h->stride, h->stride, n, head_dim, scratch->keys + row * head_dim,
+                                  width);
     }
 }
 
-static void attend_rows(const wick_cpu_model *model, const head *h, const wick_thread_scratch *scratch, size_t row,
+static void attend_rows(const wick_cpu_model *model, const wick_head *h, const wick_thread_scratch *scratch, size_t row,
                         size_t n)
 {
     const wick_kernels *kernels = model->kernels;
@@ -46,7 +58,7 @@ static void attend_rows(const wick_cpu_model *model, const head *h, const wick_t
         kernels->gemm(&g);
     }
     float inverse_sums[WICK_ATTENTION_ROWS];
-    kernels->softmax(scratch->scores, ld_scores, n, h->n_rows, 1.0f / sqrtf((float)head_dim), inverse_sums);
+    wick_attention_softmax(model, h, scratch->scores, ld_scores, n, inverse_sums);
     float *context = h->context + row * hidden;
     g = (wick_gemm){.m = n, .k = h->n_rows, .a = scratch->scores, .lda = ld_scores, .ldb = h->stride, .ldc = hidden};
     for (size_t column = 0; column < head_dim; column += width) {
@@ -55,16 +67,24 @@ static void attend_rows(const wick_cpu_model *model, const head *h, const wick_t
         g.c = context + column;
         kernels->gemm(&g);
     }
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < head_dim; j++)
-            context[i * hidden + j] *= inverse_sums[i];
+    wick_attention_scale(model, h, row, n, inverse_sums);
 }
 
-static void attend_block(const wick_cpu_model *model, const head *h, const wick_thread_scratch *scratch, size_t first)
+static const wick_attention_way attention_f32 = {transpose_keys, attend_rows};
+
+/* It depends on nothing but the sequence's own length: the same text takes the same way in any batch. */
+static const wick_attention_way *way_for(const wick_cpu_model *model, size_t n_rows)
+{
+    bool narrow = model->compute != WICK_COMPUTE_F32 && model->kernels->has_bf16 && n_rows >= LEAST_ROWS_BF16;
+    return narrow ? &wick_attention_bf16 : &attention_f32;
+}
+
+static void attend_block(const wick_cpu_model *model, const wick_attention_way *way, const wick_head *h,
+                         const wick_thread_scratch *scratch, size_t first)
 {
     size_t last = h->n_rows - first < QUERY_BLOCK ? h->n_rows : first + QUERY_BLOCK;
     for (size_t row = first; row < last; row += WICK_ATTENTION_ROWS)
-        attend_rows(model, h, scratch, row, last - row < WICK_ATTENTION_ROWS ? last - row : WICK_ATTENTION_ROWS);
+        way->attend(model, h, scratch, row, last - row < WICK_ATTENTION_ROWS ? last - row : WICK_ATTENTION_ROWS);
 }
 
 void wick_attention(const wick_cpu_model *model, const wick_team *team, const wick_chunk *chunk,
@@ -77,16 +97,18 @@ void wick_attention(const wick_cpu_model *model, const wick_team *team, const wi
     wick_team_share(team, n_units, &first, &last);
     for (size_t s = 0; s < chunk->n_sequences && unit < last; s++) {
         size_t n_rows = wick_sequence_rows(chunk->batch, chunk->sequences[s]), n_blocks = query_blocks(n_rows);
+        const wick_attention_way *way = way_for(model, n_rows);
         for (size_t i = 0; i < files->n_heads; i++, unit += n_blocks) {
             const float *qkv = act->qkv + row * stride + i * files->head_dim;
-            head h = {qkv,    qkv + hidden, qkv + 2 * hidden, act->context.f32 + row * hidden + i * files->head_dim,
-                      n_rows, stride};
+            wick_head h = {
+                qkv,    qkv + hidden, qkv + 2 * hidden, act->context.f32 + row * hidden + i * files->head_dim,
+                n_rows, stride};
             size_t from = unit < first ? first - unit : 0,
                    to = unit + n_blocks > last ? (last > unit ? last - unit : 0) : n_blocks;
             if (from < to)
-                transpose_keys(model, &h, scratch->keys);
+                way->prepare(model, &h, scratch);
             for (size_t block = from; block < to; block++)
-                attend_block(model, &h, scratch, block * QUERY_BLOCK);
+                attend_block(model, way, &h, scratch, block * QUERY_BLOCK);
         }
         row += n_rows;
     }

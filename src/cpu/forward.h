@@ -50,7 +50,11 @@ typedef struct wick_activations {
 typedef struct wick_thread_scratch {
     float *keys;   /* [head_dim, max_rows rounded up to a panel], in panels: keys transposed */
     float *scores; /* [WICK_ATTENTION_ROWS, max_rows rounded up to a panel] */
-    float *pooled; /* [2, widest of hidden_size and the Dense modules] */
+    /* bf16, for attention_bf16.c; NULL in f32 */
+    uint16_t *queries16, *rows16; /* [max_rows, head_dim rounded up to 2] */
+    uint16_t *scores16;           /* [WICK_ATTENTION_ROWS, max_rows rounded up to 2] */
+    uint16_t *values16;           /* [max_rows rounded up to 2, head_dim rounded up to a panel] */
+    float *pooled;                /* [2, widest of hidden_size and the Dense modules] */
 } wick_thread_scratch;
 
 /* Some sequences of a batch, in any order. Their tokens are the rows of the activations, one sequence after another. */

@@ -15,7 +15,7 @@
 /* The widest panel of any tier, in columns; scratch is padded to it. */
 #define WICK_MAX_PANEL_WIDTH 32
 /* The most rows of scores that attention works on at once. */
-#define WICK_ATTENTION_ROWS 16
+#define WICK_ATTENTION_ROWS 14
 
 /* c[m, n] = a[m, k] * b[k, n] + bias[n] (+ c), for one panel of b. */
 typedef struct wick_gemm {
@@ -82,6 +82,7 @@ typedef struct wick_quantize {
 typedef struct wick_kernels {
     const char *tier;
     size_t panel_width; /* columns of a packed panel */
+    bool has_bf16;      /* gemm_bf16 is faster than gemm: the CPU multiplies bf16 itself */
 
     void (*gemm)(const wick_gemm *g);
     /* x[m, n] = gelu(x), the erf form: 0.5 x (1 + erf(x / sqrt(2))). */

@@ -39,6 +39,14 @@ static void take_rows(carve *c, wick_compute compute, size_t max_rows, size_t wi
         out->scales = take(c, max_rows, 1, 0, sizeof(wick_row_scale));
 }
 
+static void take_bf16(carve *c, size_t padded_rows, size_t head_dim, wick_thread_scratch *out)
+{
+    out->queries16 = take(c, padded_rows, head_dim + 1, 0, sizeof(uint16_t));
+    out->rows16 = take(c, padded_rows, head_dim + 1, 0, sizeof(uint16_t));
+    out->scores16 = take(c, padded_rows, WICK_ATTENTION_ROWS, 0, sizeof(uint16_t));
+    out->values16 = take(c, padded_rows, head_dim + WICK_MAX_PANEL_WIDTH, 0, sizeof(uint16_t));
+}
+
 static void carve_all(carve *c, const wick_cpu_model *model, wick_workspace *w)
 {
     const wick_model_files *files = model->files;
@@ -55,6 +63,8 @@ static void carve_all(carve *c, const wick_cpu_model *model, wick_workspace *w)
         take_rows(c, model->compute, a->max_rows, files->intermediate_size, &a->inner);
         a->qkv = take(c, a->max_rows, 3 * hidden, WICK_MAX_PANEL_WIDTH, sizeof(float));
         w->scratch[i].keys = take(c, padded, files->head_dim, 0, sizeof(float));
+        if (model->compute != WICK_COMPUTE_F32)
+            take_bf16(c, padded, files->head_dim, &w->scratch[i]);
         w->scratch[i].scores = take(c, padded, WICK_ATTENTION_ROWS, 0, sizeof(float));
         w->scratch[i].pooled = take(c, 2, widest, 0, sizeof(float));
     }

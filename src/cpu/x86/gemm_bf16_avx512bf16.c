@@ -117,6 +117,7 @@ static void to_bf16_avx512bf16(const float *x, size_t ldx, size_t m, size_t n, u
 
 void wick_gemm_bf16_init_avx512bf16(wick_kernels *kernels)
 {
+    kernels->has_bf16 = true;
     kernels->gemm_bf16 = gemm_bf16_avx512bf16;
     kernels->to_bf16 = to_bf16_avx512bf16;
 }
