@@ -135,7 +135,7 @@ typedef struct wick_model_options {
     size_t size;
     const char *device;    /* "auto", "cpu", "metal", "cuda"; NULL: WICK_DEVICE, CANDLE_DEVICE, else "auto" */
     bool strict_device;    /* a named GPU that is not there is an error instead of a log line */
-    const char *dtype;     /* "f32"; NULL: "f32" */
+    const char *dtype;     /* what products are computed in: "f32" (NULL too), "bf16", "int8" */
     const char *cache_dir; /* the hub cache; NULL: HF_HUB_CACHE, HF_HOME/hub, else ~/.cache/huggingface/hub */
     unsigned n_threads;    /* 0: as many as the affinity mask and the cgroup allow */
     size_t max_seq_length; /* tokens a text is cut at, special ones included; 0: what the model's files say */
@@ -143,7 +143,9 @@ typedef struct wick_model_options {
 
 WICK_API void wick_model_options_init(wick_model_options *options);
 
-/* Opens a model: hub name ("sentence-transformers/all-MiniLM-L6-v2") or a folder of Hugging Face files. options may be NULL. */
+/* Opens a model: hub name ("sentence-transformers/all-MiniLM-L6-v2") or a folder of Hugging Face files. options may be NULL.
+ * What was computed of the weights is kept in $WICK_PREPARED_DIR ("off": nowhere), else $XDG_CACHE_HOME/wick, else ~/.cache/wick, and mapped at the
+ * next open; files there may be removed at any time. */
 WICK_API int wick_model_open(const char *name, const wick_model_options *options, wick_model **out, wick_error *error);
 /* No call may be under way on the model. */
 WICK_API void wick_model_close(wick_model *model);
@@ -158,9 +160,9 @@ typedef struct wick_model_info {
     size_t n_layers, hidden_size, n_heads, intermediate_size, vocab_size, n_parameters;
     const char *architecture; /* config.json's model_type: "bert" */
     const char *pooling;      /* "mean", "cls", "max", "mean_sqrt_len", "weightedmean", "lasttoken" */
-    const char *dtype;        /* "f32" */
+    const char *dtype;        /* "f32", "bf16", "int8" */
     const char *device;       /* "cpu" */
-    const char *tier;         /* instruction tier of the CPU kernels: "generic", "avx2", "avx512", "neon" */
+    const char *tier;         /* instruction tier of the CPU kernels: "generic", "avx2", "avx512bf16", "neon"... */
     unsigned n_threads;
     bool has_normalize; /* the model's own modules end in Normalize */
 } wick_model_info;
@@ -218,7 +220,7 @@ typedef struct wick_config {
 } wick_config;
 
 /* Reads path; NULL: $WICK_CONFIG, ./config.toml, $XDG_CONFIG_HOME/wick/config.toml (~/.config/wick/config.toml), whichever is first
- * there, else the defaults. An unknown key or a wrong type is WICK_E_INVALID_INPUT that names the line. */
+ * there, else the defaults. WICK_DEVICE, and HF_HUB_CACHE or HF_HOME over cache_dir, win over the file. An unknown key or a wrong type is WICK_E_INVALID_INPUT that names the line. */
 WICK_API int wick_config_load(const char *path, wick_config **out, wick_error *error);
 WICK_API void wick_config_free(wick_config *config);
 
