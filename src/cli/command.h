@@ -36,7 +36,8 @@ typedef struct wick_command {
     int (*run)(const struct wick_command *command, int argc, char **argv);
 } wick_command;
 
-extern const wick_command wick_command_embed, wick_command_similarity, wick_command_tokenize, wick_command_info;
+extern const wick_command wick_command_embed, wick_command_similarity, wick_command_tokenize, wick_command_info,
+    wick_command_bench;
 
 /* What wick_options_parse says. */
 enum { WICK_PARSED = 0, WICK_PARSED_HELP = 1 };

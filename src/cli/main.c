@@ -9,9 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { N_COMMANDS = 4 };
-static const wick_command *const commands[N_COMMANDS] = {&wick_command_embed, &wick_command_similarity,
-                                                         &wick_command_tokenize, &wick_command_info};
+enum { N_COMMANDS = 5 };
+static const wick_command *const commands[N_COMMANDS] = {
+    &wick_command_embed, &wick_command_similarity, &wick_command_tokenize, &wick_command_info, &wick_command_bench};
 
 void wick_error_print(const wick_error *error)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * progress.c: see progress.h. Called by embed.c and tokenize.c between batches. */
+ * progress.c: see progress.h. Called by embed.c, tokenize.c and bench_measure.c between batches. */
 #include "cli/progress.h"
 #include "cli/interrupt.h"
 #include <stdio.h>

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-COMMANDS = ("embed", "similarity", "tokenize", "info")
+COMMANDS = ("embed", "similarity", "tokenize", "info", "bench")
 
 
 def test_version(wick):
