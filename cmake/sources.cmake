@@ -28,7 +28,7 @@ foreach(file IN LISTS WICK_KERNELS)
     elseif(file MATCHES "_avx512bf16\\.c$")
       list(APPEND flags -mavx512bf16)
     endif()
-  elseif(file MATCHES "_avx2\\.c$")
+  elseif(file MATCHES "_avx(2|vnni)\\.c$") # AVX-VNNI's one instruction is written in assembler
     list(APPEND flags -mavx2 -mfma)
   endif()
   set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS "${flags}")

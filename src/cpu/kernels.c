@@ -8,6 +8,10 @@
 
 #include "base/log.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 typedef struct tier {
     const char *name;
     bool (*supported)(void);
@@ -20,10 +24,18 @@ static bool always(void)
 }
 
 #if defined(__x86_64__)
+
 /* gcc's and clang's __builtin_cpu_supports also asks the operating system whether it saves the wide registers. */
 static bool has_avx2(void)
 {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+/* CPUID leaf 7, subleaf 1, EAX bit 4: clang 14 has no name for it. */
+static bool has_avxvnni(void)
+{
+    unsigned eax, ebx, ecx, edx;
+    return has_avx2() && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax >> 4 & 1);
 }
 
 static bool has_avx512(void)
@@ -43,11 +55,12 @@ static bool has_avx512bf16(void)
 }
 #endif
 
-/* From the lowest to the highest. */
+/* From the lowest to the highest. A CPU may lack one and have a later one: each starts from the best that it has before it. */
 static const tier tiers[] = {
     {"generic", always, wick_kernels_init_generic},
 #if defined(__x86_64__)
     {"avx2", has_avx2, wick_kernels_init_avx2},
+    {"avxvnni", has_avxvnni, wick_kernels_init_avxvnni},
     {"avx512", has_avx512, wick_kernels_init_avx512},
     {"avx512vnni", has_avx512vnni, wick_kernels_init_avx512vnni},
     {"avx512bf16", has_avx512bf16, wick_kernels_init_avx512bf16},
@@ -59,7 +72,7 @@ static const tier tiers[] = {
 #define N_TIERS (sizeof tiers / sizeof *tiers)
 
 static wick_kernels tables[N_TIERS];
-static size_t n_usable; /* tiers[0..n_usable) work on this CPU */
+static size_t n_usable; /* tables[0..n_usable) work on this CPU */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void build_tables(void)
@@ -67,11 +80,13 @@ static void build_tables(void)
 #if defined(__x86_64__)
     __builtin_cpu_init();
 #endif
-    for (n_usable = 0; n_usable < N_TIERS && tiers[n_usable].supported(); n_usable++) {
+    for (size_t i = 0; i < N_TIERS; i++) {
+        if (!tiers[i].supported())
+            continue;
         if (n_usable > 0)
             tables[n_usable] = tables[n_usable - 1];
-        tiers[n_usable].init(&tables[n_usable]);
-        tables[n_usable].tier = tiers[n_usable].name;
+        tiers[i].init(&tables[n_usable]);
+        tables[n_usable++].tier = tiers[i].name;
     }
 }
 

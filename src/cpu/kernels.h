@@ -110,7 +110,7 @@ typedef struct wick_kernels {
 
 /* The best tier that this CPU has, or the one that WICK_CPU names where it is lower. Never fails. */
 const wick_kernels *wick_kernels_select(void);
-/* The tier of that name ("generic", "avx2", "avx512", "neon"), or NULL where it is not built in or this CPU lacks it. For tests. */
+/* The tier of that name ("generic", "avx2", "avxvnni", "avx512", "avx512vnni", "avx512bf16", "neon"), or NULL where it is not built in or this CPU lacks it. For tests. */
 const wick_kernels *wick_kernels_named(const char *tier);
 
 /* One function a tier: overwrites what it has. Each is built only for its architecture. */
@@ -118,6 +118,7 @@ void wick_kernels_init_generic(wick_kernels *kernels);
 void wick_narrow_init_generic(wick_kernels *kernels); /* bf16 and int8; called by the one above */
 void wick_peak_init_generic(wick_kernels *kernels);   /* likewise */
 void wick_kernels_init_avx2(wick_kernels *kernels);
+void wick_kernels_init_avxvnni(wick_kernels *kernels);
 void wick_kernels_init_avx512(wick_kernels *kernels);
 void wick_kernels_init_avx512vnni(wick_kernels *kernels);
 void wick_kernels_init_avx512bf16(wick_kernels *kernels);

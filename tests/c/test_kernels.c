@@ -245,6 +245,7 @@ static void selection(void **state)
         assert_string_equal(kernels->tier, support_tiers[i]);
         assert_string_equal(selected(support_tiers[i]), support_tiers[i]);
         assert_true(kernels->gemm && kernels->gelu && kernels->layer_norm && kernels->softmax && kernels->transpose);
+        assert_true(kernels->gemm_bf16 && kernels->gemm_i8 && kernels->to_bf16 && kernels->quantize);
     }
     assert_string_equal(selected(NULL), best);
     assert_string_equal(selected(""), best);

@@ -13,7 +13,7 @@
 
 #include "cpu/kernels.h"
 
-static const char *const tiers[] = {"generic", "avx2", "avx512", "avx512vnni", "avx512bf16", "neon"};
+static const char *const tiers[] = {"generic", "avx2", "avxvnni", "avx512", "avx512vnni", "avx512bf16", "neon"};
 
 static void test_every_tier_counts_its_products(void **state)
 {

@@ -6,13 +6,24 @@ void wick_kernels_init_avx2(wick_kernels *kernels)
 {
     wick_gemm_init_avx2(kernels);
     wick_rows_init_avx2(kernels);
+    wick_gemm_i8_init_avx2(kernels);
+    wick_gemm_bf16_init_avx2(kernels);
+    wick_quantize_init_avx2(kernels);
     wick_peak_init_avx2(kernels);
+}
+
+void wick_kernels_init_avxvnni(wick_kernels *kernels)
+{
+    wick_gemm_i8_init_avxvnni(kernels);
+    wick_peak_init_avxvnni(kernels);
 }
 
 void wick_kernels_init_avx512(wick_kernels *kernels)
 {
     wick_gemm_init_avx512(kernels);
     wick_rows_init_avx512(kernels);
+    wick_gemm_i8_init_avx512(kernels);
+    wick_gemm_bf16_init_avx512(kernels);
     wick_quantize_init_avx512(kernels);
     wick_peak_init_avx512(kernels);
 }
