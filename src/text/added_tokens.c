@@ -79,9 +79,9 @@ bool wick_added_tokens_next(const wick_added_set *set, const char *text, size_t 
     if (set->n_tokens == 0)
         return false;
     while ((search->at = next_candidate(set, text, n, search->at)) < n) {
-        size_t length, begin = search->at;
-        int64_t index = wick_token_map_longest(&set->patterns, WICK_TOKEN_WHOLE, text + begin, n - begin, &length);
-        if (index < 0) {
+        uint32_t index;
+        size_t begin = search->at, length = wick_token_trie_longest(&set->patterns, text + begin, n - begin, &index);
+        if (length == 0) {
             search->at++;
             continue;
         }

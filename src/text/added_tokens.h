@@ -4,7 +4,7 @@
 #ifndef WICK_TEXT_ADDED_TOKENS_H
 #define WICK_TEXT_ADDED_TOKENS_H
 #include "text/normalizer.h"
-#include "text/token_map.h"
+#include "text/token_trie.h"
 #include "text/vocabulary.h"
 
 typedef struct wick_added_token {
@@ -17,7 +17,7 @@ typedef struct wick_added_token {
 typedef struct wick_added_set {
     const wick_added_token *tokens; /* [n_tokens] */
     size_t n_tokens;
-    wick_token_map patterns; /* what is looked for -> index into tokens */
+    wick_token_trie patterns; /* what is looked for -> index into tokens */
     bool begins[256];        /* bytes that a pattern begins with */
     int only_first;          /* the byte that all patterns begin with, or -1 */
 } wick_added_set;

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "text/added_tokens.h"
+#include "text/token_map.h"
 
 #define PATH "added_tokens"
 
@@ -59,7 +60,7 @@ static int load_entry(loading *l, const wick_json *value, size_t index)
         return wick_field_corrupt(reading, path, "has the id %lld", (long long)said);
     if (read.n_bytes == 0)
         return WICK_OK; /* never found in a text */
-    int64_t seen = wick_token_map_find(&l->by_content, WICK_TOKEN_WHOLE, content, read.n_bytes);
+    int64_t seen = wick_token_map_find(&l->by_content, content, read.n_bytes);
     if (seen >= 0) {
         read.content = l->entries[seen].content;
         read.token.id = l->entries[seen].token.id;
@@ -82,7 +83,7 @@ static int load_entry(loading *l, const wick_json *value, size_t index)
     read.token.id = (int32_t)id;
     l->contents[l->n] = read.content;
     l->entries[l->n] = read;
-    if (!wick_token_map_put(&l->by_content, WICK_TOKEN_WHOLE, read.content, read.n_bytes, (uint32_t)l->n))
+    if (!wick_token_map_put(&l->by_content, read.content, read.n_bytes, (uint32_t)l->n))
         return wick_field_corrupt(reading, path, "is made to collide with other tokens");
     l->n++;
     return WICK_OK;
@@ -112,30 +113,32 @@ static int pattern_of(const wick_reading *reading, const wick_normalizer *normal
 static int build_set(const loading *l, const wick_normalizer *normalizer, bool normalized, wick_added_set *out)
 {
     wick_added_token *tokens = wick_arena_take(l->reading->arena, l->n, sizeof *tokens);
-    const char **patterns = wick_arena_take(l->reading->arena, l->n, sizeof *patterns);
-    if (!tokens || !patterns || !wick_token_map_init(&out->patterns, l->reading->arena, l->n, patterns, 0))
+    wick_trie_key *patterns = wick_arena_take(l->reading->arena, l->n, sizeof *patterns);
+    if (!tokens || !patterns)
         return wick_fail_memory(l->reading->error, "the added tokens");
     out->only_first = -1;
     for (size_t i = 0; i < l->n; i++) {
         size_t n_bytes;
+        const char *pattern;
         if (l->entries[i].normalized != normalized)
             continue;
-        int code = pattern_of(l->reading, normalizer, &l->entries[i], &patterns[out->n_tokens], &n_bytes);
+        int code = pattern_of(l->reading, normalizer, &l->entries[i], &pattern, &n_bytes);
         if (code != WICK_OK)
             return code;
         if (n_bytes == 0) /* the tokenizers package would find it everywhere, or never come to an end */
             return wick_field_unsupported(l->reading, PATH, "a token that is normalised to nothing",
                                           "tokens that leave something");
-        const char *pattern = patterns[out->n_tokens];
         uint8_t first = (uint8_t)pattern[0];
-        if (!wick_token_map_put(&out->patterns, WICK_TOKEN_WHOLE, pattern, n_bytes, (uint32_t)out->n_tokens))
-            return wick_field_corrupt(l->reading, PATH, "has tokens that are made to collide");
+        patterns[out->n_tokens] = (wick_trie_key){pattern, (uint32_t)n_bytes, (uint32_t)out->n_tokens};
         out->only_first = out->n_tokens == 0 || out->only_first == first ? first : -1;
         out->begins[first] = true;
         tokens[out->n_tokens++] = l->entries[i].token;
     }
     out->tokens = tokens;
-    return WICK_OK;
+    int code = wick_token_trie_build(l->reading->arena, patterns, out->n_tokens, &out->patterns);
+    if (code == WICK_E_CORRUPT)
+        return wick_field_corrupt(l->reading, PATH, "has tokens that are made to take up room");
+    return code == WICK_OK ? WICK_OK : wick_fail_memory(l->reading->error, "the added tokens");
 }
 
 int wick_added_tokens_load(const wick_reading *reading, const wick_json *value, const wick_normalizer *normalizer,
@@ -148,7 +151,7 @@ int wick_added_tokens_load(const wick_reading *reading, const wick_json *value, 
         return wick_field_corrupt(reading, PATH, "is %s, not an array", wick_json_type_name(wick_json_type_of(value)));
     l.entries = wick_arena_take(reading->arena, n, sizeof *l.entries);
     l.contents = wick_arena_take(reading->arena, n, sizeof *l.contents);
-    if (!l.entries || !l.contents || !wick_token_map_init(&l.by_content, reading->arena, n, l.contents, 0))
+    if (!l.entries || !l.contents || !wick_token_map_init(&l.by_content, reading->arena, n, l.contents))
         return wick_fail_memory(reading->error, "the added tokens");
     int code = WICK_OK;
     for (size_t i = 0; i < n && code == WICK_OK; i++)

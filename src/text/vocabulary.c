@@ -2,6 +2,7 @@
  * vocabulary.c: reading the model's tokens (vocabulary.h). The texts of all tokens stand in one block of the arena. */
 #include "text/vocabulary.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -31,10 +32,44 @@ static int measure(const wick_reading *reading, const wick_json *vocab, size_t *
     return WICK_OK;
 }
 
+/* Copies the tokens into the arena and names their ids. keys[0..n_entries): the tokens that are not empty; *n_keys of them. */
+static int copy_tokens(const wick_reading *reading, const wick_json *vocab, char *text, wick_vocabulary *out,
+                       wick_trie_key *keys, size_t *n_keys)
+{
+    int code = WICK_OK;
+    *n_keys = 0;
+    for (const wick_json_member *it = wick_json_first(vocab); it && code == WICK_OK; it = wick_json_next(vocab, it)) {
+        size_t n;
+        int64_t id = 0;
+        const char *token = wick_json_key(it, &n);
+        wick_json_integer(wick_json_value(it), &id);
+        memcpy(text, token, n + 1);
+        code = wick_vocabulary_name(reading, out, PATH, text, (size_t)id);
+        if (n > 0)
+            keys[(*n_keys)++] = (wick_trie_key){.text = text, .n_bytes = (uint32_t)n, .number = (uint32_t)id};
+        text += n + 1;
+    }
+    return code;
+}
+
+/* Keeps the keys that begin with the prefix and more, without it; returns how many. */
+static size_t cut_prefix(wick_trie_key *keys, size_t n_keys, const char *prefix, size_t prefix_bytes)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < n_keys; i++) {
+        if (keys[i].n_bytes <= prefix_bytes || memcmp(keys[i].text, prefix, prefix_bytes) != 0)
+            continue;
+        keys[n] = keys[i];
+        keys[n].text += prefix_bytes;
+        keys[n++].n_bytes -= (uint32_t)prefix_bytes;
+    }
+    return n;
+}
+
 int wick_vocabulary_load(const wick_reading *reading, const wick_json *vocab, size_t n_added, const char *prefix,
                          size_t prefix_bytes, wick_vocabulary *out)
 {
-    size_t n_text_bytes;
+    size_t n_text_bytes, n_keys;
     *out = (wick_vocabulary){0};
     if (wick_json_type_of(vocab) != WICK_JSON_OBJECT)
         return wick_field_corrupt(reading, "model", "has %s as \"vocab\", not an object",
@@ -46,30 +81,27 @@ int wick_vocabulary_load(const wick_reading *reading, const wick_json *vocab, si
     out->capacity = (out->n_ids > out->n_entries ? out->n_ids : out->n_entries) + n_added;
     out->texts = wick_arena_take(reading->arena, out->capacity, sizeof *out->texts);
     char *text = wick_arena_take(reading->arena, n_text_bytes, 1);
-    /* Twice: a token may be entered whole and as a tail. */
-    if (!out->texts || !text ||
-        !wick_token_map_init(&out->ids, reading->arena, 2 * out->n_entries, out->texts, prefix_bytes))
+    wick_trie_key *keys = malloc((out->n_entries + 1) * sizeof *keys); /* far below the document's own size */
+    if (!out->texts || !text || !keys) {
+        free(keys);
         return wick_fail_memory(reading->error, "the tokenizer's vocabulary");
-    for (const wick_json_member *it = wick_json_first(vocab); it && code == WICK_OK; it = wick_json_next(vocab, it)) {
-        size_t n;
-        int64_t id = 0;
-        const char *token = wick_json_key(it, &n);
-        wick_json_integer(wick_json_value(it), &id);
-        memcpy(text, token, n + 1);
-        code = wick_vocabulary_name(reading, out, PATH, text, (size_t)id);
-        bool fits = n == 0 || wick_token_map_put(&out->ids, WICK_TOKEN_WHOLE, text, n, (uint32_t)id);
-        if (fits && n > prefix_bytes && memcmp(text, prefix, prefix_bytes) == 0)
-            fits = wick_token_map_put(&out->ids, WICK_TOKEN_TAIL, text + prefix_bytes, n - prefix_bytes, (uint32_t)id);
-        if (code == WICK_OK && !fits)
-            code = wick_field_corrupt(reading, PATH, "has tokens that are made to collide");
-        text += n + 1;
     }
-    return code;
+    code = copy_tokens(reading, vocab, text, out, keys, &n_keys);
+    int built = WICK_OK;
+    if (code == WICK_OK)
+        built = wick_token_trie_build(reading->arena, keys, n_keys, &out->whole);
+    if (code == WICK_OK && built == WICK_OK)
+        built = wick_token_trie_build(reading->arena, keys, cut_prefix(keys, n_keys, prefix, prefix_bytes), &out->tails);
+    free(keys);
+    if (built == WICK_E_CORRUPT)
+        return wick_field_corrupt(reading, PATH, "has tokens that are made to take up room");
+    return built == WICK_OK ? code : wick_fail_memory(reading->error, "the tokenizer's vocabulary");
 }
 
 int64_t wick_vocabulary_id(const wick_vocabulary *vocabulary, const char *token, size_t n)
 {
-    return wick_token_map_find(&vocabulary->ids, WICK_TOKEN_WHOLE, token, n);
+    uint32_t id;
+    return n > 0 && wick_token_trie_longest(&vocabulary->whole, token, n, &id) == n ? (int64_t)id : -1;
 }
 
 int wick_vocabulary_name(const wick_reading *reading, wick_vocabulary *vocabulary, const char *path, const char *token,

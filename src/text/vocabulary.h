@@ -3,14 +3,15 @@
 #ifndef WICK_TEXT_VOCABULARY_H
 #define WICK_TEXT_VOCABULARY_H
 #include "text/fields.h"
-#include "text/token_map.h"
+#include "text/token_trie.h"
 
 typedef struct wick_vocabulary {
     const char **texts; /* [capacity] by id; NULL where no token has the id; terminated, in the arena */
     size_t n_ids;       /* one more than the largest id */
     size_t capacity;
     size_t n_entries;   /* tokens of the model */
-    wick_token_map ids; /* text -> id, of the model's tokens only */
+    /* From the model's tokens to ids: the whole ones, and without their continuing prefix those that have it ("ing" of "##ing"). */
+    wick_token_trie whole, tails;
 } wick_vocabulary;
 
 /* Reads the model's "vocab", an object of token: id. n_added: how many more tokens may come; prefix: the continuing prefix. */

@@ -55,11 +55,11 @@ void wick_wordpiece_run(const wick_wordpiece *model, const char *word, const uin
                         wick_encoding_state *state)
 {
     size_t first_token = state->n_tokens;
-    wick_token_part part = WICK_TOKEN_WHOLE;
-    for (size_t at = 0; at < n; part = WICK_TOKEN_TAIL) {
-        size_t length;
-        int64_t id = wick_token_map_longest(&model->vocabulary->ids, part, word + at, n - at, &length);
-        if (id < 0) {
+    const wick_token_trie *trie = &model->vocabulary->whole;
+    for (size_t at = 0; at < n; trie = &model->vocabulary->tails) {
+        uint32_t id;
+        size_t length = wick_token_trie_longest(trie, word + at, n - at, &id);
+        if (length == 0) {
             state->n_tokens = first_token; /* one unknown piece makes the whole word unknown */
             wick_encoding_push(state, model->unknown_id, origins[0], origins[n - 1] + 1, false);
             return;

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * token_trie.c: building the double array of token_trie.h. Nodes are taken from a stack of groups of keys that agree so far; a group is
+ * parted by its next byte, and its children are put where all of them fit between those that are there. Slots are tried 64 at once on a
+ * bitmap, over a bounded stretch, so that the time is linear in the keys' bytes whatever they are. */
+#include "text/token_trie.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <wick.h>
+
+#include "base/checked.h"
+
+#define N_BYTES 256
+#define WORD_BITS 64
+/* How many words of the bitmap are looked at for a place, counted from the end; then the array grows. */
+#define SEARCH_WORDS 64
+/* Groups up to this size are sorted by insertion. */
+#define SMALL_GROUP 8
+/* A vocabulary's array is about as long as it has nodes. Longer than so many times that: refused. */
+#define MAX_SPARSITY 8
+#define FREE_SPARSE_SLOTS ((size_t)1 << 16)
+
+/* Keys [low, high) agree in their first `depth` bytes; their node is at `slot`. */
+typedef struct group {
+    uint32_t low, high, depth, slot;
+} group;
+
+typedef struct builder {
+    wick_trie_key *keys, *spare; /* [n_keys] */
+    group *stack;                /* groups are disjoint: at most n_keys of them, and the one being parted */
+    size_t n_stack;
+    wick_trie_node *nodes; /* [capacity] */
+    uint32_t *numbers;     /* [capacity] */
+    uint64_t *taken;       /* [capacity / WORD_BITS] bit set: the slot is */
+    size_t capacity, n_slots, n_nodes;
+    size_t first_open; /* no word of `taken` before this one has a free bit */
+} builder;
+
+/* Room for slots [0, n). */
+static bool reserve(builder *b, size_t n)
+{
+    if (n <= b->capacity)
+        return true;
+    size_t capacity = b->capacity ? b->capacity : 1024, n_bytes;
+    while (capacity < n)
+        if (!wick_mul_size(capacity, 2, &capacity))
+            return false;
+    if (capacity > UINT32_MAX / 2 || !wick_mul_size(capacity, sizeof *b->nodes, &n_bytes))
+        return false;
+    void *nodes = realloc(b->nodes, n_bytes);
+    b->nodes = nodes ? nodes : b->nodes;
+    void *numbers = realloc(b->numbers, capacity * sizeof *b->numbers);
+    b->numbers = numbers ? numbers : b->numbers;
+    void *taken = realloc(b->taken, capacity / WORD_BITS * sizeof *b->taken);
+    b->taken = taken ? taken : b->taken;
+    if (!nodes || !numbers || !taken)
+        return false;
+    memset(b->nodes + b->capacity, 0xFF, (capacity - b->capacity) * sizeof *b->nodes); /* WICK_TRIE_FREE */
+    memset(b->numbers + b->capacity, 0, (capacity - b->capacity) * sizeof *b->numbers);
+    memset(b->taken + b->capacity / WORD_BITS, 0, (capacity - b->capacity) / WORD_BITS * sizeof *b->taken);
+    b->capacity = capacity;
+    return true;
+}
+
+static uint8_t byte_at(const wick_trie_key *key, uint32_t depth)
+{
+    return (uint8_t)key->text[depth];
+}
+
+/* Sorts keys [low, high) by the byte at depth, which all have; equal ones keep their order. */
+static void part_group(builder *b, size_t low, size_t high, uint32_t depth)
+{
+    wick_trie_key *keys = b->keys;
+    if (high - low <= SMALL_GROUP) {
+        for (size_t i = low + 1; i < high; i++) {
+            wick_trie_key key = keys[i];
+            size_t j = i;
+            for (; j > low && byte_at(&keys[j - 1], depth) > byte_at(&key, depth); j--)
+                keys[j] = keys[j - 1];
+            keys[j] = key;
+        }
+        return;
+    }
+    size_t place[N_BYTES + 1] = {0};
+    for (size_t i = low; i < high; i++)
+        place[byte_at(&keys[i], depth) + 1]++;
+    for (size_t k = 1; k < N_BYTES; k++)
+        place[k] += place[k - 1];
+    for (size_t i = low; i < high; i++)
+        b->spare[place[byte_at(&keys[i], depth)]++] = keys[i];
+    memcpy(keys + low, b->spare, (high - low) * sizeof *keys);
+}
+
+/* Bits `from` to from + 63 of the bitmap: which slots are taken. Past the array's end none is. */
+static uint64_t taken_from(const builder *b, size_t from)
+{
+    size_t word = from / WORD_BITS, bit = from % WORD_BITS, n_words = b->capacity / WORD_BITS;
+    uint64_t low = word < n_words ? b->taken[word] : 0;
+    if (bit == 0)
+        return low;
+    uint64_t high = word + 1 < n_words ? b->taken[word + 1] : 0;
+    return low >> bit | high << (WORD_BITS - bit);
+}
+
+/* Where the child for byte 0 would be, so that all children are on free slots. */
+static size_t find_place(builder *b, const uint8_t *labels, size_t n_labels)
+{
+    size_t n_words = b->n_slots / WORD_BITS;
+    while (b->first_open < n_words && b->taken[b->first_open] == ~(uint64_t)0)
+        b->first_open++;
+    size_t word = b->first_open;
+    if (n_labels > 1 && n_words > SEARCH_WORDS && word < n_words - SEARCH_WORDS)
+        word = n_words - SEARCH_WORDS;
+    for (;; word++) { /* the slots from n_slots on are free */
+        uint64_t taken = taken_from(b, word * WORD_BITS);
+        for (size_t i = 1; i < n_labels && taken != ~(uint64_t)0; i++)
+            taken |= taken_from(b, word * WORD_BITS + labels[i] - labels[0]);
+        if (taken != ~(uint64_t)0)
+            return word * WORD_BITS + (size_t)__builtin_ctzll(~taken) - labels[0];
+    }
+}
+
+/* Puts the children of the node at `slot` into the array: those of groups [0, n_labels) on top of the stack. */
+static bool place_children(builder *b, uint32_t slot, const uint8_t *labels, size_t n_labels)
+{
+    size_t first = find_place(b, labels, n_labels), end = first + labels[n_labels - 1] + 1;
+    if (!reserve(b, end))
+        return false;
+    b->nodes[slot].first_last += 2 * (uint32_t)first;
+    for (size_t i = 0; i < n_labels; i++) {
+        size_t child = first + labels[i];
+        b->nodes[child] = (wick_trie_node){.parent = slot, .first_last = 0};
+        b->taken[child / WORD_BITS] |= (uint64_t)1 << child % WORD_BITS;
+        b->stack[b->n_stack - n_labels + i].slot = (uint32_t)child;
+    }
+    b->n_nodes += n_labels;
+    b->n_slots = end > b->n_slots ? end : b->n_slots;
+    return true;
+}
+
+/* Moves the keys of the group that end at its node to the front and gives the node their number; returns where the others begin. */
+static uint32_t end_keys(builder *b, const group *g)
+{
+    uint32_t n_ended = 0, low = g->high;
+    for (uint32_t i = g->high; i-- > g->low;) {
+        if (b->keys[i].n_bytes > g->depth)
+            b->keys[--low] = b->keys[i];
+        else
+            b->spare[n_ended++] = b->keys[i];
+    }
+    if (n_ended > 0) {
+        memcpy(b->keys + g->low, b->spare, n_ended * sizeof *b->keys);
+        b->nodes[g->slot].first_last = 1;
+        b->numbers[g->slot] = b->spare[0].number; /* the last one's */
+    }
+    return low;
+}
+
+/* Takes the group on top of the stack and puts those of its node's children there. */
+static int part_node(builder *b)
+{
+    group g = b->stack[--b->n_stack];
+    uint8_t labels[N_BYTES];
+    size_t n_labels = 0;
+    g.low = end_keys(b, &g);
+    if (g.low == g.high)
+        return WICK_OK;
+    part_group(b, g.low, g.high, g.depth);
+    for (uint32_t i = g.low, next; i < g.high; i = next) {
+        uint8_t label = byte_at(&b->keys[i], g.depth);
+        for (next = i + 1; next < g.high && byte_at(&b->keys[next], g.depth) == label;)
+            next++;
+        labels[n_labels++] = label;
+        b->stack[b->n_stack++] = (group){.low = i, .high = next, .depth = g.depth + 1};
+    }
+    if (!place_children(b, g.slot, labels, n_labels))
+        return WICK_E_INTERNAL;
+    return b->n_slots > FREE_SPARSE_SLOTS && b->n_slots / MAX_SPARSITY > b->n_nodes ? WICK_E_CORRUPT : WICK_OK;
+}
+
+static int build(builder *b, size_t n_keys)
+{
+    /* Slot 0 is the root; those up to 255 stay free, so that no first child is before the array. */
+    if (!reserve(b, N_BYTES))
+        return WICK_E_INTERNAL;
+    b->nodes[0].first_last = 0;
+    b->n_slots = N_BYTES;
+    memset(b->taken, 0xFF, N_BYTES / 8);
+    if (n_keys > 0)
+        b->stack[b->n_stack++] = (group){.high = (uint32_t)n_keys};
+    int code = WICK_OK;
+    while (b->n_stack > 0 && code == WICK_OK)
+        code = part_node(b);
+    return code;
+}
+
+/* Moves the arrays to the arena, with room behind for the steps that lead nowhere. */
+static int finish(const builder *b, wick_arena *arena, wick_token_trie *out)
+{
+    size_t n_slots = b->n_slots + N_BYTES;
+    wick_trie_node *nodes = wick_arena_take(arena, n_slots, sizeof *nodes);
+    uint32_t *numbers = wick_arena_take(arena, n_slots, sizeof *numbers);
+    if (!nodes || !numbers)
+        return WICK_E_INTERNAL;
+    memcpy(nodes, b->nodes, b->n_slots * sizeof *nodes);
+    memset(nodes + b->n_slots, 0xFF, N_BYTES * sizeof *nodes);
+    memcpy(numbers, b->numbers, b->n_slots * sizeof *numbers);
+    *out = (wick_token_trie){.nodes = nodes, .numbers = numbers, .n_slots = n_slots};
+    return WICK_OK;
+}
+
+int wick_token_trie_build(wick_arena *arena, wick_trie_key *keys, size_t n_keys, wick_token_trie *out)
+{
+    builder b = {.keys = keys};
+    int code = WICK_E_INTERNAL;
+    if (n_keys < UINT32_MAX / 2) {
+        b.spare = calloc(n_keys + 1, sizeof *b.spare);
+        b.stack = calloc(n_keys + 1, sizeof *b.stack);
+    }
+    if (b.spare && b.stack)
+        code = build(&b, n_keys);
+    if (code == WICK_OK)
+        code = finish(&b, arena, out);
+    free(b.spare);
+    free(b.stack);
+    free(b.nodes);
+    free(b.numbers);
+    free(b.taken);
+    return code;
+}
