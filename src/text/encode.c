@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "text/ascii.h"
 #include "text/tokenizer_parts.h"
 
 #define SLICE_BYTES 2048
@@ -104,6 +105,15 @@ static size_t skip_ascii(const encoder *e, size_t at, size_t end)
 {
     const uint8_t *bytes = (const uint8_t *)e->state->text.bytes;
     const uint8_t *kinds = e->tk->pretokenizer.ascii;
+    if (e->kind == WICK_CHARS_WORD && e->tk->pretokenizer.has_plain_words) {
+        unsigned n;
+        do {
+            wick_bytes16 v = wick_ascii_load(bytes + at);
+            n = wick_ascii_leading(wick_ascii_within(v | 0x20, 'a', 'z') | wick_ascii_within(v, '0', '9'));
+            at += n;
+        } while (n == WICK_ASCII_STEP && at < end);
+        at = at < end ? at : end;
+    }
     while (at < end && bytes[at] < 0x80 && kinds[bytes[at]] == e->kind)
         at++;
     return at;

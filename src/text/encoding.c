@@ -50,9 +50,9 @@ void wick_encoding_free(wick_encoding *encoding)
     free(state);
 }
 
-static bool reserve_tokens(wick_encoding_state *state)
+bool wick_encoding_grow(wick_encoding_state *state, size_t n_more)
 {
-    size_t capacity = grown(state->capacity, state->n_tokens + 1);
+    size_t capacity = grown(state->capacity, state->n_tokens + n_more); /* both are far below SIZE_MAX: counts of bytes */
     if (capacity == 0 || !resize(&state->ids, capacity, sizeof *state->ids) ||
         !resize(&state->starts, capacity, sizeof *state->starts) ||
         !resize(&state->ends, capacity, sizeof *state->ends) ||
@@ -66,7 +66,7 @@ static bool reserve_tokens(wick_encoding_state *state)
 
 void wick_encoding_push(wick_encoding_state *state, int32_t id, uint32_t start, uint32_t end, bool is_special)
 {
-    if (state->n_tokens == state->capacity && !reserve_tokens(state))
+    if (!wick_encoding_reserve(state, 1))
         return;
     size_t i = state->n_tokens++;
     state->ids[i] = id;

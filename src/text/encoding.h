@@ -6,6 +6,9 @@
 #include <stdbool.h>
 #include <wick.h>
 
+/* So many bytes behind the normalised text may be read. */
+#define WICK_NORMALIZED_PAD 16
+
 /* Normalised text with, for every byte, the character of the original text that it comes from. */
 typedef struct wick_normalized {
     char *bytes;       /* [n_bytes] UTF-8 */
@@ -35,6 +38,12 @@ typedef struct wick_encoding_state {
 /* Room for n_bytes of normalised text, and for one mark more. False: out of memory, which is remembered. */
 bool wick_normalized_reserve(wick_encoding_state *state, size_t n_bytes);
 bool wick_mark_run_reserve(wick_encoding_state *state);
+/* Room for n_more tokens, at most as many as the text has bytes. False: out of memory, which is remembered. */
+bool wick_encoding_grow(wick_encoding_state *state, size_t n_more);
+static inline bool wick_encoding_reserve(wick_encoding_state *state, size_t n_more)
+{
+    return state->capacity - state->n_tokens >= n_more || wick_encoding_grow(state, n_more);
+}
 /* Appends a token. Out of memory is remembered. */
 void wick_encoding_push(wick_encoding_state *state, int32_t id, uint32_t start, uint32_t end, bool is_special);
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "text/ascii.h"
 #include "text/unicode.h"
 
 /* A mark in the run: code point, combining class above it, and on top whether its decomposition added it. */
@@ -155,24 +156,49 @@ static size_t step_after_nfd(const wick_normalizer *nz)
     return 0;
 }
 
-/* Copies ASCII characters from the source as far as they go, at most to `stop`. */
+/* Writes what sixteen printable ASCII characters become, with their origins. */
+static void write_plain(const wick_normalizer *nz, wick_bytes16 v, uint32_t origin, char *bytes, uint32_t *origins)
+{
+    v += wick_ascii_within(v, 'A', 'Z') & nz->ascii_case;
+    memcpy(bytes, &v, sizeof v);
+    wick_words4 four = (wick_words4){0, 1, 2, 3} + origin;
+    for (unsigned i = 0; i < WICK_ASCII_STEP; i += 4, four += 4)
+        memcpy(origins + i, &four, sizeof four);
+}
+
+/* Copies ASCII characters from the source as far as they go, at most to a little past `stop`. */
 static void run_ascii(const wick_normalizer *nz, wick_source *source, const char *stop, wick_encoding_state *state)
 {
     wick_normalized *text = &state->text;
-    if (!wick_normalized_reserve(state, text->n_bytes + (size_t)(stop - source->at))) {
+    if (!wick_normalized_reserve(state, text->n_bytes + (size_t)(stop - source->at) + WICK_ASCII_STEP)) {
         source->at = stop;
         return;
     }
-    const uint8_t *at = (const uint8_t *)source->at;
+    const char *at = source->at;
     size_t n = text->n_bytes;
     uint32_t origin = source->n_chars;
-    for (; at < (const uint8_t *)stop && *at < 0x80; at++) {
-        text->bytes[n] = (char)nz->ascii_to[*at];
+    while (at < stop) {
+        while (nz->ascii_is_plain && at < stop && source->end - at >= WICK_ASCII_STEP) {
+            wick_bytes16 v = wick_ascii_load(at);
+            unsigned n_plain =
+                wick_ascii_leading(wick_ascii_within(v, WICK_ASCII_FIRST_PLAIN, WICK_ASCII_LAST_PLAIN));
+            write_plain(nz, v, origin, text->bytes + n, text->origins + n);
+            at += n_plain;
+            n += n_plain;
+            origin += n_plain;
+            if (n_plain < WICK_ASCII_STEP)
+                break;
+        }
+        uint8_t c = at < stop ? (uint8_t)*at : 0x80;
+        if (c >= 0x80)
+            break;
+        text->bytes[n] = (char)nz->ascii_to[c];
         text->origins[n] = origin++;
-        n += nz->ascii_n[*at];
+        n += nz->ascii_n[c];
+        at++;
     }
     text->n_bytes = n;
-    source->at = (const char *)at;
+    source->at = at;
     source->n_chars = origin;
 }
 
@@ -206,4 +232,6 @@ void wick_normalizer_run(const wick_normalizer *nz, wick_source *source, size_t 
     }
     if (source->at == source->end && state->run.n_marks > 0)
         flush_marks(nz, state, after_nfd);
+    if (wick_normalized_reserve(state, state->text.n_bytes + WICK_NORMALIZED_PAD))
+        memset(state->text.bytes + state->text.n_bytes, 0, WICK_NORMALIZED_PAD);
 }

@@ -24,6 +24,8 @@ typedef struct wick_normalizer {
     uint32_t touched;      /* WICK_CHAR_*: a character with none of these flags passes unchanged */
     uint8_t ascii_to[128]; /* what an ASCII character becomes */
     uint8_t ascii_n[128];  /* 1, or 0 where it is dropped */
+    uint8_t ascii_case;    /* what A to Z gain: 0x20 or 0 */
+    bool ascii_is_plain;   /* all other printable ASCII characters stay as they are */
 } wick_normalizer;
 
 /* Where the reading of a text stands. */
@@ -34,7 +36,8 @@ typedef struct wick_source {
 
 /* value: tokenizer.json's "normalizer" (NULL and null: none). */
 int wick_normalizer_load(const wick_reading *reading, const wick_json *value, wick_normalizer *out);
-/* Appends to state->text what at least n_bytes of the source, or all that is left, become. At the source's end nothing is held back. */
+/* Appends to state->text what at least n_bytes of the source, or all that is left, become. At the source's end nothing is held back. WICK_NORMALIZED_PAD
+ * bytes of 0 stand behind the text. */
 void wick_normalizer_run(const wick_normalizer *normalizer, wick_source *source, size_t n_bytes,
                          wick_encoding_state *state);
 

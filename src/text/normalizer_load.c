@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "text/ascii.h"
 #include "text/normalizer.h"
 #include "text/unicode.h"
 
@@ -116,6 +117,17 @@ static void prepare(wick_normalizer *nz)
     }
 }
 
+/* What normalizer.c may do to printable ASCII sixteen bytes at a time. */
+static void prepare_plain(wick_normalizer *nz)
+{
+    nz->ascii_case = (uint8_t)(nz->ascii_to['A'] - 'A');
+    nz->ascii_is_plain = true;
+    for (unsigned c = WICK_ASCII_FIRST_PLAIN; c <= WICK_ASCII_LAST_PLAIN; c++) {
+        unsigned becomes = c >= 'A' && c <= 'Z' ? c + nz->ascii_case : c;
+        nz->ascii_is_plain &= nz->ascii_to[c] == becomes && nz->ascii_n[c] == 1;
+    }
+}
+
 int wick_normalizer_load(const wick_reading *reading, const wick_json *value, wick_normalizer *out)
 {
     *out = (wick_normalizer){0};
@@ -127,5 +139,6 @@ int wick_normalizer_load(const wick_reading *reading, const wick_json *value, wi
         code = load_one(reading, value, PATH, out);
     if (code == WICK_OK)
         prepare(out);
+    prepare_plain(out);
     return code;
 }

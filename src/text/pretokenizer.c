@@ -26,7 +26,11 @@ int wick_pretokenizer_load(const wick_reading *reading, const wick_json *value, 
         if (code != WICK_OK)
             return code;
     }
-    for (uint32_t c = 0; c < 128; c++)
+    out->has_plain_words = true;
+    for (uint32_t c = 0; c < 128; c++) {
+        bool is_alphanumeric = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
         out->ascii[c] = (uint8_t)wick_pretokenizer_kind(out, c);
+        out->has_plain_words &= !is_alphanumeric || out->ascii[c] == WICK_CHARS_WORD;
+    }
     return WICK_OK;
 }

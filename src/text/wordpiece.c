@@ -54,17 +54,22 @@ int wick_wordpiece_load(const wick_reading *reading, const wick_json *value, siz
 void wick_wordpiece_run(const wick_wordpiece *model, const char *word, const uint32_t *origins, size_t n,
                         wick_encoding_state *state)
 {
-    size_t first_token = state->n_tokens;
     const wick_token_trie *trie = &model->vocabulary->whole;
+    size_t n_tokens = state->n_tokens;
+    if (!wick_encoding_reserve(state, n)) /* no token is empty */
+        return;
     for (size_t at = 0; at < n; trie = &model->vocabulary->tails) {
         uint32_t id;
         size_t length = wick_token_trie_longest(trie, word + at, n - at, &id);
-        if (length == 0) {
-            state->n_tokens = first_token; /* one unknown piece makes the whole word unknown */
+        if (length == 0) { /* one unknown piece makes the whole word unknown */
             wick_encoding_push(state, model->unknown_id, origins[0], origins[n - 1] + 1, false);
             return;
         }
-        wick_encoding_push(state, (int32_t)id, origins[at], origins[at + length - 1] + 1, false);
+        state->ids[n_tokens] = (int32_t)id;
+        state->starts[n_tokens] = origins[at];
+        state->ends[n_tokens] = origins[at + length - 1] + 1;
+        state->is_special[n_tokens++] = false;
         at += length;
     }
+    state->n_tokens = n_tokens;
 }
