@@ -15,6 +15,7 @@
 #define WORD_BITS 64
 /* How many words of the bitmap are looked at for a place, counted from the end; then the array grows. */
 #define SEARCH_WORDS 64
+#define FIRST_SLOTS 4096
 /* Groups up to this size are sorted by insertion. */
 #define SMALL_GROUP 8
 /* A vocabulary's array is about as long as it has nodes. Longer than so many times that: refused. */
@@ -34,18 +35,18 @@ typedef struct builder {
     uint32_t *numbers;     /* [capacity] */
     uint64_t *taken;       /* [capacity / WORD_BITS] bit set: the slot is */
     size_t capacity, n_slots, n_nodes;
+    uint32_t counts[N_BYTES];
     size_t first_open; /* no word of `taken` before this one has a free bit */
 } builder;
 
-/* Room for slots [0, n). */
+/* Room for slots [0, n). It grows by a quarter: what is not touched costs no time. */
 static bool reserve(builder *b, size_t n)
 {
+    size_t capacity = b->capacity + b->capacity / 4, n_bytes;
     if (n <= b->capacity)
         return true;
-    size_t capacity = b->capacity ? b->capacity : 1024, n_bytes;
-    while (capacity < n)
-        if (!wick_mul_size(capacity, 2, &capacity))
-            return false;
+    capacity = (capacity > n ? capacity : n) + FIRST_SLOTS;
+    capacity -= capacity % WORD_BITS;
     if (capacity > UINT32_MAX / 2 || !wick_mul_size(capacity, sizeof *b->nodes, &n_bytes))
         return false;
     void *nodes = realloc(b->nodes, n_bytes);
@@ -69,27 +70,66 @@ static uint8_t byte_at(const wick_trie_key *key, uint32_t depth)
 }
 
 /* Sorts keys [low, high) by the byte at depth, which all have; equal ones keep their order. */
-static void part_group(builder *b, size_t low, size_t high, uint32_t depth)
+static void sort_small(wick_trie_key *keys, uint32_t low, uint32_t high, uint32_t depth)
 {
-    wick_trie_key *keys = b->keys;
-    if (high - low <= SMALL_GROUP) {
-        for (size_t i = low + 1; i < high; i++) {
-            wick_trie_key key = keys[i];
-            size_t j = i;
-            for (; j > low && byte_at(&keys[j - 1], depth) > byte_at(&key, depth); j--)
-                keys[j] = keys[j - 1];
-            keys[j] = key;
-        }
-        return;
+    for (uint32_t i = low + 1; i < high; i++) {
+        wick_trie_key key = keys[i];
+        uint32_t j = i;
+        for (; j > low && byte_at(&keys[j - 1], depth) > byte_at(&key, depth); j--)
+            keys[j] = keys[j - 1];
+        keys[j] = key;
     }
-    size_t place[N_BYTES + 1] = {0};
-    for (size_t i = low; i < high; i++)
-        place[byte_at(&keys[i], depth) + 1]++;
-    for (size_t k = 1; k < N_BYTES; k++)
-        place[k] += place[k - 1];
-    for (size_t i = low; i < high; i++)
-        b->spare[place[byte_at(&keys[i], depth)]++] = keys[i];
-    memcpy(keys + low, b->spare, (high - low) * sizeof *keys);
+}
+
+/* Appends a group of the keys with one label; its slot comes later. */
+static void push_group(builder *b, const group *parent, uint32_t low, uint32_t high)
+{
+    b->stack[b->n_stack++] = (group){.low = low, .high = high, .depth = parent->depth + 1};
+}
+
+/* Parts a group by the next byte, which all its keys have: a group on the stack for every label. Returns how many. */
+static size_t part_small(builder *b, const group *g, uint8_t *labels)
+{
+    size_t n_labels = 0;
+    sort_small(b->keys, g->low, g->high, g->depth);
+    for (uint32_t i = g->low, next; i < g->high; i = next) {
+        uint8_t label = byte_at(&b->keys[i], g->depth);
+        for (next = i + 1; next < g->high && byte_at(&b->keys[next], g->depth) == label;)
+            next++;
+        labels[n_labels++] = label;
+        push_group(b, g, i, next);
+    }
+    return n_labels;
+}
+
+/* The same by counting; the counts are 0 before and after. */
+static size_t part_counting(builder *b, const group *g, uint8_t *labels)
+{
+    uint32_t *places = b->counts, at = g->low;
+    uint8_t first = 255, last = 0;
+    size_t n_labels = 0;
+    for (uint32_t i = g->low; i < g->high; i++) {
+        uint8_t label = byte_at(&b->keys[i], g->depth);
+        places[label]++;
+        first = label < first ? label : first;
+        last = label > last ? label : last;
+    }
+    for (unsigned label = first; label <= last; label++) {
+        uint32_t n = places[label];
+        places[label] = at;
+        if (n == 0)
+            continue;
+        labels[n_labels++] = (uint8_t)label;
+        push_group(b, g, at, at + n);
+        at += n;
+    }
+    if (n_labels > 1) {
+        for (uint32_t i = g->low; i < g->high; i++)
+            b->spare[places[byte_at(&b->keys[i], g->depth)]++] = b->keys[i];
+        memcpy(b->keys + g->low, b->spare + g->low, (g->high - g->low) * sizeof *b->keys);
+    }
+    memset(places + first, 0, (last - first + 1u) * sizeof *places);
+    return n_labels;
 }
 
 /* Bits `from` to from + 63 of the bitmap: which slots are taken. Past the array's end none is. */
@@ -121,39 +161,60 @@ static size_t find_place(builder *b, const uint8_t *labels, size_t n_labels)
     }
 }
 
-/* Puts the children of the node at `slot` into the array: those of groups [0, n_labels) on top of the stack. */
-static bool place_children(builder *b, uint32_t slot, const uint8_t *labels, size_t n_labels)
+/* Puts the children of the node at `slot` into the array; *first: where the one for byte 0 would be. */
+static int place_children(builder *b, uint32_t slot, const uint8_t *labels, size_t n_labels, uint32_t *first)
 {
-    size_t first = find_place(b, labels, n_labels), end = first + labels[n_labels - 1] + 1;
-    if (!reserve(b, end))
-        return false;
-    b->nodes[slot].first_last += 2 * (uint32_t)first;
+    size_t place = find_place(b, labels, n_labels), end = place + labels[n_labels - 1] + 1;
+    if (end > b->capacity && !reserve(b, end))
+        return WICK_E_INTERNAL;
+    b->nodes[slot].first_last += 2 * (uint32_t)place;
     for (size_t i = 0; i < n_labels; i++) {
-        size_t child = first + labels[i];
+        size_t child = place + labels[i];
         b->nodes[child] = (wick_trie_node){.parent = slot, .first_last = 0};
         b->taken[child / WORD_BITS] |= (uint64_t)1 << child % WORD_BITS;
-        b->stack[b->n_stack - n_labels + i].slot = (uint32_t)child;
     }
     b->n_nodes += n_labels;
     b->n_slots = end > b->n_slots ? end : b->n_slots;
-    return true;
+    *first = (uint32_t)place;
+    return b->n_slots > FREE_SPARSE_SLOTS && b->n_slots / MAX_SPARSITY > b->n_nodes ? WICK_E_CORRUPT : WICK_OK;
+}
+
+/* A key ends at the node. */
+static void end_key(builder *b, uint32_t slot, uint32_t number)
+{
+    b->nodes[slot].first_last |= 1;
+    b->numbers[slot] = number;
+}
+
+/* The rest of a key that is alone from here on: most nodes come about this way. */
+static int place_rest(builder *b, const wick_trie_key *key, uint32_t depth, uint32_t slot)
+{
+    int code = WICK_OK;
+    for (; depth < key->n_bytes && code == WICK_OK; depth++) {
+        uint32_t first = 0;
+        uint8_t label = byte_at(key, depth);
+        code = place_children(b, slot, &label, 1, &first);
+        slot = first + label;
+    }
+    if (code == WICK_OK)
+        end_key(b, slot, key->number);
+    return code;
 }
 
 /* Moves the keys of the group that end at its node to the front and gives the node their number; returns where the others begin. */
 static uint32_t end_keys(builder *b, const group *g)
 {
     uint32_t n_ended = 0, low = g->high;
-    for (uint32_t i = g->high; i-- > g->low;) {
+    for (uint32_t i = g->low; i < g->high; i++)
+        if (b->keys[i].n_bytes == g->depth)
+            b->spare[n_ended++] = b->keys[i];
+    if (n_ended == 0)
+        return g->low;
+    for (uint32_t i = g->high; i-- > g->low;)
         if (b->keys[i].n_bytes > g->depth)
             b->keys[--low] = b->keys[i];
-        else
-            b->spare[n_ended++] = b->keys[i];
-    }
-    if (n_ended > 0) {
-        memcpy(b->keys + g->low, b->spare, n_ended * sizeof *b->keys);
-        b->nodes[g->slot].first_last = 1;
-        b->numbers[g->slot] = b->spare[0].number; /* the last one's */
-    }
+    memcpy(b->keys + g->low, b->spare, n_ended * sizeof *b->keys);
+    end_key(b, g->slot, b->spare[n_ended - 1].number);
     return low;
 }
 
@@ -162,21 +223,17 @@ static int part_node(builder *b)
 {
     group g = b->stack[--b->n_stack];
     uint8_t labels[N_BYTES];
-    size_t n_labels = 0;
+    uint32_t first = 0;
+    if (g.high - g.low == 1)
+        return place_rest(b, &b->keys[g.low], g.depth, g.slot);
     g.low = end_keys(b, &g);
     if (g.low == g.high)
         return WICK_OK;
-    part_group(b, g.low, g.high, g.depth);
-    for (uint32_t i = g.low, next; i < g.high; i = next) {
-        uint8_t label = byte_at(&b->keys[i], g.depth);
-        for (next = i + 1; next < g.high && byte_at(&b->keys[next], g.depth) == label;)
-            next++;
-        labels[n_labels++] = label;
-        b->stack[b->n_stack++] = (group){.low = i, .high = next, .depth = g.depth + 1};
-    }
-    if (!place_children(b, g.slot, labels, n_labels))
-        return WICK_E_INTERNAL;
-    return b->n_slots > FREE_SPARSE_SLOTS && b->n_slots / MAX_SPARSITY > b->n_nodes ? WICK_E_CORRUPT : WICK_OK;
+    size_t n_labels = g.high - g.low <= SMALL_GROUP ? part_small(b, &g, labels) : part_counting(b, &g, labels);
+    int code = place_children(b, g.slot, labels, n_labels, &first);
+    for (size_t i = 0; i < n_labels; i++)
+        b->stack[b->n_stack - n_labels + i].slot = first + labels[i];
+    return code;
 }
 
 static int build(builder *b, size_t n_keys)

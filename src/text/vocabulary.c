@@ -11,10 +11,12 @@
 #define MAX_UNUSED_IDS ((size_t)1 << 20)
 #define PATH "model.vocab"
 
-/* Checks every entry's id; finds the largest one and how many bytes the texts take with their terminators. */
-static int measure(const wick_reading *reading, const wick_json *vocab, size_t *n_ids, size_t *n_text_bytes)
+/* Lists the entries, their texts still the document's, and checks every id; finds the largest one and how many bytes the texts take with
+ * their terminators. keys: [wick_json_count(vocab)]. */
+static int list_entries(const wick_reading *reading, const wick_json *vocab, wick_trie_key *keys, size_t *n_ids,
+                        size_t *n_text_bytes)
 {
-    size_t n_entries = wick_json_count(vocab), limit = n_entries + MAX_UNUSED_IDS;
+    size_t n_entries = wick_json_count(vocab), limit = n_entries + MAX_UNUSED_IDS, i = 0;
     *n_ids = *n_text_bytes = 0;
     for (const wick_json_member *it = wick_json_first(vocab); it; it = wick_json_next(vocab, it)) {
         size_t n;
@@ -28,26 +30,25 @@ static int measure(const wick_reading *reading, const wick_json *vocab, size_t *
         if ((size_t)id >= *n_ids)
             *n_ids = (size_t)id + 1;
         *n_text_bytes += n + 1; /* at most the file's size */
+        keys[i++] = (wick_trie_key){.text = token, .n_bytes = (uint32_t)n, .number = (uint32_t)id};
     }
     return WICK_OK;
 }
 
-/* Copies the tokens into the arena and names their ids. keys[0..n_entries): the tokens that are not empty; *n_keys of them. */
-static int copy_tokens(const wick_reading *reading, const wick_json *vocab, char *text, wick_vocabulary *out,
-                       wick_trie_key *keys, size_t *n_keys)
+/* Copies the tokens' texts to `text`, in the arena, and names their ids. Leaves out the empty token, which is never looked for; *n_keys
+ * are left. */
+static int copy_tokens(const wick_reading *reading, char *text, wick_vocabulary *out, wick_trie_key *keys, size_t *n_keys)
 {
     int code = WICK_OK;
     *n_keys = 0;
-    for (const wick_json_member *it = wick_json_first(vocab); it && code == WICK_OK; it = wick_json_next(vocab, it)) {
-        size_t n;
-        int64_t id = 0;
-        const char *token = wick_json_key(it, &n);
-        wick_json_integer(wick_json_value(it), &id);
-        memcpy(text, token, n + 1);
-        code = wick_vocabulary_name(reading, out, PATH, text, (size_t)id);
-        if (n > 0)
-            keys[(*n_keys)++] = (wick_trie_key){.text = text, .n_bytes = (uint32_t)n, .number = (uint32_t)id};
-        text += n + 1;
+    for (size_t i = 0; i < out->n_entries && code == WICK_OK; i++) {
+        wick_trie_key key = keys[i];
+        memcpy(text, key.text, key.n_bytes + 1);
+        key.text = text;
+        code = wick_vocabulary_name(reading, out, PATH, text, key.number);
+        keys[*n_keys] = key;
+        *n_keys += key.n_bytes > 0;
+        text += key.n_bytes + 1;
     }
     return code;
 }
@@ -66,36 +67,46 @@ static size_t cut_prefix(wick_trie_key *keys, size_t n_keys, const char *prefix,
     return n;
 }
 
+/* With the listed entries: texts and tries. */
+static int load_entries(const wick_reading *reading, wick_trie_key *keys, size_t n_text_bytes, const char *prefix,
+                        size_t prefix_bytes, wick_vocabulary *out)
+{
+    size_t n_keys;
+    out->texts = wick_arena_take(reading->arena, out->capacity, sizeof *out->texts);
+    char *text = wick_arena_take(reading->arena, n_text_bytes, 1);
+    if (!out->texts || !text)
+        return wick_fail_memory(reading->error, "the tokenizer's vocabulary");
+    int code = copy_tokens(reading, text, out, keys, &n_keys);
+    if (code != WICK_OK)
+        return code;
+    code = wick_token_trie_build(reading->arena, keys, n_keys, &out->whole);
+    if (code == WICK_OK) {
+        n_keys = cut_prefix(keys, n_keys, prefix, prefix_bytes);
+        code = wick_token_trie_build(reading->arena, keys, n_keys, &out->tails);
+    }
+    if (code == WICK_E_CORRUPT)
+        return wick_field_corrupt(reading, PATH, "has tokens that are made to take up room");
+    return code == WICK_OK ? WICK_OK : wick_fail_memory(reading->error, "the tokenizer's vocabulary");
+}
+
 int wick_vocabulary_load(const wick_reading *reading, const wick_json *vocab, size_t n_added, const char *prefix,
                          size_t prefix_bytes, wick_vocabulary *out)
 {
-    size_t n_text_bytes, n_keys;
+    size_t n_text_bytes;
     *out = (wick_vocabulary){0};
     if (wick_json_type_of(vocab) != WICK_JSON_OBJECT)
         return wick_field_corrupt(reading, "model", "has %s as \"vocab\", not an object",
                                   wick_json_type_name(wick_json_type_of(vocab)));
-    int code = measure(reading, vocab, &out->n_ids, &n_text_bytes);
-    if (code != WICK_OK)
-        return code;
     out->n_entries = wick_json_count(vocab);
-    out->capacity = (out->n_ids > out->n_entries ? out->n_ids : out->n_entries) + n_added;
-    out->texts = wick_arena_take(reading->arena, out->capacity, sizeof *out->texts);
-    char *text = wick_arena_take(reading->arena, n_text_bytes, 1);
-    wick_trie_key *keys = malloc((out->n_entries + 1) * sizeof *keys); /* far below the document's own size */
-    if (!out->texts || !text || !keys) {
-        free(keys);
+    wick_trie_key *keys = malloc((out->n_entries + 1) * sizeof *keys); /* less than the document itself takes */
+    if (!keys)
         return wick_fail_memory(reading->error, "the tokenizer's vocabulary");
-    }
-    code = copy_tokens(reading, vocab, text, out, keys, &n_keys);
-    int built = WICK_OK;
+    int code = list_entries(reading, vocab, keys, &out->n_ids, &n_text_bytes);
+    out->capacity = (out->n_ids > out->n_entries ? out->n_ids : out->n_entries) + n_added;
     if (code == WICK_OK)
-        built = wick_token_trie_build(reading->arena, keys, n_keys, &out->whole);
-    if (code == WICK_OK && built == WICK_OK)
-        built = wick_token_trie_build(reading->arena, keys, cut_prefix(keys, n_keys, prefix, prefix_bytes), &out->tails);
+        code = load_entries(reading, keys, n_text_bytes, prefix, prefix_bytes, out);
     free(keys);
-    if (built == WICK_E_CORRUPT)
-        return wick_field_corrupt(reading, PATH, "has tokens that are made to take up room");
-    return built == WICK_OK ? code : wick_fail_memory(reading->error, "the tokenizer's vocabulary");
+    return code;
 }
 
 int64_t wick_vocabulary_id(const wick_vocabulary *vocabulary, const char *token, size_t n)
