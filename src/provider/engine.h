@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * engine.h: what the files of the native engine share: the model, and the scratch memory of one call.
  *   engine_open.c      name -> folder -> files, tokenizer, backend; info; close
+ *   engine_reader.c    the tokenizer's file, read on a thread of its own
  *   engine_device.c    which backend serves
  *   engine_tokenize.c  texts -> packed token ids, on one thread or on all
  *   engine_embed.c     wick_embed: blocks of texts through tokenizer and backend, then cut and normalised
@@ -10,6 +11,7 @@
 #define WICK_PROVIDER_ENGINE_H
 #include <pthread.h>
 #include "backend.h"
+#include "base/json.h"
 
 /* Texts are worked off in blocks, so that memory does not grow with their number: at most so many texts, and so many bytes of text
  * (or one text that is longer). Blocks this large lose nothing: a block of the shortest texts still is thousands of tokens. */
@@ -40,10 +42,13 @@ typedef struct wick_context {
     wick_token_part parts[]; /* [n_parts], one a thread */
 } wick_context;
 
+typedef struct wick_tokenizer_reader wick_tokenizer_reader;
+
 struct wick_model {
     char *name, *folder;
     wick_model_files *files;
     wick_tokenizer *tokenizer;
+    wick_tokenizer_reader *reader; /* what it came from; may still be freeing the document */
     wick_pool *pool;
     const wick_backend_ops *ops;
     wick_backend *backend;
@@ -65,6 +70,15 @@ typedef struct wick_block {
 /* Which backend serves: requested, else the environment, else auto. WICK_E_INVALID_INPUT for an unknown name, WICK_E_UNAVAILABLE for
  * a GPU that is not there where strict is set. Logs the choice. */
 int wick_device_select(const char *requested, bool strict, const wick_backend_ops **out, wick_error *error);
+
+/* Reads folder's tokenizer.json; the JSON document is the caller's to free (wick_json_free), now or later. Both NULL after an error. */
+int wick_tokenizer_read_folder(const char *folder, wick_tokenizer **out, wick_json **document, wick_error *error);
+/* Begins to read folder's tokenizer.json on a thread; folder must stay. NULL: out of memory. */
+wick_tokenizer_reader *wick_tokenizer_reader_start(const char *folder);
+/* Waits for the tokenizer, which becomes the caller's; once only. */
+int wick_tokenizer_reader_take(wick_tokenizer_reader *reader, wick_tokenizer **out, wick_error *error);
+/* Waits for the thread to end. */
+void wick_tokenizer_reader_free(wick_tokenizer_reader *reader);
 
 /* As wick_model_open, on a backend of the caller's (NULL: the device's); options whole and defaulted. For tests of what a backend
  * cannot be made to do. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * engine_open.c: opening and closing models and tokenizers. In: a name. Out: a wick_model, immutable but for its idle contexts. The
- * tokenizer is parsed on a thread of its own while the weights are prepared: the two take about the same time. */
+ * tokenizer is read at the same time as the weights (engine_reader.c). */
 #include "base/error.h"
+#include "base/json.h"
 #include "base/log.h"
-#include "base/path.h"
 #include "hub/cache.h"
 #include "provider/engine.h"
 #include "provider/settings.h"
@@ -12,51 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Reading one tokenizer.json, here or on a thread. */
-typedef struct reading {
-    const char *folder;
-    wick_tokenizer *tokenizer;
-    int code;
-    wick_error error;
-    pthread_t thread;
-    bool has_thread;
-} reading;
-
 static int read_tokenizer(const char *folder, wick_tokenizer **out, wick_error *error)
 {
-    char *path = wick_path_join(folder, "tokenizer.json");
-    if (!path)
-        return wick_fail_memory(error, "the tokenizer's path");
-    const int rc = wick_tokenizer_read(path, out, error);
-    free(path);
+    wick_json *document;
+    const int rc = wick_tokenizer_read_folder(folder, out, &document, error);
+    wick_json_free(document);
     return rc;
-}
-
-static void *run_reading(void *arg)
-{
-    reading *own = arg;
-    own->code = read_tokenizer(own->folder, &own->tokenizer, &own->error);
-    return NULL;
-}
-
-static void start_reading(reading *own, const char *folder)
-{
-    *own = (reading){.folder = folder};
-    own->has_thread = pthread_create(&own->thread, NULL, run_reading, own) == 0;
-}
-
-/* Waits for the tokenizer; where no thread could be had it is read now. */
-static int finish_reading(reading *own, wick_tokenizer **out, wick_error *error)
-{
-    if (own->has_thread)
-        pthread_join(own->thread, NULL);
-    else
-        run_reading(own);
-    if (own->code == WICK_OK)
-        *out = own->tokenizer;
-    else if (error)
-        *error = own->error;
-    return own->code;
 }
 
 int wick_tokenizer_open(const char *name, const char *cache_dir, wick_tokenizer **out, wick_error *error)
@@ -130,13 +91,15 @@ static int check_vocabulary(const wick_model *model, wick_error *error)
 
 static int open_folder(wick_model *model, const wick_model_options *options, wick_error *error)
 {
-    reading tokenizer;
-    start_reading(&tokenizer, model->folder);
+    model->reader = wick_tokenizer_reader_start(model->folder);
+    if (!model->reader)
+        return wick_fail_memory(error, "the tokenizer");
     int rc = open_weights(model, options, error);
     /* Older folders keep the transformer's files, tokenizer.json among them, in a folder of their own. */
     const bool is_elsewhere = rc == WICK_OK && strcmp(model->files->transformer_path, model->folder) != 0;
     /* The first failure is told: the weights', else the tokenizer's. */
-    int rc_tokenizer = finish_reading(&tokenizer, &model->tokenizer, rc == WICK_OK && !is_elsewhere ? error : NULL);
+    int rc_tokenizer =
+        wick_tokenizer_reader_take(model->reader, &model->tokenizer, rc == WICK_OK && !is_elsewhere ? error : NULL);
     if (is_elsewhere) {
         wick_tokenizer_free(model->tokenizer);
         model->tokenizer = NULL;
@@ -220,6 +183,7 @@ void wick_model_close(wick_model *model)
         model->ops->close(model->backend);
     wick_pool_free(model->pool);
     wick_model_files_close(model->files);
+    wick_tokenizer_reader_free(model->reader);
     wick_tokenizer_free(model->tokenizer);
     pthread_mutex_destroy(&model->lock);
     free(model->name);

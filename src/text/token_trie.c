@@ -166,7 +166,7 @@ static int place_children(builder *b, uint32_t slot, const uint8_t *labels, size
 {
     size_t place = find_place(b, labels, n_labels), end = place + labels[n_labels - 1] + 1;
     if (end > b->capacity && !reserve(b, end))
-        return WICK_E_INTERNAL;
+        return WICK_E_NO_MEMORY;
     b->nodes[slot].first_last += 2 * (uint32_t)place;
     for (size_t i = 0; i < n_labels; i++) {
         size_t child = place + labels[i];
@@ -240,7 +240,7 @@ static int build(builder *b, size_t n_keys)
 {
     /* Slot 0 is the root; those up to 255 stay free, so that no first child is before the array. */
     if (!reserve(b, N_BYTES))
-        return WICK_E_INTERNAL;
+        return WICK_E_NO_MEMORY;
     b->nodes[0].first_last = 0;
     b->n_slots = N_BYTES;
     memset(b->taken, 0xFF, N_BYTES / 8);
@@ -259,7 +259,7 @@ static int finish(const builder *b, wick_arena *arena, wick_token_trie *out)
     wick_trie_node *nodes = wick_arena_take(arena, n_slots, sizeof *nodes);
     uint32_t *numbers = wick_arena_take(arena, n_slots, sizeof *numbers);
     if (!nodes || !numbers)
-        return WICK_E_INTERNAL;
+        return WICK_E_NO_MEMORY;
     memcpy(nodes, b->nodes, b->n_slots * sizeof *nodes);
     memset(nodes + b->n_slots, 0xFF, N_BYTES * sizeof *nodes);
     memcpy(numbers, b->numbers, b->n_slots * sizeof *numbers);
@@ -270,7 +270,7 @@ static int finish(const builder *b, wick_arena *arena, wick_token_trie *out)
 int wick_token_trie_build(wick_arena *arena, wick_trie_key *keys, size_t n_keys, wick_token_trie *out)
 {
     builder b = {.keys = keys};
-    int code = WICK_E_INTERNAL;
+    int code = WICK_E_NO_MEMORY;
     if (n_keys < UINT32_MAX / 2) {
         b.spare = calloc(n_keys + 1, sizeof *b.spare);
         b.stack = calloc(n_keys + 1, sizeof *b.stack);

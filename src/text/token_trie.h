@@ -30,7 +30,7 @@ typedef struct wick_token_trie {
 } wick_token_trie;
 
 /* Of equal keys the last counts. keys is put in another order. WICK_E_CORRUPT: too sparse, which only a file made for that purpose brings
- * about; WICK_E_INTERNAL: out of memory. Errors are the caller's to describe. */
+ * about; or WICK_E_NO_MEMORY: which the caller describes. */
 int wick_token_trie_build(wick_arena *arena, wick_trie_key *keys, size_t n_keys, wick_token_trie *out);
 
 /* The length of the longest key that text[0..n) begins with, and its *number; 0: none. */

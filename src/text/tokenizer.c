@@ -5,7 +5,7 @@
  *   piece --normalizer--> normalised text with origins  clean, space out CJK, decompose, strip accents, lower-case
  *         --added_tokens--> pieces and added tokens     those that are looked for in normalised text
  *         --pretokenizer--> words                       at white space and punctuation
- *         --wordpiece--> ids, offsets                   longest match first, in one hash table (vocabulary, token_map)
+ *         --wordpiece--> ids, offsets                   longest match first, in a trie (vocabulary, token_trie)
  *   tokens --template--> [CLS] tokens [SEP]             cut to max_tokens
  *
  * The memory of a text's stages belongs to the wick_encoding (encoding.h); unicode_tables.c says what characters are. */
@@ -53,11 +53,14 @@ static int load(const wick_reading *reading, const wick_json *root, wick_tokeniz
     return code;
 }
 
-int wick_tokenizer_parse(const char *json, size_t n, const char *where, wick_tokenizer **out, wick_error *error)
+/* Both NULL after an error. */
+static int parse_keeping(const char *json, size_t n, const char *where, wick_tokenizer **out, wick_json **document,
+                         wick_error *error)
 {
     wick_json *root = NULL;
     wick_tokenizer *tokenizer = NULL;
     *out = NULL;
+    *document = NULL;
     if (n > WICK_MAX_TOKENIZER_BYTES)
         return wick_fail(error, WICK_E_CORRUPT, where, NULL, "the tokenizer has %zu bytes, over %zu", n,
                          WICK_MAX_TOKENIZER_BYTES);
@@ -71,24 +74,43 @@ int wick_tokenizer_parse(const char *json, size_t n, const char *where, wick_tok
         wick_reading reading = {.where = where, .arena = &tokenizer->arena, .error = error};
         code = load(&reading, root, tokenizer);
     }
-    wick_json_free(root);
-    if (code == WICK_OK)
+    if (code == WICK_OK) {
         *out = tokenizer;
-    else
+        *document = root;
+    } else {
+        wick_json_free(root);
         wick_tokenizer_free(tokenizer);
+    }
+    return code;
+}
+
+int wick_tokenizer_parse(const char *json, size_t n, const char *where, wick_tokenizer **out, wick_error *error)
+{
+    wick_json *document;
+    int code = parse_keeping(json, n, where, out, &document, error);
+    wick_json_free(document);
+    return code;
+}
+
+int wick_tokenizer_read_keeping(const char *path, wick_tokenizer **out, wick_json **document, wick_error *error)
+{
+    char *json;
+    size_t n;
+    *out = NULL;
+    *document = NULL;
+    int code = wick_file_read(path, WICK_MAX_TOKENIZER_BYTES, &json, &n, error);
+    if (code != WICK_OK)
+        return code;
+    code = parse_keeping(json, n, path, out, document, error);
+    free(json);
     return code;
 }
 
 int wick_tokenizer_read(const char *path, wick_tokenizer **out, wick_error *error)
 {
-    char *json;
-    size_t n;
-    *out = NULL;
-    int code = wick_file_read(path, WICK_MAX_TOKENIZER_BYTES, &json, &n, error);
-    if (code != WICK_OK)
-        return code;
-    code = wick_tokenizer_parse(json, n, path, out, error);
-    free(json);
+    wick_json *document;
+    int code = wick_tokenizer_read_keeping(path, out, &document, error);
+    wick_json_free(document);
     return code;
 }
 

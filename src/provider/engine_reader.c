@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * engine_reader.c: a model's tokenizer.json, read on a thread of its own while the weights are prepared. In: a folder. Out: the tokenizer,
+ * handed over as soon as it is made; the JSON document, which takes milliseconds to free, is freed behind the opener's back. */
+#include "base/error.h"
+#include "base/json.h"
+#include "base/path.h"
+#include "provider/engine.h"
+#include "text/tokenizer.h"
+#include <stdlib.h>
+
+struct wick_tokenizer_reader {
+    const char *folder;
+    pthread_t thread;
+    bool has_thread;
+    pthread_mutex_t lock; /* of what follows */
+    pthread_cond_t made;
+    bool is_made;
+    wick_tokenizer *tokenizer;
+    int code;
+    wick_error error;
+};
+
+int wick_tokenizer_read_folder(const char *folder, wick_tokenizer **out, wick_json **document, wick_error *error)
+{
+    char *path = wick_path_join(folder, "tokenizer.json");
+    *out = NULL;
+    *document = NULL;
+    if (!path)
+        return wick_fail_memory(error, "the tokenizer's path");
+    const int rc = wick_tokenizer_read_keeping(path, out, document, error);
+    free(path);
+    return rc;
+}
+
+static void *run_reader(void *arg)
+{
+    wick_tokenizer_reader *reader = arg;
+    wick_tokenizer *tokenizer;
+    wick_json *document;
+    wick_error error = {0};
+    const int code = wick_tokenizer_read_folder(reader->folder, &tokenizer, &document, &error);
+    pthread_mutex_lock(&reader->lock);
+    reader->tokenizer = tokenizer;
+    reader->code = code;
+    reader->error = error;
+    reader->is_made = true;
+    pthread_cond_signal(&reader->made);
+    pthread_mutex_unlock(&reader->lock);
+    wick_json_free(document);
+    return NULL;
+}
+
+wick_tokenizer_reader *wick_tokenizer_reader_start(const char *folder)
+{
+    wick_tokenizer_reader *reader = calloc(1, sizeof *reader);
+    if (!reader)
+        return NULL;
+    reader->folder = folder;
+    if (pthread_mutex_init(&reader->lock, NULL) != 0) {
+        free(reader);
+        return NULL;
+    }
+    if (pthread_cond_init(&reader->made, NULL) != 0) {
+        pthread_mutex_destroy(&reader->lock);
+        free(reader);
+        return NULL;
+    }
+    reader->has_thread = pthread_create(&reader->thread, NULL, run_reader, reader) == 0;
+    return reader;
+}
+
+int wick_tokenizer_reader_take(wick_tokenizer_reader *reader, wick_tokenizer **out, wick_error *error)
+{
+    if (!reader->has_thread) /* none could be had: it is read now */
+        run_reader(reader);
+    pthread_mutex_lock(&reader->lock);
+    while (!reader->is_made)
+        pthread_cond_wait(&reader->made, &reader->lock);
+    *out = reader->tokenizer;
+    reader->tokenizer = NULL;
+    const int code = reader->code;
+    if (code != WICK_OK && error)
+        *error = reader->error;
+    pthread_mutex_unlock(&reader->lock);
+    return code;
+}
+
+void wick_tokenizer_reader_free(wick_tokenizer_reader *reader)
+{
+    if (!reader)
+        return;
+    if (reader->has_thread)
+        pthread_join(reader->thread, NULL);
+    wick_tokenizer_free(reader->tokenizer);
+    pthread_cond_destroy(&reader->made);
+    pthread_mutex_destroy(&reader->lock);
+    free(reader);
+}
