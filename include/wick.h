@@ -182,7 +182,7 @@ typedef struct wick_embed_options {
 WICK_API void wick_embed_options_init(wick_embed_options *options);
 
 typedef struct wick_usage {
-    uint64_t total_tokens; /* tokens that went through the model, special ones included, no padding */
+    uint64_t total_tokens; /* of all texts, special ones included, no padding; equal texts count each, though computed once */
     double duration_ms;
 } wick_usage;
 

@@ -3,6 +3,7 @@
  *   engine_open.c      name -> folder -> files, tokenizer, backend; info; close
  *   engine_reader.c    the tokenizer's file, read on a thread of its own
  *   engine_device.c    which backend serves
+ *   engine_duplicates.c  which texts of a block are the same
  *   engine_tokenize.c  texts -> packed token ids, on one thread or on all
  *   engine_embed.c     wick_embed: blocks of texts through tokenizer and backend, then cut and normalised
  *   engine_peak.c      wick_measure_peak
@@ -18,7 +19,7 @@
 #define WICK_BLOCK_TEXTS 1024
 #define WICK_BLOCK_BYTES ((size_t)1 << 20)
 
-/* One thread's share of a block: texts [first, last), tokenized in order. */
+/* One thread's share of a block: picked texts [first, last), tokenized in order. */
 typedef struct wick_token_part {
     size_t first, last;
     wick_encoding *encoding;
@@ -32,7 +33,13 @@ typedef struct wick_token_part {
 typedef struct wick_context {
     struct wick_context *next;              /* in the model's list of idle contexts */
     size_t lengths[WICK_BLOCK_TEXTS];       /* bytes of each text of the block */
-    uint32_t offsets[WICK_BLOCK_TEXTS + 1]; /* of the packed batch */
+    /* Of the block's texts that are the same, the first is picked and computed (engine_duplicates.c). */
+    size_t n_picks;
+    uint16_t picks[WICK_BLOCK_TEXTS];     /* [n_picks] texts of the block, ascending */
+    uint16_t rows_of[WICK_BLOCK_TEXTS];   /* [n_texts] by text: which pick it is the same as */
+    uint64_t hashes[WICK_BLOCK_TEXTS];    /* [n_picks] */
+    uint16_t slots[2 * WICK_BLOCK_TEXTS]; /* by hash: a pick + 1, or 0 */
+    uint32_t offsets[WICK_BLOCK_TEXTS + 1]; /* of the packed batch, which is the picks */
     int32_t *ids;                           /* the packed batch, where more than one thread tokenized */
     size_t ids_capacity;
     float *rows; /* [block, dimension] whole vectors, where the caller wants cut ones */
@@ -92,7 +99,10 @@ void wick_context_free(wick_context *context);
 /* array with room for at least n >= 1 elements of size bytes, moved where need be, its content kept. NULL: out of memory, all stays. */
 void *wick_context_grow(void *array, size_t *capacity, size_t n, size_t size);
 
-/* Token ids of block's texts, whose lengths stand in context: batch points into context. index names the block's first text in errors. */
+/* Finds the texts of block, whose lengths stand in context, that are the same: fills context's picks and rows_of. */
+void wick_block_find_duplicates(wick_context *context, const wick_block *block);
+
+/* Token ids of the texts of block that context picks: batch points into context. index names the block's first text in errors. */
 int wick_block_tokenize(wick_model *model, wick_context *context, const wick_block *block, size_t index,
                         wick_packed_batch *batch, wick_error *error);
 

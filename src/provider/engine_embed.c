@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * engine_embed.c: wick_embed. In: any number of texts. Out: their vectors, in the caller's memory. The texts go block by block through
- * tokenizer and backend, so memory is bounded however many there are; since a vector depends on its text alone, blocks do not show. */
+ * tokenizer and backend, so memory is bounded however many there are; since a vector depends on its text alone, blocks do not show, and of
+ * equal texts in a block one is computed. */
 #include "base/checked.h"
 #include "base/error.h"
 #include "provider/engine.h"
 #include "provider/settings.h"
 #include "provider/vectors.h"
-#include <stdio.h>
+#include <string.h>
 
 /* One call. */
 typedef struct embedding {
@@ -57,24 +58,49 @@ static int not_finite(size_t index, wick_error *error)
     return wick_fail_text(index, &inner, error);
 }
 
+/* Puts the vectors of the picked texts, out: [n_picks, dimension], where their texts stand: [n_texts, dimension]. From the end, since a
+ * text never stands before its pick. */
+static void spread(const embedding *call, const wick_block *block, float *out)
+{
+    const wick_context *context = call->context;
+    for (size_t i = block->n_texts; i-- > 0;) {
+        const size_t row = context->rows_of[i];
+        if (row != i)
+            memcpy(out + i * call->dimension, out + row * call->dimension, call->dimension * sizeof *out);
+    }
+}
+
+/* Tokens of all texts, those that were not computed included. */
+static uint64_t count_tokens(const wick_context *context, size_t n_texts)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < n_texts; i++)
+        n += context->offsets[context->rows_of[i] + 1] - context->offsets[context->rows_of[i]];
+    return n;
+}
+
 static int embed_block(embedding *call, const wick_block *block, size_t index, float *out, wick_error *error)
 {
     wick_model *model = call->model;
+    wick_context *context = call->context;
     wick_packed_batch batch;
-    int rc = wick_block_tokenize(model, call->context, block, index, &batch, error);
+    wick_block_find_duplicates(context, block);
+    int rc = wick_block_tokenize(model, context, block, index, &batch, error);
     if (rc != WICK_OK)
         return rc;
-    float *rows = rows_for(call, block->n_texts, out);
+    float *rows = rows_for(call, context->n_picks, out);
     if (!rows)
         return wick_fail_memory(error, "vectors");
     rc = model->ops->encode(model->backend, &batch, rows, error);
     if (rc != WICK_OK)
         return rc;
-    for (size_t i = 0; i < block->n_texts; i++)
+    for (size_t i = 0; i < context->n_picks; i++)
         if (!wick_vector_finish(rows + i * model->dimension, call->dimension, call->options.normalize,
                                 out + i * call->dimension))
-            return not_finite(index + i, error);
-    call->total_tokens += batch.n_tokens;
+            return not_finite(index + context->picks[i], error);
+    if (context->n_picks < block->n_texts)
+        spread(call, block, out);
+    call->total_tokens += count_tokens(context, block->n_texts);
     return WICK_OK;
 }
 

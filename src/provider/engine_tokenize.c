@@ -21,9 +21,10 @@ typedef struct job {
     size_t index; /* of the block's first text in the call */
 } job;
 
-/* Appends the ids of text i of the block; false: the part has stopped. */
-static bool add_text(const job *work, wick_token_part *part, size_t i)
+/* Appends the ids of the picked text; false: the part has stopped. */
+static bool add_text(const job *work, wick_token_part *part, size_t pick)
 {
+    const size_t i = work->context->picks[pick];
     const wick_tokenize_options options = {
         .size = sizeof options,
         .add_special_tokens = true,
@@ -55,7 +56,7 @@ static bool add_text(const job *work, wick_token_part *part, size_t i)
     part->ids = ids;
     memcpy(ids + part->n_ids, part->encoding->ids, n * sizeof *ids);
     part->n_ids += n;
-    work->context->offsets[i + 1] = (uint32_t)n; /* lengths at first; summed up when all parts are done */
+    work->context->offsets[pick + 1] = (uint32_t)n; /* lengths at first; summed up when all parts are done */
     return true;
 }
 
@@ -68,21 +69,24 @@ static void run_part(void *arg, unsigned thread_index)
             return;
 }
 
-/* Cuts the block into shares; returns their number. */
-static unsigned cut_block(const wick_model *model, wick_context *context, const wick_block *block)
+/* Cuts the picked texts into shares; returns their number. */
+static unsigned cut_block(wick_context *context)
 {
-    const size_t weight = block->n_bytes + block->n_texts * TEXT_OVERHEAD_BYTES;
+    const size_t n_texts = context->n_picks;
+    size_t weight = n_texts * TEXT_OVERHEAD_BYTES;
+    for (size_t pick = 0; pick < n_texts; pick++)
+        weight += context->lengths[context->picks[pick]];
     size_t n_parts = weight / MIN_SHARE_BYTES;
     n_parts = n_parts < context->n_parts ? n_parts : context->n_parts;
-    n_parts = n_parts < block->n_texts ? n_parts : block->n_texts;
+    n_parts = n_parts < n_texts ? n_parts : n_texts;
     n_parts = n_parts > 0 ? n_parts : 1;
     size_t text = 0, seen = 0;
     for (size_t p = 0; p < n_parts; p++) {
         wick_token_part *part = &context->parts[p];
         const size_t goal = weight / n_parts * (p + 1);
         part->first = text;
-        while (text < block->n_texts && (p + 1 == n_parts || seen < goal))
-            seen += context->lengths[text++] + TEXT_OVERHEAD_BYTES;
+        while (text < n_texts && (p + 1 == n_parts || seen < goal))
+            seen += context->lengths[context->picks[text++]] + TEXT_OVERHEAD_BYTES;
         part->last = text;
         part->n_ids = 0;
         part->code = WICK_OK;
@@ -112,7 +116,7 @@ int wick_block_tokenize(wick_model *model, wick_context *context, const wick_blo
                         wick_packed_batch *batch, wick_error *error)
 {
     job work = {model, context, block, index};
-    const unsigned n_parts = cut_block(model, context, block);
+    const unsigned n_parts = cut_block(context);
     for (unsigned p = 0; p < n_parts; p++)
         if (!context->parts[p].encoding && !(context->parts[p].encoding = wick_encoding_new()))
             return wick_fail_memory(error, "token ids");
@@ -134,11 +138,11 @@ int wick_block_tokenize(wick_model *model, wick_context *context, const wick_blo
         n_tokens += part->n_ids;
     }
     context->offsets[0] = 0;
-    for (size_t i = 0; i < block->n_texts; i++)
+    for (size_t i = 0; i < context->n_picks; i++)
         context->offsets[i + 1] += context->offsets[i];
     const int32_t *ids = join_parts(context, n_parts, n_tokens);
     if (!ids)
         return wick_fail_memory(error, "token ids");
-    *batch = (wick_packed_batch){block->n_texts, n_tokens, ids, context->offsets};
+    *batch = (wick_packed_batch){context->n_picks, n_tokens, ids, context->offsets};
     return WICK_OK;
 }

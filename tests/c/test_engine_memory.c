@@ -211,6 +211,31 @@ static void check_warm_calls(const char *name, unsigned n_threads, size_t n_text
     support_texts_free(&made);
 }
 
+/* Texts of which most come up again: finding them, and copying their vectors, takes no memory either. */
+static void warm_duplicates_allocate_nothing(void **state)
+{
+    enum { N = 2000 };
+    if (!can_count())
+        skip();
+    static const char *const different[] = {"one", "two words", "", "three words here", "four", "five and six"};
+    static const char *texts[N];
+    static float out[N * 32];
+    for (size_t i = 0; i < N; i++)
+        texts[i] = different[i * i % 6];
+    for (size_t dimensions = 0; dimensions <= 5; dimensions += 5) {
+        wick_embed_options options;
+        wick_embed_options_init(&options);
+        options.dimensions = dimensions;
+        wick_model *model = support_model_open(TINY, 2);
+        for (int round = 0; round < 3; round++) {
+            const long before = atomic_load(&n_allocations);
+            assert_int_equal(wick_embed(model, texts, NULL, N, &options, out, NULL, NULL), WICK_OK);
+            assert_true(round == 0 || atomic_load(&n_allocations) == before);
+        }
+        wick_model_close(model);
+    }
+}
+
 static void warm_calls_allocate_nothing(void **state)
 {
     if (!can_count())
@@ -299,7 +324,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counter_counts),
-        cmocka_unit_test(warm_calls_allocate_nothing),
+        cmocka_unit_test(warm_calls_allocate_nothing), cmocka_unit_test(warm_duplicates_allocate_nothing),
         cmocka_unit_test(warm_errors_allocate_nothing),
         cmocka_unit_test(failed_allocations_are_survived),
     };

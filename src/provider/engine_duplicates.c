@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * engine_duplicates.c: which texts of a block are the same bytes, so that each is computed once. In: a block. Out: in the context, the
+ * texts to compute and, for every text, whose vector is its own. Called by engine_embed.c. For texts that all differ it costs their hash:
+ * some nanoseconds a text. */
+#include "provider/engine.h"
+#include <string.h>
+
+static uint64_t mix(uint64_t h, uint64_t word)
+{
+    h = (h ^ word) * 0x9E3779B97F4A7C15u;
+    return h ^ h >> 32;
+}
+
+/* Equal texts have equal hashes; unequal ones are compared where theirs are. Texts made to collide cost what a block of 1024 can. */
+static uint64_t hash_of(const char *text, size_t n)
+{
+    uint64_t h = mix(n, 0xA0761D6478BD642Fu), word = 0;
+    size_t i = 0;
+    for (; n - i >= sizeof word; i += sizeof word) {
+        memcpy(&word, text + i, sizeof word);
+        h = mix(h, word);
+    }
+    word = 0;
+    memcpy(&word, text + i, n - i);
+    return mix(h, word);
+}
+
+static const char *text_of(const wick_block *block, size_t i)
+{
+    return block->texts[i] ? block->texts[i] : "";
+}
+
+static bool are_equal(const wick_context *context, const wick_block *block, size_t a, size_t b)
+{
+    const size_t n = context->lengths[a];
+    return n == context->lengths[b] && memcmp(text_of(block, a), text_of(block, b), n) == 0;
+}
+
+void wick_block_find_duplicates(wick_context *context, const wick_block *block)
+{
+    size_t mask = 1;
+    while (mask < 2 * block->n_texts)
+        mask *= 2;
+    memset(context->slots, 0, mask * sizeof context->slots[0]);
+    mask--;
+    context->n_picks = 0;
+    for (size_t i = 0; i < block->n_texts; i++) {
+        const uint64_t hash = hash_of(text_of(block, i), context->lengths[i]);
+        size_t at = hash & mask, row = context->n_picks;
+        for (; context->slots[at] != 0; at = (at + 1) & mask) {
+            const size_t seen = context->slots[at] - 1u;
+            if (context->hashes[seen] == hash && are_equal(context, block, context->picks[seen], i)) {
+                row = seen;
+                break;
+            }
+        }
+        context->rows_of[i] = (uint16_t)row;
+        if (row < context->n_picks)
+            continue;
+        context->slots[at] = (uint16_t)(row + 1);
+        context->hashes[row] = hash;
+        context->picks[row] = (uint16_t)i;
+        context->n_picks++;
+    }
+}
