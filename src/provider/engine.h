@@ -31,14 +31,14 @@ typedef struct wick_token_part {
 
 /* Scratch of one call of wick_embed. Its arrays only grow, so that a warm call allocates nothing. */
 typedef struct wick_context {
-    struct wick_context *next;              /* in the model's list of idle contexts */
-    size_t lengths[WICK_BLOCK_TEXTS];       /* bytes of each text of the block */
+    struct wick_context *next;        /* in the model's list of idle contexts */
+    size_t lengths[WICK_BLOCK_TEXTS]; /* bytes of each text of the block */
     /* Of the block's texts that are the same, the first is picked and computed (engine_duplicates.c). */
     size_t n_picks;
-    uint16_t picks[WICK_BLOCK_TEXTS];     /* [n_picks] texts of the block, ascending */
-    uint16_t rows_of[WICK_BLOCK_TEXTS];   /* [n_texts] by text: which pick it is the same as */
-    uint64_t hashes[WICK_BLOCK_TEXTS];    /* [n_picks] */
-    uint16_t slots[2 * WICK_BLOCK_TEXTS]; /* by hash: a pick + 1, or 0 */
+    uint16_t picks[WICK_BLOCK_TEXTS];       /* [n_picks] texts of the block, ascending */
+    uint16_t rows_of[WICK_BLOCK_TEXTS];     /* [n_texts] by text: which pick it is the same as */
+    uint64_t hashes[WICK_BLOCK_TEXTS];      /* [n_picks] */
+    uint16_t slots[2 * WICK_BLOCK_TEXTS];   /* by hash: a pick + 1, or 0 */
     uint32_t offsets[WICK_BLOCK_TEXTS + 1]; /* of the packed batch, which is the picks */
     int32_t *ids;                           /* the packed batch, where more than one thread tokenized */
     size_t ids_capacity;

@@ -18,8 +18,8 @@ typedef struct wick_added_set {
     const wick_added_token *tokens; /* [n_tokens] */
     size_t n_tokens;
     wick_token_trie patterns; /* what is looked for -> index into tokens */
-    bool begins[256];        /* bytes that a pattern begins with */
-    int only_first;          /* the byte that all patterns begin with, or -1 */
+    bool begins[256];         /* bytes that a pattern begins with */
+    int only_first;           /* the byte that all patterns begin with, or -1 */
 } wick_added_set;
 
 typedef struct wick_added_tokens {

@@ -52,7 +52,8 @@ void wick_encoding_free(wick_encoding *encoding)
 
 bool wick_encoding_grow(wick_encoding_state *state, size_t n_more)
 {
-    size_t capacity = grown(state->capacity, state->n_tokens + n_more); /* both are far below SIZE_MAX: counts of bytes */
+    size_t capacity =
+        grown(state->capacity, state->n_tokens + n_more); /* both are far below SIZE_MAX: counts of bytes */
     if (capacity == 0 || !resize(&state->ids, capacity, sizeof *state->ids) ||
         !resize(&state->starts, capacity, sizeof *state->starts) ||
         !resize(&state->ends, capacity, sizeof *state->ends) ||

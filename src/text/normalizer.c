@@ -180,8 +180,7 @@ static void run_ascii(const wick_normalizer *nz, wick_source *source, const char
     while (at < stop) {
         while (nz->ascii_is_plain && at < stop && source->end - at >= WICK_ASCII_STEP) {
             wick_bytes16 v = wick_ascii_load(at);
-            unsigned n_plain =
-                wick_ascii_leading(wick_ascii_within(v, WICK_ASCII_FIRST_PLAIN, WICK_ASCII_LAST_PLAIN));
+            unsigned n_plain = wick_ascii_leading(wick_ascii_within(v, WICK_ASCII_FIRST_PLAIN, WICK_ASCII_LAST_PLAIN));
             write_plain(nz, v, origin, text->bytes + n, text->origins + n);
             at += n_plain;
             n += n_plain;

@@ -10,11 +10,11 @@
 typedef enum wick_char_kind { WICK_CHARS_GAP, WICK_CHARS_ALONE, WICK_CHARS_WORD, WICK_CHARS_SYMBOLS } wick_char_kind;
 
 typedef struct wick_pretokenizer {
-    uint8_t ascii[128]; /* wick_char_kind by character */
+    uint8_t ascii[128];   /* wick_char_kind by character */
     bool has_plain_words; /* ASCII letters and digits are of kind WORD */
-    uint32_t gap;       /* WICK_CHAR_* flags that make a GAP; looked at first */
-    uint32_t alone;     /* flags that make it stand ALONE */
-    uint32_t word;      /* flags that make it part of a WORD; 0: all the rest are */
+    uint32_t gap;         /* WICK_CHAR_* flags that make a GAP; looked at first */
+    uint32_t alone;       /* flags that make it stand ALONE */
+    uint32_t word;        /* flags that make it part of a WORD; 0: all the rest are */
 } wick_pretokenizer;
 
 /* value: tokenizer.json's "pre_tokenizer" (NULL and null: the whole text is one word). */

@@ -37,7 +37,8 @@ static int list_entries(const wick_reading *reading, const wick_json *vocab, wic
 
 /* Copies the tokens' texts to `text`, in the arena, and names their ids. Leaves out the empty token, which is never looked for; *n_keys
  * are left. */
-static int copy_tokens(const wick_reading *reading, char *text, wick_vocabulary *out, wick_trie_key *keys, size_t *n_keys)
+static int copy_tokens(const wick_reading *reading, char *text, wick_vocabulary *out, wick_trie_key *keys,
+                       size_t *n_keys)
 {
     int code = WICK_OK;
     *n_keys = 0;

@@ -9,7 +9,7 @@ typedef struct wick_vocabulary {
     const char **texts; /* [capacity] by id; NULL where no token has the id; terminated, in the arena */
     size_t n_ids;       /* one more than the largest id */
     size_t capacity;
-    size_t n_entries;   /* tokens of the model */
+    size_t n_entries; /* tokens of the model */
     /* From the model's tokens to ids: the whole ones, and without their continuing prefix those that have it ("ing" of "##ing"). */
     wick_token_trie whole, tails;
 } wick_vocabulary;

@@ -19,7 +19,7 @@
 
 /* ---- what the backend sees -------------------------------------------------------------------------------------------- */
 
-static size_t n_seen;     /* sequences */
+static size_t n_seen;            /* sequences */
 static size_t bad_at = SIZE_MAX; /* this one gets a value that is not finite */
 
 static int fake_open(const wick_model_files *files, const wick_backend_options *options, wick_backend **out,

@@ -324,7 +324,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counter_counts),
-        cmocka_unit_test(warm_calls_allocate_nothing), cmocka_unit_test(warm_duplicates_allocate_nothing),
+        cmocka_unit_test(warm_calls_allocate_nothing),
+        cmocka_unit_test(warm_duplicates_allocate_nothing),
         cmocka_unit_test(warm_errors_allocate_nothing),
         cmocka_unit_test(failed_allocations_are_survived),
     };

@@ -176,8 +176,10 @@ static void memory_runs_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(finds_the_longest_key),          cmocka_unit_test(no_keys_find_nothing),
-        cmocka_unit_test(wasteful_keys_take_little_room), cmocka_unit_test(memory_runs_out),
+        cmocka_unit_test(finds_the_longest_key),
+        cmocka_unit_test(no_keys_find_nothing),
+        cmocka_unit_test(wasteful_keys_take_little_room),
+        cmocka_unit_test(memory_runs_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
