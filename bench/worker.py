@@ -2,7 +2,7 @@
 """One engine in one process: reads orders (a JSON object a line) on stdin, answers each with a JSON line on the pipe that was its stdout.
 
 Started by bench/workers.py as `worker.py SETTINGS`, SETTINGS a JSON object: engine, dtype, threads, cpu (pin to this one, or null),
-model_dir, prepared, texts (a JSON file: name -> list of texts). With "first" true it embeds one text, says so and leaves.
+model_dir, prepared, calibration, texts (a JSON file: name -> list of texts). With "first" true it embeds one text, says so and leaves.
 Orders: {"op": "calls" | "pass" | "vectors" | "stats"}; see the functions.
 """
 import importlib
@@ -79,7 +79,7 @@ def main():
 
     engine = importlib.import_module("engines." + settings["engine"])
     engine.load(Options(pathlib.Path(settings["model_dir"]), pathlib.Path(settings["prepared"]), settings["dtype"],
-                        settings["threads"]))
+                        settings["threads"], pathlib.Path(settings["calibration"])))
 
     def say(value):
         answers.write(json.dumps(value) + "\n")

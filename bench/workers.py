@@ -15,12 +15,12 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 
 
 class Spec:
-    """An engine and a dtype, written "openvino" or "openvino:bf16"."""
+    """An engine in a dtype."""
 
-    def __init__(self, text):
-        self.engine, _, dtype = text.partition(":")
-        self.dtype = dtype or "f32"
-        self.label = f"{self.engine} {self.dtype}"
+    def __init__(self, engine, dtype):
+        self.engine = engine
+        self.dtype = dtype
+        self.label = f"{engine} {dtype}"
 
 
 def environment(threads):
@@ -31,7 +31,7 @@ def environment(threads):
 
 def settings_of(spec, setup, threads, cpu=None, **more):
     return {"engine": spec.engine, "dtype": spec.dtype, "threads": threads, "cpu": cpu, "model_dir": str(setup.model_dir),
-            "prepared": str(setup.prepared), "texts": str(setup.texts_file), **more}
+            "prepared": str(setup.prepared), "calibration": str(setup.calibration), "texts": str(setup.texts_file), **more}
 
 
 class Worker:

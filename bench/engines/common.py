@@ -19,6 +19,7 @@ class Options:
     prepared: pathlib.Path  # where converted files are kept
     dtype: str  # "f32"
     threads: int
+    calibration: pathlib.Path = None  # a JSON list of texts that int8 may be calibrated with; named by their hash
     max_seq_length: int = 256  # sentence_bert_config.json of all-MiniLM-L6-v2
 
 

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ONNX Runtime: the model exported by torch (opset 17) and fused by ONNX Runtime's own optimiser for BERT."""
+"""ONNX Runtime: the model exported by torch (opset 17) and fused by ONNX Runtime's own optimiser for BERT; int8 is its dynamic
+quantisation, a scale for each output channel of the weights."""
 import json
 
 from . import common
 
-DTYPES = {"f32": "fused.onnx"}
+DTYPES = {"f32": "fused.onnx", "int8": "int8.onnx"}
 PACKAGES = ["onnxruntime"]
 _session = _tokenizer = None
 
@@ -39,10 +40,11 @@ def export(options):
     return path
 
 
-def prepare(options):
+def fuse(options):
+    """model.onnx -> prepared/fused.onnx."""
     path = options.prepared / "fused.onnx"
     if path.exists():
-        return
+        return path
     from onnxruntime.transformers import optimizer
 
     config = json.loads((options.model_dir / "config.json").read_text())
@@ -50,6 +52,20 @@ def prepare(options):
                                      hidden_size=config["hidden_size"])
     part = path.with_suffix(".part")
     fused.save_model_to_file(str(part))
+    part.rename(path)
+    return path
+
+
+def prepare(options):
+    fused, path = fuse(options), options.prepared / DTYPES[options.dtype]
+    if path.exists():
+        return
+    import onnx
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    part = path.with_suffix(".part")
+    quantize_dynamic(fused, part, per_channel=True, weight_type=QuantType.QInt8,
+                     extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT})
     part.rename(path)
 
 

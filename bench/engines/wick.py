@@ -2,7 +2,7 @@
 """Wick, through ctypes over the shared library: in process and behind the same Python as the peers."""
 import wick_ctypes
 
-DTYPES = {"f32": "f32"}
+DTYPES = {"f32": "f32", "bf16": "bf16", "int8": "int8"}
 PACKAGES = []
 _model = None
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes short.txt (400 one-liners, 13 tokens on average) and paragraphs.txt (80 paragraphs, about 100 tokens), the texts that
+"""Writes short.txt (1000 different one-liners, 13 tokens on average) and paragraphs.txt (100 paragraphs, about 100 tokens), the texts that
 bench/bench.py uses where no corpus is given. Composed from the phrases below, which were written for this repository; the seed is fixed, so
 that the same files come out on every machine: python3 bench/texts/make_texts.py
 """
@@ -59,8 +59,11 @@ def paragraph(rng):
 def main():
     rng = random.Random(20)
     here = pathlib.Path(__file__).parent
-    (here / "short.txt").write_text("".join(short(rng) + "\n" for _ in range(400)))
-    (here / "paragraphs.txt").write_text("".join(paragraph(rng) + "\n" for _ in range(80)))
+    for name, make, count in (("short", short, 1000), ("paragraphs", paragraph, 100)):
+        texts = {}  # no text twice: an engine may compute equal ones once
+        while len(texts) < count:
+            texts[make(rng)] = None
+        (here / f"{name}.txt").write_text("".join(text + "\n" for text in texts))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@
 static const size_t batch_sizes[] = {1, 8, 32, 128};
 static const size_t text_lengths[] = {8, 16, 32, 64, 128, 256, 512};
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
+#define N_BATCH_SIZES (sizeof batch_sizes / sizeof *batch_sizes)
+#define N_TEXT_LENGTHS (sizeof text_lengths / sizeof *text_lengths)
 
 typedef struct bench {
     const wick_bench_plan *plan;
@@ -141,11 +142,11 @@ static int measure_batches(bench *b, double budget, wick_error *error)
     size_t single_bytes = strlen(single);
     wick_text_batch one = {.n_texts = 1, .texts = &single, .text_bytes = &single_bytes};
     int status = 0;
-    for (size_t i = 0; i < COUNT(batch_sizes) && !status; i++) {
+    budget /= N_BATCH_SIZES;
+    for (size_t i = 0; i < N_BATCH_SIZES && !status; i++) {
         size_t n = batch_sizes[i];
         if (n <= corpus->n_texts)
-            status =
-                measure_latency(b, WICK_BENCH_BATCH, n == 1 ? &one : corpus, n, budget / COUNT(batch_sizes), error);
+            status = measure_latency(b, WICK_BENCH_BATCH, n == 1 ? &one : corpus, n, budget, error);
     }
     return status;
 }
@@ -179,7 +180,7 @@ static int measure_lengths(bench *b, double budget, wick_error *error)
     double tokens_per_word = 1.25;
     wick_text_batch text = {0};
     int status = 0;
-    for (size_t i = 0; i < COUNT(text_lengths); i++)
+    for (size_t i = 0; i < N_TEXT_LENGTHS; i++)
         n_wanted += !limit || text_lengths[i] <= limit;
     for (size_t i = 0; i < n_wanted && !status; i++) {
         size_t n = text_lengths[i];

@@ -125,7 +125,7 @@ static void print_latency(const wick_bench_results *r, wick_output *output)
         output,
         "<text x=\"20\" y=\"%d\">Latency of one text, ms, by its length in tokens: median, and p99 (dashed)</text>\n",
         TOP - 14);
-    for (double power = y.low; power <= y.high; power++) {
+    for (int power = (int)y.low; power <= (int)y.high; power++) {
         double at = y_of(&y, pow(10, power));
         wick_output_format(output, "<line class=\"grid\" x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\"/>\n", LEFT, at,
                            RIGHT, at);

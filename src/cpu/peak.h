@@ -15,21 +15,21 @@ double wick_cpu_measure_peak(const wick_kernels *kernels, wick_compute compute, 
 #define WICK_SPIN(name, vector, n_sums, reg, first_x, step, n_products)                                                \
     static uint64_t name(size_t n_rounds)                                                                              \
     {                                                                                                                  \
-        vector x = first_x, sums[n_sums];                                                                              \
+        vector x = (first_x), sums[n_sums];                                                                            \
         WICK_UNROLL                                                                                                    \
-        for (int i = 0; i < n_sums; i++) {                                                                             \
+        for (int i = 0; i < (n_sums); i++) {                                                                           \
             sums[i] = x;                                                                                               \
             __asm__ volatile("" : "+" reg(sums[i])); /* else the compiler would see that all sums are the same */      \
         }                                                                                                              \
         for (size_t round = 0; round < n_rounds; round++) {                                                            \
             WICK_UNROLL                                                                                                \
-            for (int i = 0; i < n_sums; i++)                                                                           \
+            for (int i = 0; i < (n_sums); i++)                                                                         \
                 sums[i] = step(sums[i], x);                                                                            \
         }                                                                                                              \
         WICK_UNROLL                                                                                                    \
-        for (int i = 0; i < n_sums; i++)                                                                               \
+        for (int i = 0; i < (n_sums); i++)                                                                             \
             __asm__ volatile("" : : reg(sums[i])); /* else the loop would be dropped */                                \
-        return (uint64_t)n_rounds * n_sums * n_products;                                                               \
+        return (uint64_t)n_rounds * (n_sums) * (n_products);                                                           \
     }
 
 #endif
