@@ -5,16 +5,20 @@
  *     bytes 4096..             payload: wick_cpu_model's memory as it is
  *
  * Named by a hash of the model's folder, the tier and the dtype, so that what was made of older weights is replaced. Written under a name of its own and
- * renamed: readers see a whole file or none. It is not synced: after a power failure the checksum tells. */
+ * renamed: readers see a whole file or none. It is not synced: after a power failure the checksum tells. A writer holds a lock on its file, which the
+ * system drops with the process: a file without one was left by a writer that was killed (Ctrl-C in the first start), and the next writer removes it. */
 #include "cpu/prepared.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,20 +38,24 @@ typedef struct header {
     char tier[16];
     uint32_t byte_order, format, compute, panel_width;
     uint64_t weights_identity, payload_bytes;
-    uint64_t shapes;   /* hash of the sizes in wick_model_files */
+    uint64_t settings; /* hash of what config files, not weights, say (hash_settings) */
     uint64_t checksum; /* of the payload; not known before it is built */
 } header;
 
-static uint64_t hash_shapes(const wick_model_files *files)
+/* Sizes; what calibration runs the model with; which Dense modules have a bias. All of it may change while the weights stay. */
+static uint64_t hash_settings(const wick_model_files *files)
 {
-    uint64_t sizes[8 + 2 * WICK_MAX_DENSE] = {files->n_layers,          files->hidden_size, files->n_heads,
-                                              files->intermediate_size, files->vocab_size,  files->max_positions,
-                                              files->type_vocab_size,   files->n_dense};
+    uint64_t parts[11 + 3 * WICK_MAX_DENSE] = {
+        files->n_layers,      files->hidden_size, files->n_heads,         files->vocab_size, files->intermediate_size,
+        files->max_positions, files->max_tokens,  files->type_vocab_size, files->activation, files->n_dense};
+    memcpy(&parts[10], &files->layer_norm_eps, sizeof parts[10]);
     for (size_t i = 0; i < files->n_dense; i++) {
-        sizes[8 + 2 * i] = files->dense[i].in_features;
-        sizes[9 + 2 * i] = files->dense[i].out_features;
+        uint64_t *dense = &parts[11 + 3 * i];
+        dense[0] = files->dense[i].in_features;
+        dense[1] = files->dense[i].out_features;
+        dense[2] = files->dense[i].linear.bias.data != NULL;
     }
-    return wick_hash64(sizes, sizeof sizes, 0);
+    return wick_hash64(parts, sizeof parts, 0);
 }
 
 static header expected_header(const wick_cpu_model *model, size_t payload_bytes)
@@ -63,7 +71,7 @@ static header expected_header(const wick_cpu_model *model, size_t payload_bytes)
     h.panel_width = (uint32_t)model->kernels->panel_width;
     h.weights_identity = model->files->weights_identity;
     h.payload_bytes = payload_bytes;
-    h.shapes = hash_shapes(model->files);
+    h.settings = hash_settings(model->files);
     return h;
 }
 
@@ -199,13 +207,54 @@ static bool write_file(int fd, const wick_cpu_model *model, const void *payload,
     return write_all(fd, page, sizeof page) && write_all(fd, payload, size_bytes);
 }
 
+/* "0123456789abcdef.wick.XXXXXX" */
+static bool is_temporary_name(const char *name)
+{
+    static const char middle[] = ".wick.";
+    return strspn(name, "0123456789abcdef") == 16 && strncmp(name + 16, middle, sizeof middle - 1) == 0 &&
+           strlen(name) == 16 + sizeof middle - 1 + 6;
+}
+
+/* Removes what killed writers left. Best effort. */
+static void remove_leftovers(const char *folder)
+{
+    DIR *entries = opendir(folder);
+    for (struct dirent *entry; entries && (entry = readdir(entries)) != NULL;) {
+        if (!is_temporary_name(entry->d_name))
+            continue;
+        struct stat status;
+        int fd = openat(dirfd(entries), entry->d_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        if (fd < 0)
+            continue;
+        if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid() &&
+            flock(fd, LOCK_EX | LOCK_NB) == 0)
+            unlinkat(dirfd(entries), entry->d_name, 0);
+        close(fd);
+    }
+    if (entries)
+        closedir(entries);
+}
+
+/* Writing past the limit on the size of files would end the caller's process by a signal. */
+static bool is_within_limit(size_t n_bytes)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || n_bytes <= limit.rlim_cur;
+}
+
 void wick_prepared_save(const char *folder, const wick_cpu_model *model, const void *payload, size_t size_bytes,
                         wick_pool *pool)
 {
     char path[4096], temporary[4096 + 8];
     if (!folder || !file_path(folder, model, path, sizeof path))
         return;
+    if (!is_within_limit(HEADER_BYTES + size_bytes)) {
+        wick_log(WICK_LOG_DEBUG, "prepared weights cannot be kept in %s: larger than files may be", folder);
+        return;
+    }
     bool has_folder = make_folder(folder);
+    if (has_folder)
+        remove_leftovers(folder);
     snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
     int fd = has_folder ? mkstemp(temporary) : -1; /* exclusive, 0600 */
     if (fd < 0) {
@@ -213,10 +262,10 @@ void wick_prepared_save(const char *folder, const wick_cpu_model *model, const v
         return;
     }
     fcntl(fd, F_SETFD, FD_CLOEXEC);
-    bool written = write_file(fd, model, payload, size_bytes, pool);
-    written = close(fd) == 0 && written;
-    if (!written || rename(temporary, path) != 0) {
+    flock(fd, LOCK_EX | LOCK_NB);
+    if (!write_file(fd, model, payload, size_bytes, pool) || rename(temporary, path) != 0) {
         wick_log(WICK_LOG_DEBUG, "prepared weights cannot be kept in %s: %s", folder, strerror(errno));
         unlink(temporary);
     }
+    close(fd); /* drops the lock, so only now; where this fails the checksum tells at the next start */
 }

@@ -2,7 +2,7 @@
  * prepared.h: packed weights kept in a file from one start to the next: written once per (model, tier, dtype), mapped read-only after that,
  * so that opening takes milliseconds and processes on one host share the pages. Called by model_cpu.c.
  *
- * A file is only used if its header says what this process would build (library version, tier, dtype, shapes, and device, inode, size and times of
+ * A file is only used if its header says what this process would build (library version, tier, dtype, shapes and settings, and device, inode, size and times of
  * the weights it was made from), it belongs to this user, nobody else may write it, and its checksum holds. Anything else is built anew. */
 #ifndef WICK_CPU_PREPARED_H
 #define WICK_CPU_PREPARED_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_prepared.c: packed weights that are kept in a file: the same bits as packed ones, in every dtype; a file that is stale, truncated, changed,
- * writable by others, a link or not a file is never used; a folder that cannot be written to costs nothing but time. */
+ * writable by others, a link or not a file is never used; a folder that cannot be written to costs nothing but time, and what a
+ * killed writer left goes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,6 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -256,6 +260,86 @@ static void changed_weights_are_noticed(void **state)
     assert_memory_not_equal(before, after, sizeof before);
 }
 
+/* Calibration runs the model as config.json has it: the same weights under other settings are packed anew. */
+static void changed_settings_are_noticed(void **state)
+{
+    (void)state;
+    static const char *const edits[][2] = {{"\"hidden_act\": \"gelu\"", "\"hidden_act\": \"relu\""},
+                                           {"\"layer_norm_eps\": 1e-12", "\"layer_norm_eps\": 0.1"}};
+    float mapped[DIMENSION], packed[DIMENSION];
+    embed("int8", mapped);
+    for (size_t i = 0; i < 2; i++) {
+        support_file_edit(model_folder, "config.json", edits[i][0], edits[i][1]);
+        embed("int8", mapped);
+        support_env("WICK_PREPARED_DIR", "off");
+        embed("int8", packed);
+        support_env("WICK_PREPARED_DIR", cache);
+        assert_memory_equal(mapped, packed, sizeof mapped);
+    }
+}
+
+/* A Dense module that is told to leave its bias out, which the weights still have. */
+static void changed_dense_bias_is_noticed(void **state)
+{
+    (void)state;
+    float with[DIMENSION] = {0}, without[DIMENSION] = {0}, packed[DIMENSION] = {0}; /* the module gives fewer values */
+    support_file_edit(
+        model_folder, "modules.json", "\n]",
+        ",{\"idx\":2,\"name\":\"2\",\"path\":\"2_Dense\",\"type\":\"sentence_transformers.models.Dense\"}]");
+    embed("f32", with);
+    support_file_edit(model_folder, "2_Dense/config.json", "\"bias\": true", "\"bias\": false");
+    embed("f32", without);
+    support_env("WICK_PREPARED_DIR", "off");
+    embed("f32", packed);
+    assert_memory_equal(without, packed, sizeof packed);
+    assert_memory_not_equal(with, packed, sizeof packed);
+}
+
+/* What a writer that was killed left is removed by the next one; the file of one that still writes stays. */
+static void leftovers_are_removed(void **state)
+{
+    (void)state;
+    static const char left[] = "0123456789abcdef.wick.aB3xYz", busy[] = "0123456789abcdef.wick.qqqqqq";
+    static const char *const others[] = {"notes.wick.aB3xYz", "0123456789abcdef.wick.toolong", "0123456789abcdef.txt"};
+    char path[SUPPORT_PATH_BYTES];
+    float vector[DIMENSION];
+    support_file_write(cache, left, "half");
+    support_file_write(cache, busy, "half");
+    for (size_t i = 0; i < 3; i++)
+        support_file_write(cache, others[i], "mine");
+    support_path(cache, busy, path);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0 && flock(fd, LOCK_EX) == 0);
+    embed("f32", vector);
+    close(fd);
+    support_path(cache, left, path);
+    assert_int_equal(access(path, F_OK), -1);
+    support_path(cache, busy, path);
+    assert_int_equal(access(path, F_OK), 0);
+    assert_int_equal(count_files(path), 2 + 3); /* and the new one */
+}
+
+/* A limit on the size of files must not end the process by SIGXFSZ. */
+static void limited_files_do_not_kill(void **state)
+{
+    (void)state;
+    float vector[DIMENSION];
+    char path[SUPPORT_PATH_BYTES];
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        const struct rlimit limit = {8192, 8192};
+        signal(SIGXFSZ, SIG_DFL);
+        if (setrlimit(RLIMIT_FSIZE, &limit) == 0)
+            embed("f32", vector);
+        _exit(0);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_int_equal(count_files(path), 0);
+}
+
 static void folders_that_cannot_be_used(void **state)
 {
     (void)state;
@@ -312,6 +396,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(same_bits_in_every_dtype, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damaged_files_are_built_anew, set_up, tear_down),
         cmocka_unit_test_setup_teardown(changed_weights_are_noticed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(changed_settings_are_noticed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(changed_dense_bias_is_noticed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(leftovers_are_removed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(limited_files_do_not_kill, set_up, tear_down),
         cmocka_unit_test_setup_teardown(folders_that_cannot_be_used, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_at_once, set_up, tear_down),
     };
