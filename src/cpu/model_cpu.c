@@ -327,15 +327,30 @@ static int build(wick_cpu_model *model, const char *prepared_dir, wick_pool *poo
     return code;
 }
 
+/* kernels.h: more products than that could overflow the sums of int8. */
+#define LARGEST_INPUT_I8 ((size_t)1 << 16)
+
+static int check_sizes(const wick_cpu_model *model, wick_error *error)
+{
+    const wick_model_files *files = model->files;
+    size_t widest = files->intermediate_size > files->hidden_size ? files->intermediate_size : files->hidden_size;
+    if (model->compute != WICK_COMPUTE_I8 || widest <= LARGEST_INPUT_I8)
+        return WICK_OK;
+    return wick_fail(error, WICK_E_UNSUPPORTED, files->path, "use dtype f32 or bf16",
+                     "a layer has %zu inputs, int8 takes %zu at most", widest, LARGEST_INPUT_I8);
+}
+
 int wick_cpu_model_open(wick_cpu_model *model, const char *prepared_dir, wick_pool *pool, wick_error *error)
 {
     size_t n_layers = model->files->n_layers;
+    int code = check_sizes(model, error);
+    if (code != WICK_OK)
+        return code;
     model->layers = calloc(n_layers ? n_layers : 1, sizeof *model->layers);
     if (!model->layers)
         return wick_fail_memory(error, "the layers' table");
     layout l = {0};
     place_model(&l, model);
-    int code = WICK_OK;
     if (l.overflow) {
         code =
             wick_fail(error, WICK_E_UNSUPPORTED, model->files->path, NULL, "the model does not fit the address space");

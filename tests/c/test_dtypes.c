@@ -15,6 +15,7 @@
 
 #include "base/json.h"
 #include "base/mapped.h"
+#include "cpu/model_cpu.h"
 #include "support_alloc.h"
 #include "support_kernels.h"
 #include "support_model.h"
@@ -481,19 +482,42 @@ static void weights_that_are_no_numbers_are_an_error(void **state)
         }
 }
 
+/* The sums of int8 products have room for 2^16 of them: a layer with more inputs is refused, not run wrong. */
+static void too_many_inputs_for_int8(void **state)
+{
+    (void)state;
+    wick_model_files files = {.path = "made-up",
+                              .n_layers = 1,
+                              .hidden_size = 4,
+                              .n_heads = 1,
+                              .head_dim = 4,
+                              .intermediate_size = 65537,
+                              .vocab_size = 8,
+                              .max_positions = 8,
+                              .max_tokens = 8};
+    wick_cpu_model model = {.kernels = wick_kernels_select(), .compute = WICK_COMPUTE_I8, .files = &files};
+    wick_error error = {0};
+    wick_pool *pool = NULL;
+    assert_int_equal(wick_pool_new(1, &pool, &error), WICK_OK);
+    assert_int_equal(wick_cpu_model_open(&model, NULL, pool, &error), WICK_E_UNSUPPORTED);
+    assert_non_null(strstr(error.message, "65537"));
+    wick_pool_free(pool);
+}
+
 int main(void)
 {
     static char names[SUPPORT_N_TIERS][64];
     static const struct CMUnitTest near = cmocka_unit_test(small_models_are_near);
-    struct CMUnitTest tests[SUPPORT_N_TIERS + 5] = {
+    struct CMUnitTest tests[SUPPORT_N_TIERS + 6] = {
         cmocka_unit_test(real_model_is_near),
         cmocka_unit_test(small_models_give_the_same_bits),
         cmocka_unit_test(real_model_gives_the_same_bits),
         cmocka_unit_test(warm_calls_allocate_nothing),
         cmocka_unit_test(weights_that_are_no_numbers_are_an_error),
+        cmocka_unit_test(too_many_inputs_for_int8),
     };
     for (size_t i = 0; i < SUPPORT_N_TIERS; i++)
-        support_tier_test(&tests[5 + i], &near, support_tiers[i], names[i]);
+        support_tier_test(&tests[6 + i], &near, support_tiers[i], names[i]);
     support_env("WICK_PREPARED_DIR", "off"); /* what another build has left would be tested instead */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
