@@ -15,6 +15,8 @@
  *   - Strings that the library returns belong to the object they were asked of and live as long as it does.
  *   - wick_model, wick_tokenizer and wick_provider may be used from any number of threads at once; all their functions but
  *     *_close are thread-safe. wick_encoding, wick_embed_response and wick_config belong to one thread at a time.
+ *   - After fork() the child must open models and providers of its own: with those of its parent it can embed nothing (an
+ *     error says so), only close them.
  */
 #ifndef WICK_H
 #define WICK_H

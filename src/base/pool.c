@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/error.h"
 
@@ -36,6 +37,7 @@ typedef struct waiting_room { /* sleepers that wait for a number to change */
 struct wick_pool {
     unsigned n_threads;
     unsigned n_started;
+    pid_t process; /* that made the pool */
     bool stopping;
     pthread_t *threads;   /* [n_threads - 1] */
     pthread_mutex_t turn; /* held by the caller whose run is under way */
@@ -163,6 +165,7 @@ int wick_pool_new(unsigned n_threads, wick_pool **out, wick_error *error)
         return wick_fail_memory(error, "thread pool");
     wick_pool *pool = memset(memory, 0, sizeof(wick_pool));
     pool->n_threads = n_threads;
+    pool->process = getpid();
     pthread_mutex_init(&pool->turn, NULL);
     room_init(&pool->start);
     room_init(&pool->finish);
@@ -185,14 +188,17 @@ void wick_pool_free(wick_pool *pool)
 {
     if (!pool)
         return;
-    pool->stopping = true;
-    room_advance(&pool->start);
-    for (unsigned i = 0; i < pool->n_started; i++)
-        pthread_join(pool->threads[i], NULL);
-    room_destroy(&pool->start);
-    room_destroy(&pool->finish);
-    room_destroy(&pool->barrier);
-    pthread_mutex_destroy(&pool->turn);
+    if (wick_pool_is_alive(
+            pool)) { /* else nobody is there to join, and sleepers that are not there would be waited for */
+        pool->stopping = true;
+        room_advance(&pool->start);
+        for (unsigned i = 0; i < pool->n_started; i++)
+            pthread_join(pool->threads[i], NULL);
+        room_destroy(&pool->start);
+        room_destroy(&pool->finish);
+        room_destroy(&pool->barrier);
+        pthread_mutex_destroy(&pool->turn);
+    }
     free(pool->threads);
     free(pool);
 }
@@ -200,6 +206,11 @@ void wick_pool_free(wick_pool *pool)
 unsigned wick_pool_size(const wick_pool *pool)
 {
     return pool->n_threads;
+}
+
+bool wick_pool_is_alive(const wick_pool *pool)
+{
+    return pool->process == getpid();
 }
 
 uint64_t wick_pool_slept_ns(const wick_pool *pool)

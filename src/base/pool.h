@@ -16,6 +16,8 @@ typedef void (*wick_pool_fn)(void *arg, unsigned thread_index);
 int wick_pool_new(unsigned n_threads, wick_pool **out, wick_error *error);
 void wick_pool_free(wick_pool *pool);
 unsigned wick_pool_size(const wick_pool *pool);
+/* False in a process that was forked from the one that made the pool: threads do not come along, and a run would wait for ever. Free works. */
+bool wick_pool_is_alive(const wick_pool *pool);
 /* Runs fn on the first n_threads threads (0: all) and returns when all have; callers from several threads take turns. No allocation. */
 void wick_pool_run(wick_pool *pool, unsigned n_threads, wick_pool_fn fn, void *arg);
 /* Waits until the n threads of the run under way have all come here. To be called by each thread of wick_pool_run alike. */

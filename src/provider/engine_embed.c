@@ -132,6 +132,9 @@ int wick_embed(wick_model *model, const char *const *texts, const size_t *text_b
     if (!out || !wick_mul_size(n_texts, call.dimension, &n_values) || !wick_mul_size(n_values, sizeof *out, &n_bytes))
         return wick_fail(error, WICK_E_INVALID_INPUT, "out", NULL, "no memory can hold %zu vectors, or there is none",
                          n_texts);
+    if (!wick_pool_is_alive(model->pool))
+        return wick_fail(error, WICK_E_INVALID_INPUT, "model", "open the model after fork()",
+                         "the model was opened in another process, whose threads this one does not have");
     call.context = wick_context_take(model);
     if (!call.context)
         return wick_fail_memory(error, "the call's memory");

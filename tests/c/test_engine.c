@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -393,6 +395,34 @@ static void health_check_goes_the_real_way(void **state)
     assert_int_equal(wick_model_health_check(tiny, &error), WICK_OK);
 }
 
+/* Threads do not follow into a forked process: it gets an error where it would wait for ever, and can close the model. */
+static void forked_processes_are_told(void **state)
+{
+    static const char *const texts[] = {"a"};
+    wick_model_options options;
+    wick_model_options_init(&options);
+    options.n_threads = 3;
+    wick_model *model = NULL;
+    float out[DIMENSION];
+    wick_error error = {0};
+    assert_int_equal(wick_model_open(TINY, &options, &model, NULL), WICK_OK);
+    assert_int_equal(wick_embed(model, texts, NULL, 1, NULL, out, NULL, NULL), WICK_OK);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        alarm(20);
+        int code = wick_embed(model, texts, NULL, 1, NULL, out, NULL, &error);
+        wick_model_close(model);
+        _exit(code == WICK_E_INVALID_INPUT && strstr(error.message, "another process") ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_int_equal(wick_embed(model, texts, NULL, 1, NULL, out, NULL, NULL), WICK_OK);
+    wick_model_close(model);
+}
+
 /* ---- backends that fail --------------------------------------------------------------------------------------------- */
 
 enum { FAKE_NAN, FAKE_INFINITE, FAKE_REFUSE };
@@ -467,7 +497,7 @@ int main(void)
         cmocka_unit_test(wrong_texts_are_named),          cmocka_unit_test(dimensions_cut_before_normalising),
         cmocka_unit_test(truncation_can_be_refused),      cmocka_unit_test(max_seq_length_cuts_texts),
         cmocka_unit_test(lengths_and_terminators_agree),  cmocka_unit_test(health_check_goes_the_real_way),
-        cmocka_unit_test(backend_failures_are_typed),
+        cmocka_unit_test(forked_processes_are_told),      cmocka_unit_test(backend_failures_are_typed),
     };
     return cmocka_run_group_tests(tests, open_tiny, close_tiny);
 }
