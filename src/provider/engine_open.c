@@ -4,7 +4,11 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/mapped.h"
+#include "base/path.h"
 #include "hub/cache.h"
+#include "model/json_keys.h"
+#include "model/modules.h"
 #include "provider/engine.h"
 #include "provider/settings.h"
 #include "provider/vectors.h"
@@ -20,13 +24,31 @@ static int read_tokenizer(const char *folder, wick_tokenizer **out, wick_error *
     return rc;
 }
 
+/* Where tokenizer.json is: beside config.json, which older folders keep in a folder of its own that modules.json names. NULL: out of memory. */
+static char *transformer_folder(const char *folder)
+{
+    char *path = wick_path_join(folder, "modules.json"), *text = NULL;
+    size_t n;
+    wick_module_list list;
+    const char *below = ""; /* also where modules.json asks for what only a model cannot do */
+    if (path && wick_file_read(path, WICK_MAX_CONFIG_BYTES, &text, &n, NULL) == WICK_OK &&
+        wick_modules_parse(text, n, path, &list, NULL) == WICK_OK)
+        below = list.modules[0].path;
+    free(text);
+    free(path);
+    return below[0] ? wick_path_join(folder, below) : strdup(folder);
+}
+
 int wick_tokenizer_open(const char *name, const char *cache_dir, wick_tokenizer **out, wick_error *error)
 {
-    char *folder = NULL;
+    char *folder = NULL, *below = NULL;
     *out = NULL;
     int rc = wick_hub_find(name, cache_dir, &folder, error);
+    if (rc == WICK_OK && !(below = transformer_folder(folder)))
+        rc = wick_fail_memory(error, "the tokenizer's path");
     if (rc == WICK_OK)
-        rc = read_tokenizer(folder, out, error);
+        rc = read_tokenizer(below, out, error);
+    free(below);
     free(folder);
     return rc;
 }

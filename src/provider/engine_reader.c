@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "provider/engine.h"
 #include "text/tokenizer.h"
+#include <signal.h>
 #include <stdlib.h>
 
 struct wick_tokenizer_reader {
@@ -65,7 +66,11 @@ wick_tokenizer_reader *wick_tokenizer_reader_start(const char *folder)
         free(reader);
         return NULL;
     }
+    sigset_t all, before; /* signals are the program's, as in pool.c */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     reader->has_thread = pthread_create(&reader->thread, NULL, run_reader, reader) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return reader;
 }
 

@@ -246,6 +246,12 @@ static void test_transformer_in_a_subfolder(void **state)
         assert_int_equal(rename(from, to), 0);
     }
     check_folder(folder, "pool_mean", false);
+    wick_tokenizer *tokenizer = NULL;
+    wick_error error = {0};
+    if (wick_tokenizer_open(folder, NULL, &tokenizer, &error) != WICK_OK)
+        fail_msg("%s (%s)", error.message, error.where);
+    assert_int_equal(wick_tokenizer_vocab_size(tokenizer), 257);
+    wick_tokenizer_close(tokenizer);
     support_folder_remove(folder);
 }
 
