@@ -2,28 +2,9 @@
  * engine_duplicates.c: which texts of a block are the same bytes, so that each is computed once. In: a block. Out: in the context, the
  * texts to compute and, for every text, whose vector is its own. Called by engine_embed.c. For texts that all differ it costs their hash:
  * some nanoseconds a text. */
+#include "base/hash.h"
 #include "provider/engine.h"
 #include <string.h>
-
-static uint64_t mix(uint64_t h, uint64_t word)
-{
-    h = (h ^ word) * 0x9E3779B97F4A7C15u;
-    return h ^ h >> 32;
-}
-
-/* Equal texts have equal hashes; unequal ones are compared where theirs are. Texts made to collide cost what a block of 1024 can. */
-static uint64_t hash_of(const char *text, size_t n)
-{
-    uint64_t h = mix(n, 0xA0761D6478BD642Fu), word = 0;
-    size_t i = 0;
-    for (; n - i >= sizeof word; i += sizeof word) {
-        memcpy(&word, text + i, sizeof word);
-        h = mix(h, word);
-    }
-    word = 0;
-    memcpy(&word, text + i, n - i);
-    return mix(h, word);
-}
 
 static const char *text_of(const wick_block *block, size_t i)
 {
@@ -45,7 +26,8 @@ void wick_block_find_duplicates(wick_context *context, const wick_block *block)
     mask--;
     context->n_picks = 0;
     for (size_t i = 0; i < block->n_texts; i++) {
-        const uint64_t hash = hash_of(text_of(block, i), context->lengths[i]);
+        /* Texts made to collide cost what comparing 1024 of them costs. */
+        const uint64_t hash = wick_hash64(text_of(block, i), context->lengths[i], 0);
         size_t at = hash & mask, row = context->n_picks;
         for (; context->slots[at] != 0; at = (at + 1) & mask) {
             const size_t seen = context->slots[at] - 1u;
