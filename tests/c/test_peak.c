@@ -11,16 +11,14 @@
 #include <cmocka.h>
 #include <wick.h>
 
-#include "cpu/kernels.h"
-
-static const char *const tiers[] = {"generic", "avx2", "avxvnni", "avx512", "avx512vnni", "avx512bf16", "neon"};
+#include "support_kernels.h"
 
 static void test_every_tier_counts_its_products(void **state)
 {
     (void)state;
     size_t n_tiers = 0;
-    for (size_t i = 0; i < sizeof tiers / sizeof *tiers; i++) {
-        const wick_kernels *kernels = wick_kernels_named(tiers[i]);
+    for (size_t i = 0; i < SUPPORT_N_TIERS; i++) {
+        const wick_kernels *kernels = wick_kernels_named(support_tiers[i]);
         if (!kernels)
             continue;
         uint64_t (*const spins[])(size_t) = {kernels->spin_f32, kernels->spin_bf16, kernels->spin_i8};
