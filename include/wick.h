@@ -12,6 +12,7 @@
  *     without breaking callers that were compiled earlier.
  *   - *_open/_close for resources, *_new/_free for heap objects; close and free accept NULL.
  *   - Texts are pairs of pointer and byte length, need no terminator, may contain U+0000, must be valid UTF-8.
+ *   - Model files are mapped: one that another process shortens in place (rather than replaces) while it is open ends this one with SIGBUS.
  *   - Strings that the library returns belong to the object they were asked of and live as long as it does.
  *   - wick_model, wick_tokenizer and wick_provider may be used from any number of threads at once; all their functions but
  *     *_close are thread-safe. wick_encoding, wick_embed_response and wick_config belong to one thread at a time.
@@ -222,7 +223,8 @@ typedef struct wick_config {
 } wick_config;
 
 /* Reads path; NULL: $WICK_CONFIG, ./config.toml, $XDG_CONFIG_HOME/wick/config.toml (~/.config/wick/config.toml), whichever is first
- * there, else the defaults. WICK_DEVICE, and HF_HUB_CACHE or HF_HOME over cache_dir, win over the file. An unknown key or a wrong type is WICK_E_INVALID_INPUT that names the line. */
+ * there, else the defaults. WICK_DEVICE wins over the file's device, HF_HUB_CACHE and HF_HOME over its cache_dir. An unknown key or a wrong
+ * type is WICK_E_INVALID_INPUT that names the line. */
 WICK_API int wick_config_load(const char *path, wick_config **out, wick_error *error);
 WICK_API void wick_config_free(wick_config *config);
 

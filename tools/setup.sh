@@ -106,14 +106,15 @@ if [ -n "$packages" ]; then
     elif command -v apt-get >/dev/null 2>&1; then
         # A list that cannot be fetched matters only if the packages then cannot be installed, which says so itself.
         as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq update </dev/null || true
+        log=$(mktemp)
         as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 install -y --no-install-recommends \
-            $packages </dev/null >"${TMPDIR:-/tmp}/wick-setup.$$" 2>&1 || {
-            cat "${TMPDIR:-/tmp}/wick-setup.$$" >&2
-            rm -f "${TMPDIR:-/tmp}/wick-setup.$$"
+            $packages </dev/null >"$log" 2>&1 || {
+            cat "$log" >&2
+            rm -f "$log"
             echo "setup: apt could not install:$packages" >&2
             exit 1
         }
-        rm -f "${TMPDIR:-/tmp}/wick-setup.$$"
+        rm -f "$log"
     else
         echo "setup: neither apt nor Homebrew here; install by hand what is listed above, then try again" >&2
         exit 1
