@@ -30,6 +30,8 @@ foreach(file IN LISTS WICK_KERNELS)
     endif()
   elseif(file MATCHES "_avx(2|vnni)\\.c$") # AVX-VNNI's one instruction is written in assembler
     list(APPEND flags -mavx2 -mfma)
+  elseif(file MATCHES "/arm/.*_(dotprod|i8mm|bf16)\\.c$")
+    list(APPEND flags -march=armv8.2-a+${CMAKE_MATCH_1})
   endif()
   set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS "${flags}")
 endforeach()

@@ -35,4 +35,5 @@ fi
 
 cmake --preset arm64
 cmake --build build-arm64 -j "$jobs"
+export WICK_TEST_SLOW=1 # emulated: fewer rounds
 ctest --test-dir build-arm64 --output-on-failure --no-tests=error -j 2 --timeout 1500

@@ -27,9 +27,13 @@ for file in src/*/*.c src/*/*.cc src/cpu/*/*.c; do
     *.cc) language="c++ -std=c++17 -fvisibility-inlines-hidden" ;;
     *) language="cc -std=c11 -Wstrict-prototypes -Wmissing-prototypes" ;;
     esac
+    case $file in # what cmake/sources.cmake gives these files more
+    */arm/*_dotprod.c | */arm/*_i8mm.c | */arm/*_bf16.c) cpu=-mcpu=apple_m2 ;;
+    *) cpu= ;;
+    esac
     object=$out/obj/$(echo "$file" | tr / _).o
     # shellcheck disable=SC2086
-    "$out/venv/bin/python" -m ziglang $language -target aarch64-macos -c -O2 -Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wvla \
+    "$out/venv/bin/python" -m ziglang $language -target aarch64-macos $cpu -c -O2 -Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wvla \
         -Wno-unused-parameter -Wno-missing-field-initializers -ffp-contract=off -fno-math-errno -fvisibility=hidden \
         -D_GNU_SOURCE -D_DARWIN_C_SOURCE -DWICK_CANDLE=1 -Iinclude -Isrc -isystem "$out/include" "$file" -o "$object" || failed="$failed $file"
     n=$((n + 1))

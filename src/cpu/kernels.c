@@ -10,6 +10,11 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#elif defined(__aarch64__) && defined(__APPLE__)
+#include <sys/sysctl.h>
 #endif
 
 typedef struct tier {
@@ -53,6 +58,59 @@ static bool has_avx512bf16(void)
 {
     return has_avx512vnni() && __builtin_cpu_supports("avx512bf16");
 }
+#elif defined(__aarch64__) && defined(__linux__)
+/* Bits of the kernel's interface; C libraries of 2018 have no names for them. */
+#ifndef HWCAP_ASIMDDP
+#define HWCAP_ASIMDDP (1UL << 20)
+#endif
+#ifndef HWCAP2_I8MM
+#define HWCAP2_I8MM (1UL << 13)
+#endif
+#ifndef HWCAP2_BF16
+#define HWCAP2_BF16 (1UL << 14)
+#endif
+
+static bool has_dotprod(void)
+{
+    return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+}
+
+static bool has_i8mm(void)
+{
+    return (getauxval(AT_HWCAP2) & HWCAP2_I8MM) != 0;
+}
+
+static bool has_bf16(void)
+{
+    return (getauxval(AT_HWCAP2) & HWCAP2_BF16) != 0;
+}
+#elif defined(__aarch64__)
+static bool has_feature(const char *name)
+{
+#if defined(__APPLE__)
+    int value = 0;
+    size_t size = sizeof value;
+    return sysctlbyname(name, &value, &size, NULL, 0) == 0 && value != 0;
+#else
+    (void)name; /* how to ask is not known here */
+    return false;
+#endif
+}
+
+static bool has_dotprod(void)
+{
+    return has_feature("hw.optional.arm.FEAT_DotProd");
+}
+
+static bool has_i8mm(void)
+{
+    return has_feature("hw.optional.arm.FEAT_I8MM");
+}
+
+static bool has_bf16(void)
+{
+    return has_feature("hw.optional.arm.FEAT_BF16");
+}
 #endif
 
 /* From the lowest to the highest. A CPU may lack one and have a later one: each starts from the best that it has before it. */
@@ -65,7 +123,8 @@ static const tier tiers[] = {
     {"avx512vnni", has_avx512vnni, wick_kernels_init_avx512vnni},
     {"avx512bf16", has_avx512bf16, wick_kernels_init_avx512bf16},
 #elif defined(__aarch64__)
-    {"neon", always, wick_kernels_init_neon},
+    {"neon", always, wick_kernels_init_neon},       {"dotprod", has_dotprod, wick_kernels_init_dotprod},
+    {"i8mm", has_i8mm, wick_kernels_init_i8mm},     {"bf16", has_bf16, wick_kernels_init_bf16},
 #endif
 };
 

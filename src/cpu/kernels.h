@@ -110,7 +110,8 @@ typedef struct wick_kernels {
 
 /* The best tier that this CPU has, or the one that WICK_CPU names where it is lower. Never fails. */
 const wick_kernels *wick_kernels_select(void);
-/* The tier of that name ("generic", "avx2", "avxvnni", "avx512", "avx512vnni", "avx512bf16", "neon"), or NULL where it is not built in or this CPU lacks it. For tests. */
+/* The tier of that name ("generic", "avx2", "avxvnni", "avx512", "avx512vnni", "avx512bf16", "neon", "dotprod",
+ * "i8mm", "bf16"), or NULL where it is not built in or this CPU lacks it. For tests. */
 const wick_kernels *wick_kernels_named(const char *tier);
 
 /* One function a tier: overwrites what it has. Each is built only for its architecture. */
@@ -123,5 +124,8 @@ void wick_kernels_init_avx512(wick_kernels *kernels);
 void wick_kernels_init_avx512vnni(wick_kernels *kernels);
 void wick_kernels_init_avx512bf16(wick_kernels *kernels);
 void wick_kernels_init_neon(wick_kernels *kernels);
+void wick_kernels_init_dotprod(wick_kernels *kernels);
+void wick_kernels_init_i8mm(wick_kernels *kernels);
+void wick_kernels_init_bf16(wick_kernels *kernels);
 
 #endif

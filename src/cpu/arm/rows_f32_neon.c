@@ -97,33 +97,42 @@ static inline float sum_row(const float *x, size_t n)
     return sum_of(sums);
 }
 
-/* The sum of (x - mean)^2. */
-static inline float sum_squares(const float *x, size_t n, float32x4_t mean)
+/* Of x - mean: the sum, and the sum of squares. */
+static inline void sum_rest(const float *x, size_t n, float32x4_t mean, float *sum, float *sum_squares)
 {
     const float32x4_t zero = vdupq_n_f32(0.0f);
-    float32x4_t sums[4] = {zero, zero, zero, zero};
+    float32x4_t sums[4] = {zero, zero, zero, zero}, squares[4] = {zero, zero, zero, zero};
     size_t j = 0;
     for (; j + 4 * LANES <= n; j += 4 * LANES) {
         WICK_UNROLL
         for (size_t i = 0; i < 4; i++) {
             float32x4_t d = vsubq_f32(vld1q_f32(x + j + i * LANES), mean);
-            sums[i] = vfmaq_f32(sums[i], d, d);
+            sums[i] = vaddq_f32(sums[i], d);
+            squares[i] = vfmaq_f32(squares[i], d, d);
         }
     }
     for (; j < n; j += LANES) {
         float32x4_t d = keep_or(vsubq_f32(load(x + j, n - j), mean), n - j, zero);
-        sums[0] = vfmaq_f32(sums[0], d, d);
+        sums[0] = vaddq_f32(sums[0], d);
+        squares[0] = vfmaq_f32(squares[0], d, d);
     }
-    return sum_of(sums);
+    *sum = sum_of(sums);
+    *sum_squares = sum_of(squares);
 }
 
+/* The mean is taken twice: the second time of what is left of the row, which mends the rounding of the first (a row far from zero). */
 static void layer_norm_neon(float *x, size_t ldx, size_t m, size_t n, const float *weight, const float *bias, float eps)
 {
     for (size_t i = 0; i < m; i++, x += ldx) {
         float32x4_t mean = vdupq_n_f32(sum_row(x, n) / (float)n);
-        float32x4_t scale = vdupq_n_f32(1.0f / sqrtf(sum_squares(x, n, mean) / (float)n + eps));
+        float left, squares;
+        sum_rest(x, n, mean, &left, &squares);
+        left /= (float)n;
+        float variance = squares / (float)n - left * left;
+        float32x4_t scale = vdupq_n_f32(1.0f / sqrtf((variance < 0.0f ? 0.0f : variance) + eps)),
+                    further = vdupq_n_f32(left);
         for (size_t j = 0; j < n; j += LANES) {
-            float32x4_t d = vmulq_f32(vsubq_f32(load(x + j, n - j), mean), scale);
+            float32x4_t d = vmulq_f32(vsubq_f32(vsubq_f32(load(x + j, n - j), mean), further), scale);
             store(x + j, n - j, vfmaq_f32(load(bias + j, n - j), d, load(weight + j, n - j)));
         }
     }

@@ -6,6 +6,14 @@
 
 void wick_gemm_init_neon(wick_kernels *kernels);
 void wick_rows_init_neon(wick_kernels *kernels);
+void wick_gemm_i8_init_neon(wick_kernels *kernels);
+void wick_gemm_bf16_init_neon(wick_kernels *kernels); /* and to_bf16 */
+void wick_quantize_init_neon(wick_kernels *kernels);
+void wick_gemm_i8_init_dotprod(wick_kernels *kernels);
+void wick_gemm_i8_init_i8mm(wick_kernels *kernels);
+void wick_gemm_bf16_init_bf16(wick_kernels *kernels);
 void wick_peak_init_neon(wick_kernels *kernels);
+void wick_peak_init_dotprod(wick_kernels *kernels);
+void wick_peak_init_bf16(wick_kernels *kernels);
 
 #endif
