@@ -78,6 +78,7 @@ zig-macos: ## compile for macOS ARM every source that macOS would compile
 
 oracle: ## the long tests against the tokenizers package and sentence-transformers
 	@$(SETUP) build test
+	@grep -qs '^WICK_TESTS:BOOL=ON' build/CMakeCache.txt || cmake --preset release -DWICK_TESTS=ON
 	@$(MAKE) --no-print-directory build model
 	@sh tools/run-oracle.sh build $(PYTEST_ARGS)
 
