@@ -24,8 +24,10 @@
 #define RELAX() ((void)0)
 #endif
 
-/* About 20 us with a pause of 10 ns (Zen) to 40 ns (Skylake and later): longer than a stage of one short text, shorter than a time slice. */
-#define SPINS 1000
+/* With a pause of 10 ns (Zen) to 40 ns (Skylake and later). Between runs, some 20 us: the next one may be long in coming. At a barrier, some 200 us:
+ * to sleep and be woken takes up to 100 us on a virtual machine, several times what threads that share a stage of a long text are apart. */
+#define SPINS_BETWEEN_RUNS 1000
+#define SPINS_AT_BARRIER 10000
 
 typedef struct waiting_room { /* sleepers that wait for a number to change */
     atomic_uint number;
@@ -87,9 +89,9 @@ static uint64_t now_ns(void)
 }
 
 /* Returns once the number is no longer `seen`. slept_ns: NULL, or what a sleep is added to. */
-static void room_wait(waiting_room *room, unsigned seen, _Atomic uint64_t *slept_ns)
+static void room_wait(waiting_room *room, unsigned seen, unsigned n_spins, _Atomic uint64_t *slept_ns)
 {
-    for (unsigned i = 0; i < SPINS; i++) {
+    for (unsigned i = 0; i < n_spins; i++) {
         if (atomic_load_explicit(&room->number, memory_order_acquire) != seen)
             return;
         RELAX();
@@ -117,7 +119,7 @@ static void *worker(void *arg)
     free(arg);
     wick_pool *pool = self.pool;
     for (;;) {
-        room_wait(&pool->start, self.seen, NULL);
+        room_wait(&pool->start, self.seen, SPINS_BETWEEN_RUNS, NULL);
         self.seen++;
         if (pool->stopping)
             return NULL;
@@ -231,7 +233,7 @@ void wick_pool_run(wick_pool *pool, unsigned n_threads, wick_pool_fn fn, void *a
         atomic_store(&pool->n_left, pool->n_threads - 1);
         room_advance(&pool->start);
         fn(arg, 0);
-        room_wait(&pool->finish, seen, NULL);
+        room_wait(&pool->finish, seen, SPINS_AT_BARRIER, NULL);
     }
     pthread_mutex_unlock(&pool->turn);
 }
@@ -245,6 +247,6 @@ void wick_pool_barrier(wick_pool *pool)
         atomic_store(&pool->n_arrived, 0);
         room_advance(&pool->barrier);
     } else {
-        room_wait(&pool->barrier, seen, &pool->slept_ns);
+        room_wait(&pool->barrier, seen, SPINS_AT_BARRIER, &pool->slept_ns);
     }
 }
