@@ -8,7 +8,7 @@ import time
 import pytest
 
 # What the script itself calls; everything else is "missing" unless a test adds it.
-BASICS = ["sh", "dirname", "uname", "id", "grep", "tr", "cmp", "cp", "rm", "cat", "sed", "env", "mkdir"]
+BASICS = ["sh", "dirname", "uname", "id", "grep", "tr", "cmp", "cp", "rm", "cat", "sed", "env", "mkdir", "mktemp"]
 
 
 @pytest.fixture
