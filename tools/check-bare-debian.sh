@@ -3,12 +3,16 @@
 # check-bare-debian.sh [COMMAND]: clones HEAD into a fresh Debian 12 (debootstrap, minbase) and runs there, as a newcomer would with nothing but make
 # and git installed, `make run && make test` (or COMMAND); says how long each took. Needs root. Called by `make chroot`.
 # The chroot's HOME is new. From this machine it takes the network's settings alone: resolver, certificates, pip's and the proxies'.
-# Environment: KEEP=1 leaves the chroot; DEBIAN_MIRROR (the usual archive).
+# Environment: KEEP=1 leaves the chroot; DEBIAN_MIRROR (else the first archive in this machine's own
+# apt sources).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 command=${1:-}
 [ "$(id -u)" = 0 ] || { echo "check-bare-debian: needs root" >&2; exit 1; }
-mirror=${DEBIAN_MIRROR:-the usual archive}
+# "deb [options] URL suite ..." or "URIs: URL": the first URL that ends in /debian
+mirror=${DEBIAN_MIRROR:-$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | grep -v '^ *#' | grep -oE 'https?://[^ ]+/debian/?( |$)' | head -n 1)}
+mirror=${mirror%% *}
+[ -n "$mirror" ] || { echo "check-bare-debian: set DEBIAN_MIRROR to a Debian archive" >&2; exit 2; }
 root=$(mktemp -d "${TMPDIR:-/var/tmp}/wick-debian.XXXXXX")
 chmod 755 "$root"
 finish() {
