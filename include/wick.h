@@ -180,6 +180,7 @@ typedef struct wick_embed_options {
     bool normalize;    /* scale each vector to length 1; false after init, as in AkiDB's interface */
     bool truncate;     /* true after init; false: a text over max_seq_length is WICK_E_INVALID_INPUT */
     size_t dimensions; /* keep the first so many values, before normalising (Matryoshka); 0: all */
+    bool truncate_left; /* cut at the beginning instead of the end; false after init */
 } wick_embed_options;
 
 WICK_API void wick_embed_options_init(wick_embed_options *options);

@@ -71,7 +71,7 @@ struct wick_model {
 typedef struct wick_block {
     const char *const *texts; /* [n_texts] */
     size_t n_texts, n_bytes;
-    bool truncate;
+    bool truncate, truncate_left;
 } wick_block;
 
 /* Which backend serves: requested, else the environment, else auto. WICK_E_INVALID_INPUT for an unknown name, WICK_E_UNAVAILABLE for

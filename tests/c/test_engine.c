@@ -376,6 +376,16 @@ static void max_seq_length_cuts_texts(void **state)
     assert_int_equal(wick_embed(model, texts, NULL, 2, NULL, vectors, &usage, NULL), WICK_OK);
     assert_int_equal(usage.total_tokens, 10);
     assert_memory_equal(vectors, vectors + DIMENSION, DIMENSION * sizeof *vectors);
+    static const char *const ends[] = {"a b c d e f", "d e f"};
+    float from_left[2 * DIMENSION];
+    wick_embed_options left;
+    wick_embed_options_init(&left);
+    assert_false(left.truncate_left);
+    left.truncate_left = true;
+    assert_int_equal(wick_embed(model, ends, NULL, 2, &left, from_left, &usage, NULL), WICK_OK);
+    assert_int_equal(usage.total_tokens, 10);
+    assert_memory_equal(from_left, from_left + DIMENSION, DIMENSION * sizeof *from_left);
+    assert_memory_not_equal(from_left, vectors, DIMENSION * sizeof *from_left);
     wick_model_close(model);
 }
 
