@@ -49,14 +49,14 @@ WICK_API const char *wick_version(void);
 enum {
     WICK_OK = 0,
     WICK_E_MODEL_NOT_FOUND = -1, /* no such folder, nothing cached under that name, or the hub's 404 */
-    WICK_E_INVALID_INPUT = -2,   /* the caller's texts, options or configuration: no inputs, invalid UTF-8, a wrong value */
+    WICK_E_INVALID_INPUT = -2,   /* texts, options or configuration: no inputs, invalid UTF-8, a wrong value */
     WICK_E_UNAVAILABLE = -3,     /* the provider cannot serve now, or is not built in */
     WICK_E_INTERNAL = -4,        /* a defect of Wick or of the machine */
     WICK_E_CORRUPT = -5,         /* a file is truncated, malformed or contradicts another */
     WICK_E_UNSUPPORTED = -6,     /* a file is well formed but asks for something that Wick does not run */
     WICK_E_IO = -7,              /* a file could not be read or written */
     WICK_E_NO_MEMORY = -8,
-    WICK_E_TIMEOUT = -9          /* retriable */
+    WICK_E_TIMEOUT = -9 /* retriable */
 };
 
 /* The four kinds that AkiDB's interface knows. */
@@ -83,7 +83,13 @@ WICK_API const char *wick_error_kind_name(wick_error_kind kind);
 
 /* ---- log ---------------------------------------------------------------------------------------------------------- */
 
-typedef enum wick_log_level { WICK_LOG_ERROR = 0, WICK_LOG_WARN, WICK_LOG_INFO, WICK_LOG_DEBUG, WICK_LOG_OFF = -1 } wick_log_level;
+typedef enum wick_log_level {
+    WICK_LOG_ERROR = 0,
+    WICK_LOG_WARN,
+    WICK_LOG_INFO,
+    WICK_LOG_DEBUG,
+    WICK_LOG_OFF = -1
+} wick_log_level;
 
 typedef void (*wick_log_fn)(void *user, wick_log_level level, const char *message);
 
@@ -99,9 +105,9 @@ typedef struct wick_tokenizer wick_tokenizer;
 /* The tokens of one text. Made by wick_encoding_new, reused from call to call (its arrays only grow). */
 typedef struct wick_encoding {
     size_t n_tokens;
-    const int32_t *ids;        /* [n_tokens] */
-    const uint32_t *starts;    /* [n_tokens] first character of the text that the token covers, counted in code points */
-    const uint32_t *ends;      /* [n_tokens] one past its last character; special tokens have 0, 0 */
+    const int32_t *ids;     /* [n_tokens] */
+    const uint32_t *starts; /* [n_tokens] first character of the text that the token covers, counted in code points */
+    const uint32_t *ends;   /* [n_tokens] one past its last character; special tokens have 0, 0 */
     const uint8_t *is_special; /* [n_tokens] 1 for tokens that the template added ([CLS], [SEP]) */
 } wick_encoding;
 
@@ -186,7 +192,8 @@ typedef struct wick_embed_options {
 WICK_API void wick_embed_options_init(wick_embed_options *options);
 
 typedef struct wick_usage {
-    uint64_t total_tokens; /* of all texts, special ones included, no padding; equal texts count each, though computed once */
+    /* Of all texts, special ones included, no padding; equal texts count each, though computed once. */
+    uint64_t total_tokens;
     double duration_ms;
 } wick_usage;
 
@@ -259,8 +266,8 @@ WICK_API void wick_embed_request_init(wick_embed_request *request);
 
 /* Filled by embed_batch, emptied by wick_embed_response_clear. Start with {0}. */
 typedef struct wick_embed_response {
-    const char *model;  /* the provider's */
-    float *embeddings;  /* [n_texts, dimension], owned by the response */
+    const char *model; /* the provider's */
+    float *embeddings; /* [n_texts, dimension], owned by the response */
     size_t n_texts, dimension;
     wick_usage usage;
 } wick_embed_response;

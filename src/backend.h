@@ -10,8 +10,9 @@
 typedef struct wick_packed_batch {
     size_t n_sequences;
     size_t n_tokens;
-    const int32_t *ids;      /* [n_tokens], each in [0, vocab_size) */
-    const uint32_t *offsets; /* [n_sequences + 1]; sequence i is ids[offsets[i] .. offsets[i + 1]), 1 to max_tokens long */
+    const int32_t *ids; /* [n_tokens], each in [0, vocab_size) */
+    /* [n_sequences + 1]; sequence i is ids[offsets[i] .. offsets[i + 1]), 1 to max_tokens long */
+    const uint32_t *offsets;
 } wick_packed_batch;
 
 typedef struct wick_backend_options {
@@ -30,7 +31,8 @@ typedef struct wick_backend wick_backend;
 
 typedef struct wick_backend_ops {
     /* files stays open at least as long as the backend. */
-    int (*open)(const wick_model_files *files, const wick_backend_options *options, wick_backend **out, wick_error *error);
+    int (*open)(const wick_model_files *files, const wick_backend_options *options, wick_backend **out,
+                wick_error *error);
     /* out: [n_sequences, dimension] f32, pooled and through the Dense modules, not normalised. Thread-safe; a warm call allocates nothing.
      * Batches of any size are taken and worked off in pieces. Not to be called from inside wick_pool_run of the same pool. */
     int (*encode)(wick_backend *backend, const wick_packed_batch *batch, float *out, wick_error *error);

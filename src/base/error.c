@@ -52,7 +52,8 @@ int wick_fail(wick_error *error, int code, const char *where, const char *mend, 
 
 int wick_fail_memory(wick_error *error, const char *what)
 {
-    return wick_fail(error, WICK_E_NO_MEMORY, what, "give the process more memory, or smaller batches", "out of memory");
+    return wick_fail(error, WICK_E_NO_MEMORY, what, "give the process more memory, or smaller batches",
+                     "out of memory");
 }
 
 /* The GNU strerror_r returns the text, the POSIX one a code; the type tells which is here. */

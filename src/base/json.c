@@ -85,7 +85,8 @@ wick_json_type wick_json_type_of(const wick_json *value)
 
 const char *wick_json_type_name(wick_json_type type)
 {
-    static const char *const names[] = {"null", "a boolean", "an integer", "a number", "a string", "an array", "an object"};
+    static const char *const names[] = {"null",     "a boolean", "an integer", "a number",
+                                        "a string", "an array",  "an object"};
     return names[type];
 }
 

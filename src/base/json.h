@@ -30,11 +30,12 @@ void wick_json_free(wick_json *root);
 
 /* All of these accept NULL (an absent value) and then say null, 0, false or NULL. */
 wick_json_type wick_json_type_of(const wick_json *value);
-const char *wick_json_type_name(wick_json_type type); /* "an object", "a string"... */
+const char *wick_json_type_name(wick_json_type type);                     /* "an object", "a string"... */
 const wick_json *wick_json_get(const wick_json *object, const char *key); /* NULL: absent or not an object */
 size_t wick_json_count(const wick_json *array_or_object);
 const wick_json *wick_json_at(const wick_json *array, size_t index);
-const char *wick_json_string(const wick_json *value, size_t *n); /* NULL unless a string; n may be NULL; may hold U+0000 */
+/* NULL unless a string; n may be NULL; may hold U+0000. */
+const char *wick_json_string(const wick_json *value, size_t *n);
 bool wick_json_bool(const wick_json *value, bool otherwise);
 bool wick_json_integer(const wick_json *value, int64_t *out); /* false unless an integer */
 bool wick_json_number(const wick_json *value, double *out);   /* false unless an integer or a real */

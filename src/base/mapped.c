@@ -20,8 +20,8 @@ static uint64_t identity_of(const struct stat *status)
 #else
     const struct timespec changed = status->st_ctim, modified = status->st_mtim;
 #endif
-    const uint64_t parts[] = {(uint64_t)status->st_dev,    (uint64_t)status->st_ino,    (uint64_t)status->st_size,
-                              (uint64_t)modified.tv_sec,   (uint64_t)modified.tv_nsec,  (uint64_t)changed.tv_sec,
+    const uint64_t parts[] = {(uint64_t)status->st_dev,  (uint64_t)status->st_ino,   (uint64_t)status->st_size,
+                              (uint64_t)modified.tv_sec, (uint64_t)modified.tv_nsec, (uint64_t)changed.tv_sec,
                               (uint64_t)changed.tv_nsec};
     return wick_hash64(parts, sizeof parts, 0);
 }
@@ -102,7 +102,8 @@ int wick_file_read(const char *path, size_t max_bytes, char **out, size_t *out_b
     char *text = NULL;
     int code = WICK_OK;
     if (size_bytes > max_bytes) {
-        code = wick_fail(error, WICK_E_CORRUPT, path, NULL, "the file has %zu bytes, at most %zu are read", size_bytes, max_bytes);
+        code = wick_fail(error, WICK_E_CORRUPT, path, NULL, "the file has %zu bytes, at most %zu are read", size_bytes,
+                         max_bytes);
         goto done;
     }
     text = malloc(size_bytes + 1); /* size_bytes <= max_bytes, which is far from SIZE_MAX in every caller */

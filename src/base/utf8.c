@@ -9,10 +9,12 @@ static unsigned sequence_length(const uint8_t *s, size_t n)
 {
     if (s[0] < 0x80)
         return 1;
-    unsigned length = s[0] >= 0xC2 && s[0] < 0xE0 ? 2 : (s[0] & 0xF0) == 0xE0 ? 3 : s[0] >= 0xF0 && s[0] <= 0xF4 ? 4 : 0;
-    if (length == 0 || n < length)
+    if (s[0] < 0xC2 || s[0] > 0xF4) /* begins no character */
         return 0;
-    uint8_t low = s[0] == 0xE0 ? 0xA0 : s[0] == 0xF0 ? 0x90 : 0x80;   /* no overlong forms */
+    unsigned length = s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : 4;
+    if (n < length)
+        return 0;
+    uint8_t low = s[0] == 0xE0 ? 0xA0 : s[0] == 0xF0 ? 0x90 : 0x80;  /* no overlong forms */
     uint8_t high = s[0] == 0xED ? 0x9F : s[0] == 0xF4 ? 0x8F : 0xBF; /* no surrogates, nothing past U+10FFFF */
     if (s[1] < low || s[1] > high)
         return 0;

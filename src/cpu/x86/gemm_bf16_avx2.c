@@ -21,7 +21,7 @@
 #define MAX_ROWS 6
 #define COLUMNS 16
 #define STEP 2
-#define CHUNK 512 /* values of a row that are widened at once: 12 KiB for 6 rows */
+#define CHUNK 512                 /* values of a row that are widened at once: 12 KiB for 6 rows */
 #define CHUNK_STRIDE (CHUNK + 16) /* rows an odd number of cache lines apart: at 2 KiB they would share a few sets */
 #define PREFETCH_STEPS 32
 #define LANES 8
@@ -78,8 +78,8 @@ static inline __attribute__((always_inline)) __m256 add_product(__m256 sums, __m
 }
 
 /* kept += a * b for n values along k; stride: elements from one step of b to the next. */
-static inline __attribute__((always_inline)) void add_products(const float *a, const uint16_t *b, size_t stride, size_t n,
-                                                               block kept, const size_t n_rows)
+static inline __attribute__((always_inline)) void add_products(const float *a, const uint16_t *b, size_t stride,
+                                                               size_t n, block kept, const size_t n_rows)
 {
     const __m256i mask = _mm256_set1_epi32((int)0xFFFF0000u);
     block sums;

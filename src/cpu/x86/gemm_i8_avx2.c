@@ -23,7 +23,7 @@
 #define MAX_ROWS 6
 #define COLUMNS 8
 #define STEP 4
-#define CHUNK 512 /* values of a row that are widened at once: 6 KiB for 6 rows */
+#define CHUNK 512                 /* values of a row that are widened at once: 6 KiB for 6 rows */
 #define CHUNK_STRIDE (CHUNK + 32) /* rows an odd number of cache lines apart: at 2 KiB they would share a few sets */
 #define PREFETCH_STEPS 32
 
