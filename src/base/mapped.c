@@ -93,6 +93,16 @@ void wick_mapped_release_pages(const void *data, size_t size_bytes)
         madvise((void *)first, last - first, MADV_DONTNEED);
 }
 
+int wick_file_identity(const char *path, uint64_t *identity, wick_error *error)
+{
+    size_t size_bytes;
+    int fd = open_regular(path, &size_bytes, identity, error);
+    if (fd < 0)
+        return fd;
+    close(fd);
+    return WICK_OK;
+}
+
 int wick_file_read(const char *path, size_t max_bytes, char **out, size_t *out_bytes, wick_error *error)
 {
     size_t size_bytes = 0;

@@ -20,6 +20,9 @@ void wick_mapped_close(wick_mapped *mapped);
  * stays readable. */
 void wick_mapped_release_pages(const void *data, size_t size_bytes);
 
+/* The identity of the regular file at path, as wick_mapped has it. WICK_E_IO. */
+int wick_file_identity(const char *path, uint64_t *identity, wick_error *error);
+
 /* Reads a whole small file into malloc'ed memory with a terminator behind it. Over max_bytes is WICK_E_CORRUPT. */
 int wick_file_read(const char *path, size_t max_bytes, char **out, size_t *out_bytes, wick_error *error);
 

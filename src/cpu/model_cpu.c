@@ -14,7 +14,7 @@
 #include "base/error.h"
 #include "base/mapped.h"
 #include "cpu/constants.h"
-#include "cpu/prepared.h"
+#include "cpu/weights_key.h"
 
 #define HUGE_PAGE_BYTES ((size_t)2 << 20)
 #define LINE_BYTES ((size_t)64) /* pieces start on cache lines */
@@ -314,7 +314,8 @@ static int fill(wick_cpu_model *model, wick_pool *pool, wick_error *error)
 }
 
 /* Takes memory for the model and fills it. */
-static int build(wick_cpu_model *model, const char *prepared_dir, wick_pool *pool, wick_error *error)
+static int build(wick_cpu_model *model, const char *prepared_dir, const wick_prepared_key *key, wick_pool *pool,
+                 wick_error *error)
 {
     model->memory = wick_pages_take(model->memory_bytes, true);
     if (!model->memory)
@@ -323,7 +324,7 @@ static int build(wick_cpu_model *model, const char *prepared_dir, wick_pool *poo
     place_model(&l, model);
     int code = fill(model, pool, error);
     if (code == WICK_OK)
-        wick_prepared_save(prepared_dir, model, model->memory, model->memory_bytes, pool);
+        wick_prepared_save(prepared_dir, key, model->memory, model->memory_bytes, pool);
     return code;
 }
 
@@ -338,6 +339,21 @@ static int check_sizes(const wick_cpu_model *model, wick_error *error)
         return WICK_OK;
     return wick_fail(error, WICK_E_UNSUPPORTED, files->path, "use dtype f32 or bf16",
                      "a layer has %zu inputs, int8 takes %zu at most", widest, LARGEST_INPUT_I8);
+}
+
+/* Maps what was kept of memory_bytes; false: nothing that may be used. */
+static bool map_kept(wick_cpu_model *model, const char *prepared_dir, const wick_prepared_key *key, wick_pool *pool)
+{
+    if (!wick_prepared_open(prepared_dir, key, pool, &model->kept))
+        return false;
+    if (model->kept.size_bytes != model->memory_bytes) {
+        wick_prepared_close(&model->kept);
+        return false;
+    }
+    /* The check has read everything; what is needed comes back when it is used. */
+    wick_mapped_release_pages(model->kept.payload, model->kept.size_bytes);
+    model->memory = model->kept.payload;
+    return true;
 }
 
 int wick_cpu_model_open(wick_cpu_model *model, const char *prepared_dir, wick_pool *pool, wick_error *error)
@@ -355,14 +371,15 @@ int wick_cpu_model_open(wick_cpu_model *model, const char *prepared_dir, wick_po
         code =
             wick_fail(error, WICK_E_UNSUPPORTED, model->files->path, NULL, "the model does not fit the address space");
     } else {
+        wick_weights_key key;
+        wick_weights_key_of(model, &key);
         model->memory_bytes = l.n_bytes;
-        model->memory = wick_prepared_open(prepared_dir, model, l.n_bytes, pool);
-        model->is_mapped = model->memory != NULL;
-        l = (layout){.memory = model->memory};
-        if (model->is_mapped)
+        if (map_kept(model, prepared_dir, &key.key, pool)) {
+            l = (layout){.memory = model->memory};
             place_model(&l, model); /* only read from now on */
-        else
-            code = build(model, prepared_dir, pool, error);
+        } else {
+            code = build(model, prepared_dir, &key.key, pool, error);
+        }
     }
     if (code != WICK_OK)
         wick_cpu_model_close(model);
@@ -371,8 +388,8 @@ int wick_cpu_model_open(wick_cpu_model *model, const char *prepared_dir, wick_po
 
 void wick_cpu_model_close(wick_cpu_model *model)
 {
-    if (model->is_mapped)
-        wick_prepared_close(model->memory, model->memory_bytes);
+    if (model->kept.payload)
+        wick_prepared_close(&model->kept);
     else
         wick_pages_free(model->memory, model->memory_bytes);
     free(model->layers);

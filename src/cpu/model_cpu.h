@@ -7,7 +7,7 @@
  * one layer of 3 * hidden_size outputs. Built once at open, immutable afterwards. */
 #ifndef WICK_CPU_MODEL_CPU_H
 #define WICK_CPU_MODEL_CPU_H
-#include "base/pool.h"
+#include "base/prepared.h"
 #include "cpu/kernels.h"
 #include "model/model_files.h"
 
@@ -59,7 +59,7 @@ typedef struct wick_cpu_model {
     wick_cpu_linear dense[WICK_MAX_DENSE];
     void *memory; /* all of the above but `layers` */
     size_t memory_bytes;
-    bool is_mapped; /* memory is a prepared file's (prepared.h), read-only */
+    wick_prepared kept; /* the file that memory is mapped from, read-only then; else {0} */
 } wick_cpu_model;
 
 /* One tensor [n_rows, in] on its way to the rows first_row.. of a packed layer. */

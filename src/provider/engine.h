@@ -53,6 +53,7 @@ typedef struct wick_tokenizer_reader wick_tokenizer_reader;
 
 struct wick_model {
     char *name, *folder;
+    char *prepared_dir; /* where what was computed of the files is kept; NULL: nowhere */
     wick_model_files *files;
     wick_tokenizer *tokenizer;
     wick_tokenizer_reader *reader; /* what it came from; may still be freeing the document */
@@ -78,10 +79,15 @@ typedef struct wick_block {
  * a GPU that is not there where strict is set. Logs the choice. */
 int wick_device_select(const char *requested, bool strict, const wick_backend_ops **out, wick_error *error);
 
-/* Reads folder's tokenizer.json; the JSON document is the caller's to free (wick_json_free), now or later. Both NULL after an error. */
-int wick_tokenizer_read_folder(const char *folder, wick_tokenizer **out, wick_json **document, wick_error *error);
-/* Begins to read folder's tokenizer.json on a thread; folder must stay. NULL: out of memory. */
-wick_tokenizer_reader *wick_tokenizer_reader_start(const char *folder);
+/* Reads folder's tokenizer.json, or maps what was kept of it. Then wick_tokenizer_settle, now or later, takes the JSON document. Both NULL after an
+ * error. */
+int wick_tokenizer_read_folder(const char *folder, const char *prepared_dir, wick_tokenizer **out, wick_json **document,
+                               wick_error *error);
+/* Frees the document (NULL: nothing to do) and keeps the tokenizer's tables for the next start; the tokenizer may be in use meanwhile. */
+void wick_tokenizer_settle(const char *folder, const char *prepared_dir, const wick_tokenizer *tokenizer,
+                           wick_json *document);
+/* Begins to read folder's tokenizer.json on a thread; folder and prepared_dir (may be NULL) must stay. NULL: out of memory. */
+wick_tokenizer_reader *wick_tokenizer_reader_start(const char *folder, const char *prepared_dir);
 /* Waits for the tokenizer, which becomes the caller's; once only. */
 int wick_tokenizer_reader_take(wick_tokenizer_reader *reader, wick_tokenizer **out, wick_error *error);
 /* Waits for the thread to end. */

@@ -16,11 +16,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int read_tokenizer(const char *folder, wick_tokenizer **out, wick_error *error)
+static int read_tokenizer(const char *folder, const char *prepared_dir, wick_tokenizer **out, wick_error *error)
 {
     wick_json *document;
-    const int rc = wick_tokenizer_read_folder(folder, out, &document, error);
-    wick_json_free(document);
+    const int rc = wick_tokenizer_read_folder(folder, prepared_dir, out, &document, error);
+    wick_tokenizer_settle(folder, prepared_dir, *out, document);
     return rc;
 }
 
@@ -41,13 +41,15 @@ static char *transformer_folder(const char *folder)
 
 int wick_tokenizer_open(const char *name, const char *cache_dir, wick_tokenizer **out, wick_error *error)
 {
-    char *folder = NULL, *below = NULL;
+    char *folder = NULL, *below = NULL, *prepared_dir = NULL;
     *out = NULL;
     int rc = wick_hub_find(name, cache_dir, &folder, error);
     if (rc == WICK_OK && !(below = transformer_folder(folder)))
         rc = wick_fail_memory(error, "the tokenizer's path");
+    wick_prepared_dir(&prepared_dir);
     if (rc == WICK_OK)
-        rc = read_tokenizer(below, out, error);
+        rc = read_tokenizer(below, prepared_dir, out, error);
+    free(prepared_dir);
     free(below);
     free(folder);
     return rc;
@@ -68,11 +70,8 @@ static int open_weights(wick_model *model, const wick_model_options *options, wi
     rc = wick_pool_new(n_usable < WICK_MAX_THREADS ? n_usable : WICK_MAX_THREADS, &model->pool, error);
     if (rc != WICK_OK)
         return rc;
-    char *prepared_dir = NULL;
-    wick_prepared_dir(&prepared_dir);
-    const wick_backend_options backend_options = {model->pool, model->dtype, prepared_dir};
+    const wick_backend_options backend_options = {model->pool, model->dtype, model->prepared_dir};
     rc = model->ops->open(model->files, &backend_options, &model->backend, error);
-    free(prepared_dir);
     if (rc != WICK_OK)
         return rc;
     model->ops->info(model->backend, &model->backend_info);
@@ -113,7 +112,8 @@ static int check_vocabulary(const wick_model *model, wick_error *error)
 
 static int open_folder(wick_model *model, const wick_model_options *options, wick_error *error)
 {
-    model->reader = wick_tokenizer_reader_start(model->folder);
+    wick_prepared_dir(&model->prepared_dir);
+    model->reader = wick_tokenizer_reader_start(model->folder, model->prepared_dir);
     if (!model->reader)
         return wick_fail_memory(error, "the tokenizer");
     int rc = open_weights(model, options, error);
@@ -123,9 +123,12 @@ static int open_folder(wick_model *model, const wick_model_options *options, wic
     int rc_tokenizer =
         wick_tokenizer_reader_take(model->reader, &model->tokenizer, rc == WICK_OK && !is_elsewhere ? error : NULL);
     if (is_elsewhere) {
+        wick_tokenizer_reader_free(model->reader); /* it may still be keeping the one that is freed here */
+        model->reader = NULL;
         wick_tokenizer_free(model->tokenizer);
         model->tokenizer = NULL;
-        rc_tokenizer = read_tokenizer(model->files->transformer_path, &model->tokenizer, error);
+        rc_tokenizer =
+            read_tokenizer(model->files->transformer_path, model->prepared_dir, &model->tokenizer, error);
     }
     rc = rc != WICK_OK ? rc : rc_tokenizer;
     if (rc == WICK_OK)
@@ -208,6 +211,7 @@ void wick_model_close(wick_model *model)
     wick_tokenizer_reader_free(model->reader);
     wick_tokenizer_free(model->tokenizer);
     pthread_mutex_destroy(&model->lock);
+    free(model->prepared_dir);
     free(model->name);
     free(model->folder);
     free(model);

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  * engine_reader.c: a model's tokenizer.json, read on a thread of its own while the weights are prepared. In: a folder. Out: the tokenizer,
- * handed over as soon as it is made; the JSON document, which takes milliseconds to free, is freed behind the opener's back. */
+ * handed over as soon as it is made; freeing the JSON document, and keeping the tables for the next start, takes milliseconds more and goes on behind
+ * the opener's back. Where the tables were kept by an earlier start they are mapped instead. */
 #include "base/error.h"
 #include "base/json.h"
 #include "base/path.h"
 #include "provider/engine.h"
-#include "text/tokenizer.h"
+#include "text/tokenizer_kept.h"
 #include <signal.h>
 #include <stdlib.h>
 
 struct wick_tokenizer_reader {
-    const char *folder;
+    const char *folder, *prepared_dir;
     pthread_t thread;
     bool has_thread;
     pthread_mutex_t lock; /* of what follows */
@@ -21,16 +22,32 @@ struct wick_tokenizer_reader {
     wick_error error;
 };
 
-int wick_tokenizer_read_folder(const char *folder, wick_tokenizer **out, wick_json **document, wick_error *error)
+int wick_tokenizer_read_folder(const char *folder, const char *prepared_dir, wick_tokenizer **out, wick_json **document,
+                               wick_error *error)
 {
     char *path = wick_path_join(folder, "tokenizer.json");
-    *out = NULL;
+    int rc = WICK_OK;
     *document = NULL;
+    *out = path ? wick_tokenizer_find_kept(prepared_dir, path) : NULL;
     if (!path)
-        return wick_fail_memory(error, "the tokenizer's path");
-    const int rc = wick_tokenizer_read_keeping(path, out, document, error);
+        rc = wick_fail_memory(error, "the tokenizer's path");
+    else if (!*out)
+        rc = wick_tokenizer_read_keeping(path, out, document, error);
     free(path);
     return rc;
+}
+
+void wick_tokenizer_settle(const char *folder, const char *prepared_dir, const wick_tokenizer *tokenizer,
+                           wick_json *document)
+{
+    char *path = NULL;
+    if (!document)
+        return; /* it was kept already, or not read */
+    wick_json_free(document);
+    path = wick_path_join(folder, "tokenizer.json");
+    if (path)
+        wick_tokenizer_keep(prepared_dir, path, tokenizer);
+    free(path);
 }
 
 static void *run_reader(void *arg)
@@ -39,7 +56,7 @@ static void *run_reader(void *arg)
     wick_tokenizer *tokenizer;
     wick_json *document;
     wick_error error = {0};
-    const int code = wick_tokenizer_read_folder(reader->folder, &tokenizer, &document, &error);
+    const int code = wick_tokenizer_read_folder(reader->folder, reader->prepared_dir, &tokenizer, &document, &error);
     pthread_mutex_lock(&reader->lock);
     reader->tokenizer = tokenizer;
     reader->code = code;
@@ -47,16 +64,17 @@ static void *run_reader(void *arg)
     reader->is_made = true;
     pthread_cond_signal(&reader->made);
     pthread_mutex_unlock(&reader->lock);
-    wick_json_free(document);
+    wick_tokenizer_settle(reader->folder, reader->prepared_dir, tokenizer, document);
     return NULL;
 }
 
-wick_tokenizer_reader *wick_tokenizer_reader_start(const char *folder)
+wick_tokenizer_reader *wick_tokenizer_reader_start(const char *folder, const char *prepared_dir)
 {
     wick_tokenizer_reader *reader = calloc(1, sizeof *reader);
     if (!reader)
         return NULL;
     reader->folder = folder;
+    reader->prepared_dir = prepared_dir;
     if (pthread_mutex_init(&reader->lock, NULL) != 0) {
         free(reader);
         return NULL;

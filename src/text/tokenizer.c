@@ -96,12 +96,19 @@ int wick_tokenizer_read_keeping(const char *path, wick_tokenizer **out, wick_jso
 {
     char *json;
     size_t n;
+    uint64_t before = 0, after = 0;
     *out = NULL;
     *document = NULL;
-    int code = wick_file_read(path, WICK_MAX_TOKENIZER_BYTES, &json, &n, error);
+    int code = wick_file_identity(path, &before, error);
+    if (code == WICK_OK)
+        code = wick_file_read(path, WICK_MAX_TOKENIZER_BYTES, &json, &n, error);
     if (code != WICK_OK)
         return code;
+    if (wick_file_identity(path, &after, NULL) != WICK_OK || before != after)
+        before = 0;
     code = parse_keeping(json, n, path, out, document, error);
+    if (code == WICK_OK)
+        (*out)->identity = before;
     free(json);
     return code;
 }
@@ -119,6 +126,7 @@ void wick_tokenizer_free(wick_tokenizer *tokenizer)
     if (!tokenizer)
         return;
     wick_arena_clear(&tokenizer->arena);
+    wick_prepared_close(&tokenizer->kept);
     free(tokenizer);
 }
 

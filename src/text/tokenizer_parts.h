@@ -2,6 +2,7 @@
  * tokenizer_parts.h: what a wick_tokenizer is made of. Filled by tokenizer.c, read by encode.c; immutable in between. */
 #ifndef WICK_TEXT_TOKENIZER_PARTS_H
 #define WICK_TEXT_TOKENIZER_PARTS_H
+#include "base/prepared.h"
 #include "text/added_tokens.h"
 #include "text/normalizer.h"
 #include "text/pretokenizer.h"
@@ -11,7 +12,9 @@
 #include "text/wordpiece.h"
 
 struct wick_tokenizer {
-    wick_arena arena; /* all that the parts point to */
+    wick_arena arena;   /* all that the parts point to, or the table of texts alone where the rest is kept */
+    wick_prepared kept; /* the file that the parts point into, else {0} */
+    uint64_t identity;  /* of the file it was read from; 0: it changed meanwhile */
     wick_vocabulary vocabulary;
     wick_added_tokens added;
     wick_normalizer normalizer;

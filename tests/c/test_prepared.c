@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_prepared.c: packed weights that are kept in a file: the same bits as packed ones, in every dtype; a file that is stale, truncated, changed,
+ * test_prepared.c: packed weights and tokenizer tables that are kept in files: the same bits as packed ones, in every dtype; a file that is stale, truncated, changed,
  * writable by others, a link or not a file is never used; a folder that cannot be written to costs nothing but time, and what a
  * killed writer left goes. */
 #include <setjmp.h>
@@ -11,6 +11,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include <wick.h>
 
@@ -26,17 +28,28 @@
 
 #define DIMENSION 32
 #define HEADER_BYTES 4096
+/* base/prepared.c's header: magic[16], version[16], kind[32], byte order, format, identity, settings, size, checksum. */
+#define VERSION_AT 16
+#define KIND_AT 32
+#define FORMAT_AT 68
+#define IDENTITY_AT 72
+#define SETTINGS_AT 80
+#define CHECKSUM_AT 96
 #define MAX_LOG 8192
 
 static char model_folder[SUPPORT_PATH_BYTES], cache[SUPPORT_PATH_BYTES];
 static char log_text[MAX_LOG];
+static const char *kind = "weights"; /* of the files that the test at hand looks at */
 
 static void keep_log(void *user, wick_log_level level, const char *message)
 {
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* the tokenizer is read on a thread of its own */
     (void)user;
     (void)level;
+    pthread_mutex_lock(&lock);
     size_t used = strlen(log_text);
     snprintf(log_text + used, sizeof log_text - used, "%s\n", message);
+    pthread_mutex_unlock(&lock);
 }
 
 static int set_up(void **state)
@@ -44,6 +57,7 @@ static int set_up(void **state)
     (void)state;
     support_tiny_make(model_folder);
     support_folder_make(cache);
+    kind = "weights";
     support_env("WICK_PREPARED_DIR", cache);
     wick_log_set(keep_log, NULL);
     wick_log_set_level(WICK_LOG_DEBUG);
@@ -70,23 +84,42 @@ static void embed(const char *dtype, float vector[DIMENSION])
     options.dtype = dtype;
     options.n_threads = 2;
     log_text[0] = '\0';
+    memset(vector, 0, DIMENSION * sizeof *vector);
     if (wick_model_open(model_folder, &options, &model, &error) != WICK_OK ||
         wick_embed(model, texts, NULL, 1, NULL, vector, NULL, &error) != WICK_OK)
         fail_msg("%s: %s (%s)", dtype, error.message, error.where);
     wick_model_close(model);
 }
 
-/* The files in the cache; the path of the last one goes to path. */
+/* A whole prepared file of another kind. */
+static bool is_of_other_kind(const char *path)
+{
+    char head[64] = {0};
+    struct stat status;
+    if (lstat(path, &status) != 0 || !S_ISREG(status.st_mode))
+        return false;
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    const size_t n = fread(head, 1, sizeof head, file);
+    fclose(file);
+    return n == sizeof head && memcmp(head, "wick prepared\n", 14) == 0 &&
+           strncmp(head + KIND_AT, kind, strlen(kind)) != 0 && head[KIND_AT] != (kind[0] ^ 1);
+}
+
+/* The files in the cache but those of other kinds; the path of the last one goes to path. */
 static size_t count_files(char path[SUPPORT_PATH_BYTES])
 {
     DIR *folder = opendir(cache);
     assert_non_null(folder);
     size_t n = 0;
-    for (struct dirent *entry; (entry = readdir(folder)) != NULL;)
-        if (entry->d_name[0] != '.') {
-            support_path(cache, entry->d_name, path);
-            n++;
-        }
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+        char found[SUPPORT_PATH_BYTES];
+        support_path(cache, entry->d_name, found);
+        if (entry->d_name[0] == '.' || is_of_other_kind(found))
+            continue;
+        memcpy(path, found, sizeof found);
+        n++;
+    }
     closedir(folder);
     return n;
 }
@@ -160,19 +193,27 @@ static void spoil_magic(const char *path)
 }
 static void spoil_version(const char *path)
 {
-    flip(path, 16);
+    flip(path, VERSION_AT);
 }
-static void spoil_tier(const char *path)
+static void spoil_kind(const char *path)
 {
-    flip(path, 32);
+    flip(path, KIND_AT);
+}
+static void spoil_format(const char *path)
+{
+    flip(path, FORMAT_AT);
+}
+static void spoil_settings(const char *path)
+{
+    flip(path, SETTINGS_AT);
 }
 static void spoil_identity(const char *path)
 {
-    flip(path, 64);
+    flip(path, IDENTITY_AT);
 }
 static void spoil_checksum(const char *path)
 {
-    flip(path, 88);
+    flip(path, CHECKSUM_AT);
 }
 static void spoil_first(const char *path)
 {
@@ -228,13 +269,65 @@ static void damaged_files_are_built_anew(void **state)
     static const struct {
         const char *what;
         void (*spoil)(const char *path);
-    } cases[] = {{"magic", spoil_magic},       {"version", spoil_version},   {"tier", spoil_tier},
+    } cases[] = {{"magic", spoil_magic},       {"version", spoil_version},   {"kind", spoil_kind},
+                 {"format", spoil_format},     {"settings", spoil_settings},
                  {"identity", spoil_identity}, {"checksum", spoil_checksum}, {"first byte", spoil_first},
                  {"last byte", spoil_last},    {"length", spoil_length},     {"empty", spoil_empty},
                  {"longer", spoil_longer},     {"mode", spoil_mode},         {"link", spoil_link},
                  {"fifo", spoil_fifo}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        check_rebuilt(cases[i].spoil, cases[i].what);
+        for (size_t k = 0; k < 2; k++) {
+            kind = k ? "tokenizer" : "weights";
+            check_rebuilt(cases[i].spoil, cases[i].what);
+        }
+}
+
+/* Another vocabulary under the same folder: the text's tokens must be its. */
+static void changed_tokenizer_is_noticed(void **state)
+{
+    (void)state;
+    float before[DIMENSION], after[DIMENSION], parsed[DIMENSION];
+    char path[SUPPORT_PATH_BYTES];
+    struct stat first, second;
+    kind = "tokenizer";
+    embed("f32", before);
+    assert_int_equal(count_files(path), 1);
+    assert_int_equal(stat(path, &first), 0);
+    embed("bf16", after); /* whatever the dtype, the tables are the same */
+    assert_int_equal(count_files(path), 1);
+    assert_int_equal(stat(path, &second), 0);
+    assert_int_equal(first.st_ino, second.st_ino);
+    support_file_edit(model_folder, "tokenizer.json", "\"f\": 53", "\"f\": 67");
+    support_file_edit(model_folder, "tokenizer.json", "\"t\": 67", "\"t\": 53");
+    embed("f32", after);
+    assert_true(was_refused());
+    assert_int_equal(count_files(path), 1);
+    support_env("WICK_PREPARED_DIR", "off");
+    embed("f32", parsed);
+    assert_memory_equal(after, parsed, sizeof after);
+    assert_memory_not_equal(before, after, sizeof before);
+}
+
+/* What nobody uses goes when something is written; what is used has the time of its last change moved on. */
+static void unused_files_go(void **state)
+{
+    (void)state;
+    float vector[DIMENSION];
+    char weights[SUPPORT_PATH_BYTES], tables[SUPPORT_PATH_BYTES], path[SUPPORT_PATH_BYTES];
+    struct stat status;
+    embed("f32", vector);
+    assert_int_equal(count_files(weights), 1);
+    kind = "tokenizer";
+    assert_int_equal(count_files(tables), 1);
+    const struct timespec long_ago[2] = {{.tv_sec = time(NULL) - 91 * 24 * 3600}, {.tv_sec = time(NULL) - 91 * 24 * 3600}};
+    assert_int_equal(utimensat(AT_FDCWD, weights, long_ago, 0), 0);
+    assert_int_equal(utimensat(AT_FDCWD, tables, long_ago, 0), 0);
+    embed("int8", vector); /* uses the tables, not these weights */
+    assert_int_equal(access(weights, F_OK), -1);
+    assert_int_equal(stat(tables, &status), 0);
+    assert_true(status.st_mtime > time(NULL) - 3600);
+    kind = "weights";
+    assert_int_equal(count_files(path), 1);
 }
 
 /* Other weights under the same folder: the vectors must be theirs. */
@@ -395,6 +488,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(same_bits_in_every_dtype, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damaged_files_are_built_anew, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(changed_tokenizer_is_noticed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(unused_files_go, set_up, tear_down),
         cmocka_unit_test_setup_teardown(changed_weights_are_noticed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(changed_settings_are_noticed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(changed_dense_bias_is_noticed, set_up, tear_down),
