@@ -3,6 +3,7 @@
  *
  * A worker waits for the next run, and a thread at the barrier for the others, by spinning a few microseconds and then sleeping on
  * a condition variable. Spins are short because cores may be shared: a spinning thread must not take the time of the one it waits for.
+ * Nor does a thread spin for one that was last seen on its own core: where other processes keep the cores busy, the scheduler may put both on one.
  * run_number and barrier_number only grow, so a waiter asks "has it changed since I looked" and nothing is reset between uses. */
 #include "base/pool.h"
 
@@ -28,6 +29,15 @@
  * to sleep and be woken takes up to 100 us on a virtual machine, several times what threads that share a stage of a long text are apart. */
 #define SPINS_BETWEEN_RUNS 1000
 #define SPINS_AT_BARRIER 10000
+/* After so many, a waiter looks whether it stands in the way of the one it waits for. */
+#define SPINS_BEFORE_LOOK 64
+
+#define CPU_UNKNOWN (-1)
+
+/* The core that a thread of the pool was on when it last began a run or came to the barrier. */
+typedef struct seat {
+    _Alignas(64) atomic_int cpu;
+} seat;
 
 typedef struct waiting_room { /* sleepers that wait for a number to change */
     atomic_uint number;
@@ -42,6 +52,7 @@ struct wick_pool {
     pid_t process; /* that made the pool */
     bool stopping;
     pthread_t *threads;   /* [n_threads - 1] */
+    seat *seats;          /* [n_threads] */
     pthread_mutex_t turn; /* held by the caller whose run is under way */
 
     wick_pool_fn fn;
@@ -88,12 +99,41 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* Returns once the number is no longer `seen`. slept_ns: NULL, or what a sleep is added to. */
-static void room_wait(waiting_room *room, unsigned seen, unsigned n_spins, _Atomic uint64_t *slept_ns)
+static _Thread_local unsigned own_index; /* of this thread in the run that it takes part in */
+
+static int current_cpu(void)
+{
+#ifdef __linux__
+    return sched_getcpu();
+#else
+    return CPU_UNKNOWN;
+#endif
+}
+
+static void take_seat(wick_pool *pool)
+{
+    atomic_store_explicit(&pool->seats[own_index].cpu, current_cpu(), memory_order_relaxed);
+}
+
+/* Whether another thread of the run was last seen on this thread's core. */
+static bool shares_core(const wick_pool *pool)
+{
+    const int cpu = current_cpu();
+    for (unsigned i = 0; i < pool->n_running && cpu != CPU_UNKNOWN; i++)
+        if (i != own_index && atomic_load_explicit(&pool->seats[i].cpu, memory_order_relaxed) == cpu)
+            return true;
+    return false;
+}
+
+/* Returns once the number is no longer `seen`. pool: NULL, or whose threads are waited for. slept_ns: NULL, or what a sleep is added to. */
+static void room_wait(waiting_room *room, unsigned seen, unsigned n_spins, const wick_pool *pool,
+                      _Atomic uint64_t *slept_ns)
 {
     for (unsigned i = 0; i < n_spins; i++) {
         if (atomic_load_explicit(&room->number, memory_order_acquire) != seen)
             return;
+        if (i == SPINS_BEFORE_LOOK && pool && shares_core(pool))
+            break;
         RELAX();
     }
     uint64_t start = slept_ns ? now_ns() : 0;
@@ -118,13 +158,16 @@ static void *worker(void *arg)
     worker_start self = *(worker_start *)arg;
     free(arg);
     wick_pool *pool = self.pool;
+    own_index = self.index;
     for (;;) {
-        room_wait(&pool->start, self.seen, SPINS_BETWEEN_RUNS, NULL);
+        room_wait(&pool->start, self.seen, SPINS_BETWEEN_RUNS, NULL, NULL);
         self.seen++;
         if (pool->stopping)
             return NULL;
-        if (self.index < pool->n_running)
+        if (self.index < pool->n_running) {
+            take_seat(pool);
             pool->fn(pool->arg, self.index);
+        }
         /* Every worker checks out, also one that had no part: the next run must not begin before all have seen this one. */
         if (atomic_fetch_sub(&pool->n_left, 1) == 1)
             room_advance(&pool->finish);
@@ -177,7 +220,11 @@ int wick_pool_new(unsigned n_threads, wick_pool **out, wick_error *error)
     atomic_init(&pool->slept_ns, 0);
     int code = WICK_OK;
     pool->threads = calloc(n_threads, sizeof *pool->threads);
-    code = pool->threads ? start_workers(pool, error) : wick_fail_memory(error, "thread pool");
+    if (posix_memalign(&memory, 64, n_threads * sizeof *pool->seats) == 0)
+        pool->seats = memory;
+    for (unsigned i = 0; i < n_threads && pool->seats; i++)
+        atomic_init(&pool->seats[i].cpu, CPU_UNKNOWN);
+    code = pool->threads && pool->seats ? start_workers(pool, error) : wick_fail_memory(error, "thread pool");
     if (code != WICK_OK) {
         wick_pool_free(pool);
         return code;
@@ -202,6 +249,7 @@ void wick_pool_free(wick_pool *pool)
         pthread_mutex_destroy(&pool->turn);
     }
     free(pool->threads);
+    free(pool->seats);
     free(pool);
 }
 
@@ -231,9 +279,11 @@ void wick_pool_run(wick_pool *pool, unsigned n_threads, wick_pool_fn fn, void *a
     } else {
         unsigned seen = atomic_load(&pool->finish.number);
         atomic_store(&pool->n_left, pool->n_threads - 1);
+        own_index = 0;
+        take_seat(pool);
         room_advance(&pool->start);
         fn(arg, 0);
-        room_wait(&pool->finish, seen, SPINS_AT_BARRIER, NULL);
+        room_wait(&pool->finish, seen, SPINS_AT_BARRIER, pool, NULL);
     }
     pthread_mutex_unlock(&pool->turn);
 }
@@ -243,10 +293,11 @@ void wick_pool_barrier(wick_pool *pool)
     if (pool->n_running == 1)
         return;
     unsigned seen = atomic_load(&pool->barrier.number);
+    take_seat(pool);
     if (atomic_fetch_add(&pool->n_arrived, 1) + 1 == pool->n_running) {
         atomic_store(&pool->n_arrived, 0);
         room_advance(&pool->barrier);
     } else {
-        room_wait(&pool->barrier, seen, SPINS_AT_BARRIER, &pool->slept_ns);
+        room_wait(&pool->barrier, seen, SPINS_AT_BARRIER, pool, &pool->slept_ns);
     }
 }
