@@ -76,8 +76,8 @@ typedef struct settings {
 typedef struct api {
     int (*open)(const char *, const wick_model_options *, wick_model **, wick_error *);
     void (*close)(wick_model *);
-    void (*options_init)(wick_model_options *);
-    void (*embed_init)(wick_embed_options *);
+    void (*options_init)(wick_model_options *, size_t);
+    void (*embed_init)(wick_embed_options *, size_t);
     int (*info)(const wick_model *, wick_model_info *);
     int (*embed)(wick_model *, const char *const *, const size_t *, size_t, const wick_embed_options *, float *,
                  wick_usage *, wick_error *);
@@ -195,17 +195,17 @@ static void open_variant(const settings *s, variant *v, api *a)
         die("cannot load the library", dlerror());
     bind(library, "wick_model_open", &a->open);
     bind(library, "wick_model_close", &a->close);
-    bind(library, "wick_model_options_init", &a->options_init);
-    bind(library, "wick_embed_options_init", &a->embed_init);
+    bind(library, "wick_model_options_init_sized", &a->options_init);
+    bind(library, "wick_embed_options_init_sized", &a->embed_init);
     bind(library, "wick_model_get_info", &a->info);
     bind(library, "wick_embed", &a->embed);
     wick_error error = {0};
     wick_model_options options;
-    a->options_init(&options);
+    a->options_init(&options, sizeof options);
     options.n_threads = s->n_threads;
     if (a->open(s->model, &options, &a->model, &error))
         fail_wick("cannot open the model", &error);
-    a->embed_init(&a->options);
+    a->embed_init(&a->options, sizeof a->options);
     a->options.normalize = true;
     v->open_seconds = now() - start;
     wick_model_info info = {.size = sizeof info};

@@ -31,7 +31,8 @@ class _ModelOptions(ctypes.Structure):
 
 
 class _EmbedOptions(ctypes.Structure):
-    _fields_ = [("size", _size), ("normalize", ctypes.c_bool), ("truncate", ctypes.c_bool), ("dimensions", _size)]
+    _fields_ = [("size", _size), ("normalize", ctypes.c_bool), ("truncate", ctypes.c_bool), ("dimensions", _size),
+                ("truncate_left", ctypes.c_bool)]
 
 
 class _Usage(ctypes.Structure):
@@ -64,8 +65,8 @@ def _library():
     lib.wick_model_close.restype = None
     lib.wick_model_get_info.argtypes = [pointer, pointer]
     lib.wick_embed.argtypes = [pointer, pointer, pointer, _size, pointer, pointer, pointer, pointer]
-    for name in ("wick_model_options_init", "wick_embed_options_init"):
-        getattr(lib, name).argtypes = [pointer]
+    for name in ("wick_model_options_init_sized", "wick_embed_options_init_sized"):
+        getattr(lib, name).argtypes = [pointer, _size]
         getattr(lib, name).restype = None
     return lib
 
@@ -80,14 +81,14 @@ class Model:
         self._handle = ctypes.c_void_p()
         self._error = _Error()
         options = _ModelOptions()
-        self._lib.wick_model_options_init(ctypes.byref(options))
+        self._lib.wick_model_options_init_sized(ctypes.byref(options), ctypes.sizeof(options))
         self._dtype = dtype.encode()
         options.dtype = self._dtype
         options.n_threads = threads
         self._check(self._lib.wick_model_open(os.fsencode(str(name)), ctypes.byref(options), ctypes.byref(self._handle),
                                               ctypes.byref(self._error)))
         self._options = _EmbedOptions()
-        self._lib.wick_embed_options_init(ctypes.byref(self._options))
+        self._lib.wick_embed_options_init_sized(ctypes.byref(self._options), ctypes.sizeof(self._options))
         self._usage = _Usage()
         self.dimension = self.info()["dimension"]
 

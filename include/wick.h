@@ -9,7 +9,8 @@
  *   - Fallible functions return WICK_OK (0) or a negative WICK_E_* code. Where they take a wick_error, it may be
  *     NULL; it is written only on failure.
  *   - Structs that a caller fills begin with `size` = sizeof(the struct), set by the matching *_init(), so that they can grow
- *     without breaking callers that were compiled earlier.
+ *     without breaking callers that were compiled earlier: *_init compiles into *_init_sized with the size that the caller knows, which is what
+ *     callers in other languages call; it fills the defaults as far as both know the struct, and no byte beyond.
  *   - *_open/_close for resources, *_new/_free for heap objects; close and free accept NULL.
  *   - Texts are pairs of pointer and byte length, need no terminator, may contain U+0000, must be valid UTF-8.
  *   - Model files are mapped: one that another process shortens in place (rather than replaces) while it is open ends this one with SIGBUS.
@@ -118,7 +119,11 @@ typedef struct wick_tokenize_options {
     bool truncate_left;      /* cut at the beginning instead of the end */
 } wick_tokenize_options;
 
-WICK_API void wick_tokenize_options_init(wick_tokenize_options *options);
+WICK_API void wick_tokenize_options_init_sized(wick_tokenize_options *options, size_t options_bytes);
+static inline void wick_tokenize_options_init(wick_tokenize_options *options)
+{
+    wick_tokenize_options_init_sized(options, sizeof *options);
+}
 
 /* Opens the tokenizer.json of a model alone (no weights are read). name: a hub name or a folder. cache_dir: NULL for the default. */
 WICK_API int wick_tokenizer_open(const char *name, const char *cache_dir, wick_tokenizer **out, wick_error *error);
@@ -150,7 +155,11 @@ typedef struct wick_model_options {
     size_t max_seq_length; /* tokens a text is cut at, special ones included; 0: what the model's files say */
 } wick_model_options;
 
-WICK_API void wick_model_options_init(wick_model_options *options);
+WICK_API void wick_model_options_init_sized(wick_model_options *options, size_t options_bytes);
+static inline void wick_model_options_init(wick_model_options *options)
+{
+    wick_model_options_init_sized(options, sizeof *options);
+}
 
 /* Opens a model: hub name ("sentence-transformers/all-MiniLM-L6-v2") or a folder of Hugging Face files. options may be NULL.
  * What was computed of the weights is kept in $WICK_PREPARED_DIR ("off": nowhere), else $XDG_CACHE_HOME/wick, else ~/.cache/wick, and mapped at the
@@ -189,7 +198,11 @@ typedef struct wick_embed_options {
     bool truncate_left; /* cut at the beginning instead of the end; false after init */
 } wick_embed_options;
 
-WICK_API void wick_embed_options_init(wick_embed_options *options);
+WICK_API void wick_embed_options_init_sized(wick_embed_options *options, size_t options_bytes);
+static inline void wick_embed_options_init(wick_embed_options *options)
+{
+    wick_embed_options_init_sized(options, sizeof *options);
+}
 
 typedef struct wick_usage {
     /* Of all texts, special ones included, no padding; equal texts count each, though computed once. */
@@ -245,7 +258,11 @@ typedef struct wick_provider_options {
     wick_model_options model_options;
 } wick_provider_options;
 
-WICK_API void wick_provider_options_init(wick_provider_options *options);
+WICK_API void wick_provider_options_init_sized(wick_provider_options *options, size_t options_bytes);
+static inline void wick_provider_options_init(wick_provider_options *options)
+{
+    wick_provider_options_init_sized(options, sizeof *options);
+}
 /* Opens one provider. "MLX feature not enabled" and "Candle feature not enabled" are WICK_E_UNAVAILABLE; any other unknown name is
  * WICK_E_INVALID_INPUT, "Unknown provider: NAME". */
 WICK_API int wick_provider_open(const wick_provider_options *options, wick_provider **out, wick_error *error);
@@ -262,7 +279,11 @@ typedef struct wick_embed_request {
     wick_embed_options options;
 } wick_embed_request;
 
-WICK_API void wick_embed_request_init(wick_embed_request *request);
+WICK_API void wick_embed_request_init_sized(wick_embed_request *request, size_t request_bytes);
+static inline void wick_embed_request_init(wick_embed_request *request)
+{
+    wick_embed_request_init_sized(request, sizeof *request);
+}
 
 /* Filled by embed_batch, emptied by wick_embed_response_clear. Start with {0}. */
 typedef struct wick_embed_response {

@@ -17,9 +17,8 @@ static int candle_open(const char *model, const wick_model_options *options, voi
 
 const wick_provider_ops wick_provider_candle = {.name = "candle", .open = candle_open};
 
-void wick_tokenize_options_init(wick_tokenize_options *options)
+void wick_tokenize_options_init_sized(wick_tokenize_options *options, size_t options_bytes)
 {
-    *options = (wick_tokenize_options){.size = sizeof *options, .add_special_tokens = true};
 }
 
 int wick_tokenizer_open(const char *name, const char *cache_dir, wick_tokenizer **out, wick_error *error)

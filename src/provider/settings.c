@@ -77,24 +77,48 @@ int wick_info_give(const wick_model_info *own, wick_model_info *info, wick_error
     return WICK_OK;
 }
 
-void wick_model_options_init(wick_model_options *options)
+/* The defaults, as far as the caller's struct of so many bytes goes; both begin with their size. */
+static void give_defaults(const void *defaults, size_t defaults_bytes, void *out, size_t out_bytes)
 {
-    *options = (wick_model_options){.size = sizeof *options};
+    const size_t shared = out_bytes < defaults_bytes ? out_bytes : defaults_bytes;
+    if (shared < sizeof shared)
+        return; /* no room even for the size: such a struct is refused when it comes in */
+    memcpy(out, defaults, shared);
+    memcpy(out, &shared, sizeof shared);
 }
 
-void wick_embed_options_init(wick_embed_options *options)
+void wick_model_options_init_sized(wick_model_options *options, size_t options_bytes)
 {
-    *options = (wick_embed_options){.size = sizeof *options, .truncate = true};
+    const wick_model_options defaults = {.size = sizeof defaults};
+    give_defaults(&defaults, sizeof defaults, options, options_bytes);
 }
 
-void wick_provider_options_init(wick_provider_options *options)
+void wick_embed_options_init_sized(wick_embed_options *options, size_t options_bytes)
 {
-    *options = (wick_provider_options){.size = sizeof *options};
-    wick_model_options_init(&options->model_options);
+    const wick_embed_options defaults = {.size = sizeof defaults, .truncate = true};
+    give_defaults(&defaults, sizeof defaults, options, options_bytes);
 }
 
-void wick_embed_request_init(wick_embed_request *request)
+/* Of a struct of n bytes, how many belong to its last member, which begins at offset. */
+static size_t tail_bytes(size_t n, size_t offset, size_t member_bytes)
 {
-    *request = (wick_embed_request){.size = sizeof *request};
-    wick_embed_options_init(&request->options);
+    const size_t rest = n > offset ? n - offset : 0;
+    return rest < member_bytes ? rest : member_bytes;
+}
+
+void wick_provider_options_init_sized(wick_provider_options *options, size_t options_bytes)
+{
+    wick_provider_options defaults = {.size = sizeof defaults};
+    wick_model_options_init_sized(&defaults.model_options,
+                                  tail_bytes(options_bytes, offsetof(wick_provider_options, model_options),
+                                             sizeof defaults.model_options));
+    give_defaults(&defaults, sizeof defaults, options, options_bytes);
+}
+
+void wick_embed_request_init_sized(wick_embed_request *request, size_t request_bytes)
+{
+    wick_embed_request defaults = {.size = sizeof defaults};
+    wick_embed_options_init_sized(&defaults.options, tail_bytes(request_bytes, offsetof(wick_embed_request, options),
+                                                                sizeof defaults.options));
+    give_defaults(&defaults, sizeof defaults, request, request_bytes);
 }

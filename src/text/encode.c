@@ -256,9 +256,12 @@ static void add_template(wick_encoding_state *state, const int32_t *ids, size_t 
         wick_encoding_push(state, ids[i], 0, 0, true);
 }
 
-void wick_tokenize_options_init(wick_tokenize_options *options)
+void wick_tokenize_options_init_sized(wick_tokenize_options *options, size_t options_bytes)
 {
-    *options = (wick_tokenize_options){.size = sizeof *options, .add_special_tokens = true};
+    wick_tokenize_options defaults = {.add_special_tokens = true};
+    defaults.size = options_bytes < sizeof defaults ? options_bytes : sizeof defaults;
+    if (defaults.size >= sizeof defaults.size)
+        memcpy(options, &defaults, defaults.size);
 }
 
 static int check(const wick_tokenizer *tokenizer, const char *text, size_t n, const wick_tokenize_options *options,

@@ -338,6 +338,42 @@ static void dimensions_cut_before_normalising(void **state)
     support_texts_free(&made);
 }
 
+/* Callers that were compiled with an older, shorter struct, and with a newer, longer one: no byte beyond theirs is written, and theirs is taken. */
+static void structs_of_any_age(void **state)
+{
+    (void)state;
+    struct {
+        wick_embed_options options;
+        unsigned char beyond[64];
+    } caller;
+    const size_t old = offsetof(wick_embed_options, truncate_left);
+    static const char *const texts[] = {"a b"};
+    float vector[DIMENSION], expected[DIMENSION];
+    support_embed(tiny, texts, 1, expected);
+    const size_t sizes[] = {old, sizeof caller.options, sizeof caller};
+    for (size_t i = 0; i < 3; i++) {
+        memset(&caller, 0xAB, sizeof caller);
+        wick_embed_options_init_sized(&caller.options, sizes[i]);
+        assert_int_equal(caller.options.size, sizes[i] < sizeof caller.options ? sizes[i] : sizeof caller.options);
+        for (size_t at = caller.options.size; at < sizeof caller; at++)
+            assert_int_equal(((const unsigned char *)&caller)[at], 0xAB);
+        assert_true(caller.options.truncate);
+        assert_int_equal(wick_embed(tiny, texts, NULL, 1, &caller.options, vector, NULL, NULL), WICK_OK);
+        assert_memory_equal(vector, expected, sizeof vector);
+    }
+    wick_embed_request request;
+    memset(&request, 0xAB, sizeof request);
+    wick_embed_request_init_sized(&request, offsetof(wick_embed_request, options) + old);
+    assert_int_equal(request.options.size, old);
+    assert_int_equal(request.size, offsetof(wick_embed_request, options) + old);
+    assert_true(request.options.truncate);
+    wick_provider_options provider;
+    wick_provider_options_init(&provider);
+    assert_int_equal(provider.size, sizeof provider);
+    assert_int_equal(provider.model_options.size, sizeof provider.model_options);
+    assert_null(provider.model);
+}
+
 static void truncation_can_be_refused(void **state)
 {
     char text[2 * 100 + 1];
@@ -505,6 +541,7 @@ int main(void)
         cmocka_unit_test(tokenizer_opens_alone),          cmocka_unit_test(devices_fall_back_to_the_cpu),
         cmocka_unit_test(environment_names_the_device),   cmocka_unit_test(wrong_calls_are_refused),
         cmocka_unit_test(wrong_texts_are_named),          cmocka_unit_test(dimensions_cut_before_normalising),
+        cmocka_unit_test(structs_of_any_age),
         cmocka_unit_test(truncation_can_be_refused),      cmocka_unit_test(max_seq_length_cuts_texts),
         cmocka_unit_test(lengths_and_terminators_agree),  cmocka_unit_test(health_check_goes_the_real_way),
         cmocka_unit_test(forked_processes_are_told),      cmocka_unit_test(backend_failures_are_typed),
