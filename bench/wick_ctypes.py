@@ -76,7 +76,7 @@ def version():
 
 
 class Model:
-    def __init__(self, name, threads=0, dtype="f32"):
+    def __init__(self, name, threads=0, dtype="f32", max_seq_length=0):
         self._lib = _library()
         self._handle = ctypes.c_void_p()
         self._error = _Error()
@@ -85,6 +85,7 @@ class Model:
         self._dtype = dtype.encode()
         options.dtype = self._dtype
         options.n_threads = threads
+        options.max_seq_length = max_seq_length
         self._check(self._lib.wick_model_open(os.fsencode(str(name)), ctypes.byref(options), ctypes.byref(self._handle),
                                               ctypes.byref(self._error)))
         self._options = _EmbedOptions()
