@@ -151,10 +151,9 @@ static const uint32_t *row_units(const wick_packing *p, const wick_kernels *kern
     const wick_cpu_linear *target = p->target;
     const wick_tensor *weight = &p->source->weight;
     size_t in = target->in, column = p->first_row + row;
-    const uint8_t *in_place = weight->data + row * in * sizeof(float);
     const float *values = f32;
-    if (weight->dtype == WICK_DTYPE_F32 && (uintptr_t)in_place % sizeof(float) == 0)
-        values = (const float *)(const void *)in_place;
+    if (weight->dtype == WICK_DTYPE_F32 && (uintptr_t)weight->data % sizeof(float) == 0)
+        values = (const float *)(const void *)weight->data + row * in;
     else
         wick_tensor_to_f32(weight, row * in, in, f32);
     switch (target->compute) {
