@@ -66,7 +66,7 @@ typedef struct settings {
     unsigned n_threads;
     double seconds;
     size_t n_rounds, batch, max_texts;
-    const char *only;
+    const char *only, *dtype;
     size_t n_variants, n_files;
     variant *variants; /* shared memory */
     text_set files[MAX_FILES];
@@ -203,6 +203,7 @@ static void open_variant(const settings *s, variant *v, api *a)
     wick_model_options options;
     a->options_init(&options, sizeof options);
     options.n_threads = s->n_threads;
+    options.dtype = s->dtype;
     if (a->open(s->model, &options, &a->model, &error))
         fail_wick("cannot open the model", &error);
     a->embed_init(&a->options, sizeof a->options);
@@ -411,11 +412,12 @@ static void run_all(settings *s)
 
 static const char usage_text[] =
     "usage: wick_bench --model DIR|NAME [--texts FILE]... [--threads N] [--seconds S] [--rounds R] [--batch N]\n"
-    "                  [--max-texts N] [--only PHASE,...] [--variant [LIBRARY][@TIER]]...\n"
+    "                  [--max-texts N] [--dtype D] [--only PHASE,...] [--variant [LIBRARY][@TIER]]...\n"
     "  --texts FILE    one text a line; each file is a throughput phase; the first also gives the texts of batch8 and "
     "batch32\n"
     "  --seconds S     time a phase and variant [3], spread over --rounds [5]\n"
     "  --batch N       texts a call in throughput phases, sorted by length [32]; 0: the whole file in one call\n"
+    "  --dtype D       f32 (the default), bf16 or int8\n"
     "  --only LIST     phases to run: single, batch8, batch32, 256tokens, or a file's name\n"
     "  --variant V     a shared library (default: the one of this build) and a tier for WICK_CPU, for example @avx2;\n"
     "                  several alternate in one run; speed is against the first\n";
@@ -444,6 +446,8 @@ static void set_option(settings *s, const char *name, char *value)
         s->model = value;
     else if (!strcmp(name, "--texts") && s->n_files < MAX_FILES)
         read_texts(value, s->max_texts, &s->files[s->n_files++]);
+    else if (!strcmp(name, "--dtype"))
+        s->dtype = value;
     else if (!strcmp(name, "--threads"))
         s->n_threads = (unsigned)strtoul(value, NULL, 10);
     else if (!strcmp(name, "--seconds"))
@@ -466,7 +470,8 @@ static void set_option(settings *s, const char *name, char *value)
 
 int main(int argc, char **argv)
 {
-    settings s = {.model = "sentence-transformers/all-MiniLM-L6-v2", .seconds = 3, .n_rounds = 5, .batch = 32};
+    settings s = {
+        .model = "sentence-transformers/all-MiniLM-L6-v2", .dtype = "f32", .seconds = 3, .n_rounds = 5, .batch = 32};
     s.variants =
         mmap(NULL, MAX_VARIANTS * sizeof *s.variants, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (s.variants == MAP_FAILED)
