@@ -16,7 +16,9 @@
 #include <immintrin.h>
 #include <string.h>
 
+#include "cpu/gemm_tiles.h"
 #include "cpu/unroll.h"
+#include "cpu/x86/columns_avx2.h"
 
 #define MAX_ROWS 6
 #define COLUMNS 16
@@ -29,12 +31,10 @@
 /* The sums of 16 columns, for each row. */
 typedef __m256 block[MAX_ROWS][2];
 
-typedef struct tile {
-    const uint16_t *a;
-    float *c;
-} tile;
+typedef wick_gemm_bf16 gemm_job;
+typedef uint16_t b_value;
+typedef float wide;
 
-/* out[n_rows, CHUNK_STRIDE] = a[n_rows, n] */
 static void widen(const uint16_t *a, size_t lda, size_t n_rows, size_t n, float *out)
 {
     for (size_t i = 0; i < n_rows; i++, a += lda, out += CHUNK_STRIDE) {
@@ -48,11 +48,6 @@ static void widen(const uint16_t *a, size_t lda, size_t n_rows, size_t n, float 
             memcpy(out + j, &bits, sizeof bits);
         }
     }
-}
-
-static inline __m256i lane_mask(size_t n, size_t first)
-{
-    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n - (int)first), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
 
 static inline __m256i load_b(const uint16_t *b)
@@ -77,93 +72,39 @@ static inline __attribute__((always_inline)) __m256 add_product(__m256 sums, __m
     return sums;
 }
 
-/* kept += a * b for n values along k; stride: elements from one step of b to the next. */
-static inline __attribute__((always_inline)) void add_products(const float *a, const uint16_t *b, size_t stride,
-                                                               size_t n, block kept, const size_t n_rows)
+static inline __attribute__((always_inline)) void add_step(const wide *a, const b_value *b, block sums,
+                                                           const size_t n_rows)
 {
     const __m256i mask = _mm256_set1_epi32((int)0xFFFF0000u);
-    block sums;
+    __m256 b0 = even(b), b1 = even(b + STEP * LANES);
     WICK_UNROLL
     for (size_t i = 0; i < n_rows; i++) {
-        sums[i][0] = kept[i][0];
-        sums[i][1] = kept[i][1];
+        __m256 x = _mm256_broadcast_ss(a + i * CHUNK_STRIDE);
+        sums[i][0] = add_product(sums[i][0], x, b0);
+        sums[i][1] = add_product(sums[i][1], x, b1);
     }
-    for (size_t k = 0; k < n; k += STEP, a += STEP, b += stride) {
-        __m256 b0 = even(b), b1 = even(b + STEP * LANES);
-        _mm_prefetch((const char *)(b + PREFETCH_STEPS * stride), _MM_HINT_T0);
-        WICK_UNROLL
-        for (size_t i = 0; i < n_rows; i++) {
-            __m256 x = _mm256_broadcast_ss(a + i * CHUNK_STRIDE);
-            sums[i][0] = add_product(sums[i][0], x, b0);
-            sums[i][1] = add_product(sums[i][1], x, b1);
-        }
-        __asm__ volatile("" ::: "memory"); /* or gcc 12 converts both halves early, for which there are no registers */
-        b0 = odd(b, mask);
-        b1 = odd(b + STEP * LANES, mask);
-        WICK_UNROLL
-        for (size_t i = 0; i < n_rows; i++) {
-            __m256 x = _mm256_broadcast_ss(a + i * CHUNK_STRIDE + 1);
-            sums[i][0] = add_product(sums[i][0], x, b0);
-            sums[i][1] = add_product(sums[i][1], x, b1);
-        }
-    }
+    __asm__ volatile("" ::: "memory"); /* or gcc 12 converts both halves early, for which there are no registers */
+    b0 = odd(b, mask);
+    b1 = odd(b + STEP * LANES, mask);
     WICK_UNROLL
     for (size_t i = 0; i < n_rows; i++) {
-        kept[i][0] = sums[i][0];
-        kept[i][1] = sums[i][1];
+        __m256 x = _mm256_broadcast_ss(a + i * CHUNK_STRIDE + 1);
+        sums[i][0] = add_product(sums[i][0], x, b0);
+        sums[i][1] = add_product(sums[i][1], x, b1);
     }
 }
 
-/* 8 columns of a row, from `first` on. */
-static inline void store_half(const wick_gemm_bf16 *g, float *c, size_t first, __m256 sums)
+static void store_block(const gemm_job *g, size_t row, size_t first, block sums, size_t n_rows)
 {
-    __m256 value = _mm256_add_ps(sums, _mm256_loadu_ps(g->bias + first));
-    __m256i mask = lane_mask(g->n, first);
-    if (g->accumulate)
-        value = _mm256_add_ps(_mm256_maskload_ps(c + first, mask), value);
-    _mm256_maskstore_ps(c + first, mask, value);
-}
-
-static inline __attribute__((always_inline)) void tile_rows(const wick_gemm_bf16 *g, tile t, const size_t n_rows)
-{
-    float a[MAX_ROWS * CHUNK_STRIDE];
-    block sums[WICK_MAX_PANEL_WIDTH / COLUMNS];
-    size_t n_blocks = (g->n + COLUMNS - 1) / COLUMNS, stride = g->panel_width * STEP;
-    memset(sums, 0, n_blocks * sizeof *sums);
-    for (size_t k = 0; k < g->k; k += CHUNK) {
-        size_t n = g->k - k < CHUNK ? g->k - k : CHUNK;
-        widen(t.a + k, g->lda, n_rows, n, a);
-        for (size_t j = 0; j < n_blocks; j++)
-            add_products(a, g->b + k * g->panel_width + j * COLUMNS * STEP, stride, n, sums[j], n_rows);
-    }
-    for (size_t i = 0; i < n_rows; i++)
-        for (size_t j = 0; j < n_blocks; j++) {
-            store_half(g, t.c + i * g->ldc, j * COLUMNS, sums[j][i][0]);
-            store_half(g, t.c + i * g->ldc, j * COLUMNS + LANES, sums[j][i][1]);
-        }
-}
-
-static void tile_any(const wick_gemm_bf16 *g, tile t, size_t n_rows)
-{
-    switch (n_rows) {
-#define ROWS(n)                                                                                                        \
-    case n:                                                                                                            \
-        tile_rows(g, t, n);                                                                                            \
-        break;
-        ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6)
-#undef ROWS
+    for (size_t i = 0; i < n_rows; i++) {
+        wick_store8_bf16(g, row + i, first, sums[i][0]);
+        wick_store8_bf16(g, row + i, first + LANES, sums[i][1]);
     }
 }
 
-static void gemm_bf16_avx2(const wick_gemm_bf16 *g)
-{
-    size_t n_tiles = (g->m + MAX_ROWS - 1) / MAX_ROWS;
-    for (size_t i = 0, row = 0; i < n_tiles; i++) {
-        size_t n_rows = (g->m - row) / (n_tiles - i);
-        tile_any(g, (tile){g->a + row * g->lda, g->c + row * g->ldc}, n_rows);
-        row += n_rows;
-    }
-}
+#include "cpu/x86/gemm_widened.h"
+
+WICK_GEMM_BY_TILES(gemm_bf16_avx2, wick_gemm_bf16, MAX_ROWS, tile_rows)
 
 /* 8 values, rounded to nearest even; a NaN gets its quiet bit, as rounding could make an infinity of it. */
 static inline __m128i round8(__m256 x)
@@ -183,7 +124,7 @@ static void to_bf16_avx2(const float *x, size_t ldx, size_t m, size_t n, uint16_
         for (; j + LANES <= n; j += LANES)
             _mm_storeu_si128((__m128i *)(void *)(out + j), round8(_mm256_loadu_ps(x + j)));
         if (j < n) {
-            __m128i rest = round8(_mm256_maskload_ps(x + j, lane_mask(n, j)));
+            __m128i rest = round8(_mm256_maskload_ps(x + j, wick_lanes8(n, j)));
             memcpy(out + j, &rest, (n - j) * sizeof *out);
         }
         for (j = n; j < ldo; j++)

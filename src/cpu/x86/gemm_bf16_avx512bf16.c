@@ -15,17 +15,14 @@
 #include <immintrin.h>
 #include <string.h>
 
+#include "cpu/gemm_tiles.h"
 #include "cpu/unroll.h"
+#include "cpu/x86/columns_avx512.h"
 
 #define MAX_ROWS 14
 #define WIDTH 32
 #define STEP 2
 #define PREFETCH_STEPS 16 /* 2 KiB ahead, as in gemm_f32_avx512.c */
-
-typedef struct tile {
-    const uint16_t *a;
-    float *c;
-} tile;
 
 static inline __m512i broadcast2(const uint16_t *a)
 {
@@ -41,77 +38,40 @@ static inline __attribute__((always_inline)) __m512 dot2(__m512 sums, __m512i a,
     return sums;
 }
 
-static inline __mmask16 mask_of(size_t n, size_t first)
-{
-    return n >= first + 16 ? 0xFFFF : n <= first ? 0 : (__mmask16)((1u << (n - first)) - 1);
-}
-
-/* One half of a row: 16 columns from `first` on. */
-static inline __attribute__((always_inline)) void store_half(const wick_gemm_bf16 *g, float *c, size_t first,
-                                                             __m512 sums)
-{
-    __m512 value = _mm512_add_ps(sums, _mm512_loadu_ps(g->bias + first));
-    __mmask16 mask = mask_of(g->n, first);
-    if (g->accumulate)
-        value = _mm512_add_ps(_mm512_maskz_loadu_ps(mask, c + first), value);
-    _mm512_mask_storeu_ps(c + first, mask, value);
-}
-
-static inline __attribute__((always_inline)) void tile_rows(const wick_gemm_bf16 *g, tile t, const size_t n_rows)
+static inline __attribute__((always_inline)) void tile_rows(const wick_gemm_bf16 *g, size_t row, const size_t n_rows)
 {
     __m512 sums[MAX_ROWS][2];
     WICK_UNROLL
     for (size_t i = 0; i < n_rows; i++)
         sums[i][0] = sums[i][1] = _mm512_setzero_ps();
-    const uint16_t *b = g->b;
+    const uint16_t *a = g->a + row * g->lda, *b = g->b;
     for (size_t k = 0; k < g->k; k += STEP, b += WIDTH * STEP) {
         __m512i b0 = _mm512_loadu_si512(b), b1 = _mm512_loadu_si512(b + 32);
         _mm_prefetch((const char *)(b + PREFETCH_STEPS * WIDTH * STEP), _MM_HINT_T0);
         _mm_prefetch((const char *)(b + PREFETCH_STEPS * WIDTH * STEP + 32), _MM_HINT_T0);
         WICK_UNROLL
         for (size_t i = 0; i < n_rows; i++) {
-            __m512i a = broadcast2(t.a + i * g->lda + k);
-            sums[i][0] = dot2(sums[i][0], a, b0);
-            sums[i][1] = dot2(sums[i][1], a, b1);
+            __m512i two = broadcast2(a + i * g->lda + k);
+            sums[i][0] = dot2(sums[i][0], two, b0);
+            sums[i][1] = dot2(sums[i][1], two, b1);
         }
     }
     WICK_UNROLL
     for (size_t i = 0; i < n_rows; i++) {
-        store_half(g, t.c + i * g->ldc, 0, sums[i][0]);
-        store_half(g, t.c + i * g->ldc, 16, sums[i][1]);
+        wick_store16_bf16(g, row + i, 0, sums[i][0]);
+        wick_store16_bf16(g, row + i, 16, sums[i][1]);
     }
 }
 
-static void tile_any(const wick_gemm_bf16 *g, tile t, size_t n_rows)
-{
-    switch (n_rows) {
-#define ROWS(n)                                                                                                        \
-    case n:                                                                                                            \
-        tile_rows(g, t, n);                                                                                            \
-        break;
-        ROWS(1)
-        ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6) ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) ROWS(12) ROWS(13) ROWS(14)
-#undef ROWS
-    }
-}
-
-static void gemm_bf16_avx512bf16(const wick_gemm_bf16 *g)
-{
-    size_t n_tiles = (g->m + MAX_ROWS - 1) / MAX_ROWS;
-    for (size_t i = 0, row = 0; i < n_tiles; i++) {
-        size_t n_rows = (g->m - row) / (n_tiles - i);
-        tile_any(g, (tile){g->a + row * g->lda, g->c + row * g->ldc}, n_rows);
-        row += n_rows;
-    }
-}
+WICK_GEMM_BY_TILES(gemm_bf16_avx512bf16, wick_gemm_bf16, MAX_ROWS, tile_rows)
 
 /* vcvtneps2bf16 takes subnormals as zero where the reference rounds them: the difference is below 2^-126. */
 static void to_bf16_avx512bf16(const float *x, size_t ldx, size_t m, size_t n, uint16_t *out, size_t ldo)
 {
     for (size_t i = 0; i < m; i++, x += ldx, out += ldo)
         for (size_t j = 0; j < ldo; j += 16) {
-            __m512 value = _mm512_maskz_loadu_ps(mask_of(n, j), x + j);
-            _mm256_mask_storeu_epi16(out + j, mask_of(ldo, j), (__m256i)_mm512_cvtneps_pbh(value));
+            __m512 value = _mm512_maskz_loadu_ps(wick_lanes16(n, j), x + j);
+            _mm256_mask_storeu_epi16(out + j, wick_lanes16(ldo, j), (__m256i)_mm512_cvtneps_pbh(value));
         }
 }
 

@@ -15,18 +15,14 @@
 #include <immintrin.h>
 #include <string.h>
 
+#include "cpu/gemm_tiles.h"
 #include "cpu/unroll.h"
+#include "cpu/x86/columns_avx512.h"
 
 #define MAX_ROWS 14
 #define WIDTH 32
 #define STEP 4
 #define PREFETCH_STEPS 16 /* 2 KiB ahead, as in gemm_f32_avx512.c */
-
-typedef struct tile {
-    const uint8_t *a;
-    const wick_row_scale *rows;
-    float *c;
-} tile;
 
 static inline __m512i broadcast4(const uint8_t *a)
 {
@@ -43,32 +39,13 @@ static inline __attribute__((always_inline)) __m512i dot4(__m512i sums, __m512i 
     return sums;
 }
 
-static inline __mmask16 mask_of(size_t n, size_t first)
-{
-    return n >= first + 16 ? 0xFFFF : n <= first ? 0 : (__mmask16)((1u << (n - first)) - 1);
-}
-
-/* One half of a row: 16 columns from `first` on. */
-static inline __attribute__((always_inline)) void store_half(const wick_gemm_i8 *g, const tile *t, size_t row,
-                                                             size_t first, __m512i sums)
-{
-    __m512 scale = _mm512_set1_ps(t->rows[row].scale), offset = _mm512_set1_ps(t->rows[row].offset);
-    __m512 value = _mm512_fmadd_ps(offset, _mm512_loadu_ps(g->b_sums + first), _mm512_loadu_ps(g->bias + first));
-    value =
-        _mm512_fmadd_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(sums), scale), _mm512_loadu_ps(g->b_scales + first), value);
-    float *c = t->c + row * g->ldc + first;
-    __mmask16 mask = mask_of(g->n, first);
-    if (g->accumulate)
-        value = _mm512_add_ps(_mm512_maskz_loadu_ps(mask, c), value);
-    _mm512_mask_storeu_ps(c, mask, value);
-}
-
-static inline __attribute__((always_inline)) void tile_rows(const wick_gemm_i8 *g, tile t, const size_t n_rows)
+static inline __attribute__((always_inline)) void tile_rows(const wick_gemm_i8 *g, size_t row, const size_t n_rows)
 {
     __m512i sums[MAX_ROWS][2];
     WICK_UNROLL
     for (size_t i = 0; i < n_rows; i++)
         sums[i][0] = sums[i][1] = _mm512_setzero_si512();
+    const uint8_t *a = g->a + row * g->lda;
     const int8_t *b = g->b;
     for (size_t k = 0; k < g->k; k += STEP, b += WIDTH * STEP) {
         __m512i b0 = _mm512_loadu_si512(b), b1 = _mm512_loadu_si512(b + 64);
@@ -76,40 +53,19 @@ static inline __attribute__((always_inline)) void tile_rows(const wick_gemm_i8 *
         _mm_prefetch((const char *)(b + PREFETCH_STEPS * WIDTH * STEP + 64), _MM_HINT_T0);
         WICK_UNROLL
         for (size_t i = 0; i < n_rows; i++) {
-            __m512i a = broadcast4(t.a + i * g->lda + k);
-            sums[i][0] = dot4(sums[i][0], a, b0);
-            sums[i][1] = dot4(sums[i][1], a, b1);
+            __m512i four = broadcast4(a + i * g->lda + k);
+            sums[i][0] = dot4(sums[i][0], four, b0);
+            sums[i][1] = dot4(sums[i][1], four, b1);
         }
     }
     WICK_UNROLL
     for (size_t i = 0; i < n_rows; i++) {
-        store_half(g, &t, i, 0, sums[i][0]);
-        store_half(g, &t, i, 16, sums[i][1]);
+        wick_store16_i8(g, row + i, wick_columns16_at(g, 0), sums[i][0]);
+        wick_store16_i8(g, row + i, wick_columns16_at(g, 16), sums[i][1]);
     }
 }
 
-static void tile_any(const wick_gemm_i8 *g, tile t, size_t n_rows)
-{
-    switch (n_rows) {
-#define ROWS(n)                                                                                                        \
-    case n:                                                                                                            \
-        tile_rows(g, t, n);                                                                                            \
-        break;
-        ROWS(1)
-        ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6) ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) ROWS(12) ROWS(13) ROWS(14)
-#undef ROWS
-    }
-}
-
-static void gemm_i8_avx512vnni(const wick_gemm_i8 *g)
-{
-    size_t n_tiles = (g->m + MAX_ROWS - 1) / MAX_ROWS;
-    for (size_t i = 0, row = 0; i < n_tiles; i++) {
-        size_t n_rows = (g->m - row) / (n_tiles - i);
-        tile_any(g, (tile){g->a + row * g->lda, g->rows + row, g->c + row * g->ldc}, n_rows);
-        row += n_rows;
-    }
-}
+WICK_GEMM_BY_TILES(gemm_i8_avx512vnni, wick_gemm_i8, MAX_ROWS, tile_rows)
 
 void wick_gemm_i8_init_avx512vnni(wick_kernels *kernels)
 {
