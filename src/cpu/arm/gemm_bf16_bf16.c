@@ -14,15 +14,12 @@
 
 #include <string.h>
 
+#include "cpu/gemm_tiles.h"
+
 #define MAX_ROWS 5
 #define STEP 2
 #define LANES 8
 #define PREFETCH_VALUES 1024 /* 2 KiB ahead */
-
-typedef struct tile {
-    const uint16_t *a;
-    float *c;
-} tile;
 
 static inline bfloat16x8_t load_8(const uint16_t *x)
 {
@@ -42,29 +39,28 @@ static inline bfloat16x8_t load_2(const uint16_t *a)
         bfloat16x8_t b0 = load_8(b), b1 = load_8((b) + 8), b2 = load_8((b) + 16), b3 = load_8((b) + 24);               \
         __builtin_prefetch((b) + PREFETCH_VALUES);                                                                     \
         WICK_UNROLL                                                                                                    \
-        for (size_t row = 0; row < (n_rows); row++) {                                                                  \
-            sums[row][0] = vbfdotq_laneq_f32(sums[row][0], b0, a[row], i);                                             \
-            sums[row][1] = vbfdotq_laneq_f32(sums[row][1], b1, a[row], i);                                             \
-            sums[row][2] = vbfdotq_laneq_f32(sums[row][2], b2, a[row], i);                                             \
-            sums[row][3] = vbfdotq_laneq_f32(sums[row][3], b3, a[row], i);                                             \
+        for (size_t r = 0; r < (n_rows); r++) {                                                                        \
+            sums[r][0] = vbfdotq_laneq_f32(sums[r][0], b0, a[r], i);                                                   \
+            sums[r][1] = vbfdotq_laneq_f32(sums[r][1], b1, a[r], i);                                                   \
+            sums[r][2] = vbfdotq_laneq_f32(sums[r][2], b2, a[r], i);                                                   \
+            sums[r][3] = vbfdotq_laneq_f32(sums[r][3], b3, a[r], i);                                                   \
         }                                                                                                              \
         WICK_KEEP_ORDER();                                                                                             \
     } while (0)
 
-/* n_rows is a constant at each place this is inlined, so that the sums stay in registers. */
-static inline __attribute__((always_inline)) void tile_rows(const wick_gemm_bf16 *g, tile t, const size_t n_rows)
+static inline __attribute__((always_inline)) void tile_rows(const wick_gemm_bf16 *g, size_t row, const size_t n_rows)
 {
     float32x4_t sums[MAX_ROWS][WICK_NEON_PARTS];
     bfloat16x8_t a[MAX_ROWS];
     WICK_UNROLL
     for (size_t i = 0; i < n_rows; i++)
         sums[i][0] = sums[i][1] = sums[i][2] = sums[i][3] = vdupq_n_f32(0.0f);
-    const uint16_t *b = g->b;
+    const uint16_t *from = g->a + row * g->lda, *b = g->b;
     size_t k = 0;
     for (; k + LANES <= g->k; k += LANES, b += LANES * WICK_NEON_WIDTH) {
         WICK_UNROLL
         for (size_t i = 0; i < n_rows; i++)
-            a[i] = load_8(t.a + i * g->lda + k);
+            a[i] = load_8(from + i * g->lda + k);
         PAIR(sums, b, a, n_rows, 0);
         PAIR(sums, b + STEP * WICK_NEON_WIDTH, a, n_rows, 1);
         PAIR(sums, b + 2 * STEP * WICK_NEON_WIDTH, a, n_rows, 2);
@@ -73,39 +69,15 @@ static inline __attribute__((always_inline)) void tile_rows(const wick_gemm_bf16
     for (; k < g->k; k += STEP, b += STEP * WICK_NEON_WIDTH) {
         WICK_UNROLL
         for (size_t i = 0; i < n_rows; i++)
-            a[i] = load_2(t.a + i * g->lda + k);
+            a[i] = load_2(from + i * g->lda + k);
         PAIR(sums, b, a, n_rows, 0);
     }
     WICK_UNROLL
-    for (size_t i = 0; i < n_rows; i++) {
-        WICK_UNROLL
-        for (size_t j = 0; j < WICK_NEON_PARTS; j++)
-            sums[i][j] = vaddq_f32(sums[i][j], vld1q_f32(g->bias + 4 * j));
-        wick_store_row(t.c + i * g->ldc, g->n, g->accumulate, sums[i]);
-    }
+    for (size_t i = 0; i < n_rows; i++)
+        wick_store_bf16_row(g, g->c + (row + i) * g->ldc, sums[i]);
 }
 
-static void tile_any(const wick_gemm_bf16 *g, tile t, size_t n_rows)
-{
-    switch (n_rows) {
-#define ROWS(n)                                                                                                        \
-    case n:                                                                                                            \
-        tile_rows(g, t, n);                                                                                            \
-        break;
-        ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5)
-#undef ROWS
-    }
-}
-
-static void gemm_bf16_bf16(const wick_gemm_bf16 *g)
-{
-    size_t n_tiles = (g->m + MAX_ROWS - 1) / MAX_ROWS;
-    for (size_t i = 0, row = 0; i < n_tiles; i++) {
-        size_t n_rows = (g->m - row) / (n_tiles - i);
-        tile_any(g, (tile){g->a + row * g->lda, g->c + row * g->ldc}, n_rows);
-        row += n_rows;
-    }
-}
+WICK_GEMM_BY_TILES(gemm_bf16_bf16, wick_gemm_bf16, MAX_ROWS, tile_rows)
 
 void wick_gemm_bf16_init_bf16(wick_kernels *kernels)
 {

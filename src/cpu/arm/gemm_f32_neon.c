@@ -15,6 +15,7 @@
 
 #include <arm_neon.h>
 
+#include "cpu/gemm_tiles.h"
 #include "cpu/unroll.h"
 
 #define MAX_ROWS 6
@@ -22,11 +23,6 @@
 #define LANES 4
 #define N_PARTS (WIDTH / LANES) /* registers in a row of the panel */
 #define PREFETCH_ROWS 32        /* 2 KiB ahead in a packed panel */
-
-typedef struct tile {
-    const float *a;
-    float *c;
-} tile;
 
 /* *x in lane 0; the other lanes are not used. In assembly, because compilers make a load and a broadcast (ld1r) of what C can say, and that
  * broadcast takes a turn from the products. */
@@ -55,24 +51,23 @@ static inline __attribute__((always_inline)) void finish_row(const wick_gemm *g,
         c[j] = g->accumulate ? c[j] + row[j] : row[j];
 }
 
-/* n_rows is a constant at each place this is inlined, so that the sums stay in registers. */
-static inline __attribute__((always_inline)) void tile_rows(const wick_gemm *g, tile t, const size_t n_rows)
+static inline __attribute__((always_inline)) void tile_rows(const wick_gemm *g, size_t row, const size_t n_rows)
 {
     float32x4_t sums[MAX_ROWS][N_PARTS];
     WICK_UNROLL
     for (size_t i = 0; i < n_rows; i++)
         sums[i][0] = sums[i][1] = sums[i][2] = sums[i][3] = vdupq_n_f32(0.0f);
-    const float *b = g->b;
+    const float *a = g->a + row * g->lda, *b = g->b;
     for (size_t k = 0; k < g->k; k++, b += g->ldb) {
         float32x4_t b0 = vld1q_f32(b), b1 = vld1q_f32(b + 4), b2 = vld1q_f32(b + 8), b3 = vld1q_f32(b + 12);
         __builtin_prefetch(b + PREFETCH_ROWS * g->ldb);
         WICK_UNROLL
         for (size_t i = 0; i < n_rows; i++) {
-            float32x4_t a = load_lane_0(&t.a[i * g->lda + k]);
-            sums[i][0] = vfmaq_laneq_f32(sums[i][0], b0, a, 0);
-            sums[i][1] = vfmaq_laneq_f32(sums[i][1], b1, a, 0);
-            sums[i][2] = vfmaq_laneq_f32(sums[i][2], b2, a, 0);
-            sums[i][3] = vfmaq_laneq_f32(sums[i][3], b3, a, 0);
+            float32x4_t x = load_lane_0(&a[i * g->lda + k]);
+            sums[i][0] = vfmaq_laneq_f32(sums[i][0], b0, x, 0);
+            sums[i][1] = vfmaq_laneq_f32(sums[i][1], b1, x, 0);
+            sums[i][2] = vfmaq_laneq_f32(sums[i][2], b2, x, 0);
+            sums[i][3] = vfmaq_laneq_f32(sums[i][3], b3, x, 0);
         }
     }
     float32x4_t bias[N_PARTS];
@@ -84,32 +79,11 @@ static inline __attribute__((always_inline)) void tile_rows(const wick_gemm *g, 
         WICK_UNROLL
         for (size_t j = 0; j < N_PARTS; j++)
             sums[i][j] = vaddq_f32(sums[i][j], bias[j]);
-        finish_row(g, t.c + i * g->ldc, sums[i]);
+        finish_row(g, g->c + (row + i) * g->ldc, sums[i]);
     }
 }
 
-static void tile_any(const wick_gemm *g, tile t, size_t n_rows)
-{
-    switch (n_rows) {
-#define ROWS(n)                                                                                                        \
-    case n:                                                                                                            \
-        tile_rows(g, t, n);                                                                                            \
-        break;
-        ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6)
-#undef ROWS
-    }
-}
-
-static void gemm_neon(const wick_gemm *g)
-{
-    /* The rows are shared out evenly: 7 rows are 3 and 4, not 6 and 1, so that no tile runs at a fraction of the speed. */
-    size_t n_tiles = (g->m + MAX_ROWS - 1) / MAX_ROWS;
-    for (size_t i = 0, row = 0; i < n_tiles; i++) {
-        size_t n_rows = (g->m - row) / (n_tiles - i);
-        tile_any(g, (tile){g->a + row * g->lda, g->c + row * g->ldc}, n_rows);
-        row += n_rows;
-    }
-}
+WICK_GEMM_BY_TILES(gemm_neon, wick_gemm, MAX_ROWS, tile_rows)
 
 void wick_gemm_init_neon(wick_kernels *kernels)
 {

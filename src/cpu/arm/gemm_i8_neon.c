@@ -13,15 +13,11 @@
 
 #include <string.h>
 
+#include "cpu/gemm_tiles.h"
+
 #define MAX_ROWS 3
 #define STEP 4
 #define PREFETCH_BYTES 2048
-
-typedef struct tile {
-    const uint8_t *a;
-    const wick_row_scale *rows;
-    float *c;
-} tile;
 
 /* Four values of a row, less by 128, twice. */
 static inline int8x8_t load_4(const uint8_t *a)
@@ -31,10 +27,9 @@ static inline int8x8_t load_4(const uint8_t *a)
     return vreinterpret_s8_u32(vdup_n_u32(four ^ 0x80808080u));
 }
 
-/* n_rows is a constant at each place this is inlined, so that the sums stay in registers. */
-static inline __attribute__((always_inline)) void tile_rows(const wick_gemm_i8 *g, const int32x4_t first[4], tile t,
-                                                            const size_t n_rows)
+static inline __attribute__((always_inline)) void tile_rows(const wick_i8_job *job, size_t row, const size_t n_rows)
 {
+    const wick_gemm_i8 *g = job->g;
     int32x4_t halves[MAX_ROWS][2 * WICK_NEON_PARTS];
     WICK_UNROLL
     for (size_t i = 0; i < n_rows; i++) {
@@ -42,12 +37,13 @@ static inline __attribute__((always_inline)) void tile_rows(const wick_gemm_i8 *
         for (size_t j = 0; j < 2 * WICK_NEON_PARTS; j++)
             halves[i][j] = vdupq_n_s32(0);
     }
+    const uint8_t *from = g->a + row * g->lda;
     const int8_t *b = g->b;
     for (size_t k = 0; k < g->k; k += STEP, b += STEP * WICK_NEON_WIDTH) {
         int8x8_t a[MAX_ROWS];
         WICK_UNROLL
         for (size_t i = 0; i < n_rows; i++)
-            a[i] = load_4(t.a + i * g->lda + k);
+            a[i] = load_4(from + i * g->lda + k);
         __builtin_prefetch(b + PREFETCH_BYTES);
         WICK_UNROLL
         for (size_t j = 0; j < 2 * WICK_NEON_PARTS; j++) {
@@ -63,27 +59,18 @@ static inline __attribute__((always_inline)) void tile_rows(const wick_gemm_i8 *
         int32x4_t sums[WICK_NEON_PARTS];
         WICK_UNROLL
         for (size_t j = 0; j < WICK_NEON_PARTS; j++)
-            sums[j] = vaddq_s32(first[j], vpaddq_s32(halves[i][2 * j], halves[i][2 * j + 1]));
-        wick_store_i8_row(g, t.rows[i], t.c + i * g->ldc, sums);
+            sums[j] = vaddq_s32(job->first[j], vpaddq_s32(halves[i][2 * j], halves[i][2 * j + 1]));
+        wick_store_i8_row(g, g->rows[row + i], g->c + (row + i) * g->ldc, sums);
     }
 }
 
+WICK_GEMM_BY_TILES(gemm_i8_neon_job, wick_i8_job, MAX_ROWS, tile_rows)
+
 static void gemm_i8_neon(const wick_gemm_i8 *g)
 {
-    int32x4_t first[WICK_NEON_PARTS];
-    wick_i8_offsets(g, first);
-    size_t n_tiles = (g->m + MAX_ROWS - 1) / MAX_ROWS;
-    for (size_t i = 0, row = 0; i < n_tiles; i++) {
-        size_t n_rows = (g->m - row) / (n_tiles - i);
-        tile t = {g->a + row * g->lda, g->rows + row, g->c + row * g->ldc};
-        if (n_rows == 3)
-            tile_rows(g, first, t, 3);
-        else if (n_rows == 2)
-            tile_rows(g, first, t, 2);
-        else
-            tile_rows(g, first, t, 1);
-        row += n_rows;
-    }
+    wick_i8_job job = {.g = g, .m = g->m};
+    wick_i8_offsets(g, job.first);
+    gemm_i8_neon_job(&job);
 }
 
 void wick_gemm_i8_init_neon(wick_kernels *kernels)

@@ -31,6 +31,16 @@ static inline __attribute__((always_inline)) void wick_store_row(float *c, size_
         c[j] = accumulate ? c[j] + row[j] : row[j];
 }
 
+/* A row of sums, with the bias, into c. */
+static inline __attribute__((always_inline)) void wick_store_bf16_row(const wick_gemm_bf16 *g, float *c,
+                                                                      float32x4_t sums[4])
+{
+    WICK_UNROLL
+    for (size_t j = 0; j < WICK_NEON_PARTS; j++)
+        sums[j] = vaddq_f32(sums[j], vld1q_f32(g->bias + 4 * j));
+    wick_store_row(c, g->n, g->accumulate, sums);
+}
+
 /* A row of exact sums, rescaled as kernels.h says, into c. */
 static inline __attribute__((always_inline)) void wick_store_i8_row(const wick_gemm_i8 *g, wick_row_scale row, float *c,
                                                                     const int32x4_t sums[4])
@@ -44,6 +54,13 @@ static inline __attribute__((always_inline)) void wick_store_i8_row(const wick_g
     }
     wick_store_row(c, g->n, g->accumulate, values);
 }
+
+/* A product, and what the sums of its columns begin with. */
+typedef struct wick_i8_job {
+    const wick_gemm_i8 *g;
+    size_t m; /* g's */
+    int32x4_t first[WICK_NEON_PARTS];
+} wick_i8_job;
 
 /* 128 times the sum of each column of b: where rows of a are read as s8, less by 128, sums begin with it instead of 0. */
 static inline void wick_i8_offsets(const wick_gemm_i8 *g, int32x4_t out[4])
