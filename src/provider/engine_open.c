@@ -127,8 +127,7 @@ static int open_folder(wick_model *model, const wick_model_options *options, wic
         model->reader = NULL;
         wick_tokenizer_free(model->tokenizer);
         model->tokenizer = NULL;
-        rc_tokenizer =
-            read_tokenizer(model->files->transformer_path, model->prepared_dir, &model->tokenizer, error);
+        rc_tokenizer = read_tokenizer(model->files->transformer_path, model->prepared_dir, &model->tokenizer, error);
     }
     rc = rc != WICK_OK ? rc : rc_tokenizer;
     if (rc == WICK_OK)

@@ -109,16 +109,16 @@ static size_t tail_bytes(size_t n, size_t offset, size_t member_bytes)
 void wick_provider_options_init_sized(wick_provider_options *options, size_t options_bytes)
 {
     wick_provider_options defaults = {.size = sizeof defaults};
-    wick_model_options_init_sized(&defaults.model_options,
-                                  tail_bytes(options_bytes, offsetof(wick_provider_options, model_options),
-                                             sizeof defaults.model_options));
+    wick_model_options_init_sized(
+        &defaults.model_options,
+        tail_bytes(options_bytes, offsetof(wick_provider_options, model_options), sizeof defaults.model_options));
     give_defaults(&defaults, sizeof defaults, options, options_bytes);
 }
 
 void wick_embed_request_init_sized(wick_embed_request *request, size_t request_bytes)
 {
     wick_embed_request defaults = {.size = sizeof defaults};
-    wick_embed_options_init_sized(&defaults.options, tail_bytes(request_bytes, offsetof(wick_embed_request, options),
-                                                                sizeof defaults.options));
+    wick_embed_options_init_sized(
+        &defaults.options, tail_bytes(request_bytes, offsetof(wick_embed_request, options), sizeof defaults.options));
     give_defaults(&defaults, sizeof defaults, request, request_bytes);
 }

@@ -16,13 +16,17 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 static const char document[] =
-    "{\"added_tokens\": [{\"id\": 1, \"content\": \"[CLS]\", \"single_word\": false, \"lstrip\": true, \"rstrip\": true, "
-    "\"normalized\": false, \"special\": true}, {\"id\": 8, \"content\": \"yes\", \"single_word\": true, \"lstrip\": false, "
+    "{\"added_tokens\": [{\"id\": 1, \"content\": \"[CLS]\", \"single_word\": false, \"lstrip\": true, \"rstrip\": "
+    "true, "
+    "\"normalized\": false, \"special\": true}, {\"id\": 8, \"content\": \"yes\", \"single_word\": true, \"lstrip\": "
+    "false, "
     "\"rstrip\": false, \"normalized\": true, \"special\": false}], \"normalizer\": {\"type\": \"BertNormalizer\", "
     "\"clean_text\": true, \"handle_chinese_chars\": true, \"lowercase\": true}, \"pre_tokenizer\": {\"type\": "
-    "\"BertPreTokenizer\"}, \"post_processor\": {\"type\": \"BertProcessing\", \"cls\": [\"[CLS]\", 1], \"sep\": [\"[SEP]\", "
+    "\"BertPreTokenizer\"}, \"post_processor\": {\"type\": \"BertProcessing\", \"cls\": [\"[CLS]\", 1], \"sep\": "
+    "[\"[SEP]\", "
     "2]}, \"model\": {\"type\": \"WordPiece\", \"unk_token\": \"[UNK]\", \"continuing_subword_prefix\": \"##\", "
-    "\"max_input_chars_per_word\": 20, \"vocab\": {\"[UNK]\": 0, \"[CLS]\": 1, \"[SEP]\": 2, \"a\": 3, \"##a\": 4, \"ab\": 5, "
+    "\"max_input_chars_per_word\": 20, \"vocab\": {\"[UNK]\": 0, \"[CLS]\": 1, \"[SEP]\": 2, \"a\": 3, \"##a\": 4, "
+    "\"ab\": 5, "
     "\"##b\": 6, \"e\": 7}}}";
 
 static size_t n_good;

@@ -39,8 +39,12 @@ typedef struct flat_head {
 
 uint64_t wick_tokenizer_flat_layout(void)
 {
-    const uint64_t sizes[] = {sizeof(flat_head),         sizeof(wick_normalizer), sizeof(wick_pretokenizer),
-                              sizeof(wick_added_token),  sizeof(wick_trie_node),  offsetof(flat_head, texts),
+    const uint64_t sizes[] = {sizeof(flat_head),
+                              sizeof(wick_normalizer),
+                              sizeof(wick_pretokenizer),
+                              sizeof(wick_added_token),
+                              sizeof(wick_trie_node),
+                              offsetof(flat_head, texts),
                               offsetof(wick_normalizer, ascii_to)};
     return wick_hash64(sizes, sizeof sizes, 0);
 }

@@ -536,15 +536,23 @@ static void backend_failures_are_typed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(info_tells_of_the_model),        cmocka_unit_test(wrong_options_are_refused),
-        cmocka_unit_test(dtypes_to_come_are_unsupported), cmocka_unit_test(unsound_folders_are_refused),
-        cmocka_unit_test(tokenizer_opens_alone),          cmocka_unit_test(devices_fall_back_to_the_cpu),
-        cmocka_unit_test(environment_names_the_device),   cmocka_unit_test(wrong_calls_are_refused),
-        cmocka_unit_test(wrong_texts_are_named),          cmocka_unit_test(dimensions_cut_before_normalising),
+        cmocka_unit_test(info_tells_of_the_model),
+        cmocka_unit_test(wrong_options_are_refused),
+        cmocka_unit_test(dtypes_to_come_are_unsupported),
+        cmocka_unit_test(unsound_folders_are_refused),
+        cmocka_unit_test(tokenizer_opens_alone),
+        cmocka_unit_test(devices_fall_back_to_the_cpu),
+        cmocka_unit_test(environment_names_the_device),
+        cmocka_unit_test(wrong_calls_are_refused),
+        cmocka_unit_test(wrong_texts_are_named),
+        cmocka_unit_test(dimensions_cut_before_normalising),
         cmocka_unit_test(structs_of_any_age),
-        cmocka_unit_test(truncation_can_be_refused),      cmocka_unit_test(max_seq_length_cuts_texts),
-        cmocka_unit_test(lengths_and_terminators_agree),  cmocka_unit_test(health_check_goes_the_real_way),
-        cmocka_unit_test(forked_processes_are_told),      cmocka_unit_test(backend_failures_are_typed),
+        cmocka_unit_test(truncation_can_be_refused),
+        cmocka_unit_test(max_seq_length_cuts_texts),
+        cmocka_unit_test(lengths_and_terminators_agree),
+        cmocka_unit_test(health_check_goes_the_real_way),
+        cmocka_unit_test(forked_processes_are_told),
+        cmocka_unit_test(backend_failures_are_typed),
     };
     return cmocka_run_group_tests(tests, open_tiny, close_tiny);
 }

@@ -270,11 +270,10 @@ static void damaged_files_are_built_anew(void **state)
         const char *what;
         void (*spoil)(const char *path);
     } cases[] = {{"magic", spoil_magic},       {"version", spoil_version},   {"kind", spoil_kind},
-                 {"format", spoil_format},     {"settings", spoil_settings},
-                 {"identity", spoil_identity}, {"checksum", spoil_checksum}, {"first byte", spoil_first},
-                 {"last byte", spoil_last},    {"length", spoil_length},     {"empty", spoil_empty},
-                 {"longer", spoil_longer},     {"mode", spoil_mode},         {"link", spoil_link},
-                 {"fifo", spoil_fifo}};
+                 {"format", spoil_format},     {"settings", spoil_settings}, {"identity", spoil_identity},
+                 {"checksum", spoil_checksum}, {"first byte", spoil_first},  {"last byte", spoil_last},
+                 {"length", spoil_length},     {"empty", spoil_empty},       {"longer", spoil_longer},
+                 {"mode", spoil_mode},         {"link", spoil_link},         {"fifo", spoil_fifo}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (size_t k = 0; k < 2; k++) {
             kind = k ? "tokenizer" : "weights";
@@ -319,7 +318,8 @@ static void unused_files_go(void **state)
     assert_int_equal(count_files(weights), 1);
     kind = "tokenizer";
     assert_int_equal(count_files(tables), 1);
-    const struct timespec long_ago[2] = {{.tv_sec = time(NULL) - 91 * 24 * 3600}, {.tv_sec = time(NULL) - 91 * 24 * 3600}};
+    const struct timespec long_ago[2] = {{.tv_sec = time(NULL) - 91 * 24 * 3600},
+                                         {.tv_sec = time(NULL) - 91 * 24 * 3600}};
     assert_int_equal(utimensat(AT_FDCWD, weights, long_ago, 0), 0);
     assert_int_equal(utimensat(AT_FDCWD, tables, long_ago, 0), 0);
     embed("int8", vector); /* uses the tables, not these weights */

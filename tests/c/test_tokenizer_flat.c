@@ -23,7 +23,8 @@ static const char *const texts[] = {
     "  [CLS] un[MASK]believable [SEP]\t[UNK] ",
     "caf\xc3\xa9 e\xcc\x81\xcc\x96 \xe4\xb8\x96\xe7\x95\x8c \xea\xb0\x81 \xc3\x9f \xc4\xb0stanbul",
     "supercalifragilisticexpialidocious unaffable ##s #s",
-    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+    "aaaa",
 };
 #define N_TEXTS (sizeof texts / sizeof *texts)
 
