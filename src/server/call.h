@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * call.h: one request for vectors on its way through the server, whatever dialect it came in:
+ *
+ *   exchange --dialect's read--> call (texts, options) --tokens.c--> counted --lane--> vectors --dialect's write--> reply
+ *
+ * calls.c drives it (small bodies on the loop thread, large ones on a worker); a dialect is one file with a table of routes and knows nothing of threads,
+ * queues or HTTP beyond what stands here. */
+#ifndef WICK_SERVER_CALL_H
+#define WICK_SERVER_CALL_H
+#include "base/json.h"
+#include "server/http.h"
+#include "server/json_writer.h"
+#include "server/models.h"
+
+/* Why a request is refused; each dialect has its own form and status for it. */
+typedef enum wick_refusal {
+    WICK_REFUSE_NONE,
+    WICK_REFUSE_INVALID,      /* 400 / TEI 422: the body, a field, a text */
+    WICK_REFUSE_EMPTY,        /* 400: no inputs */
+    WICK_REFUSE_TOKENIZER,    /* 400 / TEI 422: over the length with truncate false */
+    WICK_REFUSE_MODEL,        /* 404: not served */
+    WICK_REFUSE_ROUTE,        /* 404 */
+    WICK_REFUSE_METHOD,       /* 405 */
+    WICK_REFUSE_TOO_LARGE,    /* 413: body or number of texts */
+    WICK_REFUSE_MEDIA,        /* 415 */
+    WICK_REFUSE_UNAUTHORIZED, /* 401 */
+    WICK_REFUSE_FORBIDDEN,    /* 403: Host header, loading models switched off */
+    WICK_REFUSE_OVERLOADED,   /* 429 */
+    WICK_REFUSE_UNAVAILABLE,  /* 503: breaker, stopping, deadline */
+    WICK_REFUSE_INTERNAL      /* 500 / TEI 424 */
+} wick_refusal;
+
+typedef struct wick_api_error {
+    wick_refusal refusal;
+    char message[512]; /* for the user; never holds a text of theirs */
+    char param[64];    /* the field, or empty */
+} wick_api_error;
+
+typedef enum wick_encoding_format { WICK_FORMAT_FLOAT, WICK_FORMAT_BASE64, WICK_FORMAT_INT8, WICK_FORMAT_BINARY } wick_encoding_format;
+
+typedef struct wick_server wick_server; /* server.h: limits, models, keys, metrics */
+typedef struct wick_route wick_route;
+
+typedef struct wick_call {
+    wick_server *server;
+    wick_exchange *exchange;
+    const wick_route *route;
+    wick_arena *arena;   /* memory that lives as long as the call */
+    wick_json *body;     /* the parsed body; texts point into it. NULL for GET */
+    /* Set by the dialect's read. */
+    const char *model;   /* NULL: the only one */
+    const char **texts;  /* [n_texts] */
+    size_t *text_bytes;  /* [n_texts] */
+    size_t n_texts;
+    bool is_single;      /* one string came, not a list of one */
+    wick_embed_options options;
+    bool truncate;       /* false: a text that is too long is refused */
+    wick_encoding_format format;
+    /* Set by calls.c. */
+    wick_served *served;
+    uint32_t *n_tokens;  /* [n_texts] */
+    uint64_t total_tokens;
+    size_t dimension;    /* of the vectors, after the cut */
+    float *vectors;      /* [n_texts, dimension] */
+    double tokenize_ms, total_ms;
+    wick_job job;
+} wick_call;
+
+typedef enum wick_route_kind {
+    WICK_ROUTE_EMBED, /* read, tokenize, queue, write */
+    WICK_ROUTE_PLAIN  /* answer() makes the whole reply, on a worker where is_slow */
+} wick_route_kind;
+
+/* The form that errors take. status: chosen for the refusal. */
+typedef struct wick_dialect {
+    const char *name; /* "wick", "openai", "tei", "ollama" */
+    int (*status)(wick_refusal refusal);
+    void (*write_error)(const wick_api_error *error, int status, wick_buffer *out);
+} wick_dialect;
+
+struct wick_route {
+    wick_method method;
+    const char *path;
+    const wick_dialect *dialect;
+    wick_route_kind kind;
+    bool is_public; /* needs no key: health, the page */
+    bool is_slow;
+    /* WICK_ROUTE_EMBED: fills the call from call->body; false: error says why. */
+    bool (*read)(wick_call *call, wick_api_error *error);
+    void (*write)(const wick_call *call, wick_buffer *out);
+    /* WICK_ROUTE_PLAIN: fills out and *content_type ("application/json" beforehand); returns the status, or 0 with error filled. */
+    int (*answer)(wick_call *call, wick_buffer *out, const char **content_type, wick_api_error *error);
+};
+
+/* Each dialect's routes, ended by one without a path. */
+extern const wick_route wick_routes_wick[], wick_routes_openai[], wick_routes_tei[], wick_routes_ollama[], wick_routes_page[];
+
+#endif

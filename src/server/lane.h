@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * lane.h: the queue before one model, and the thread that empties it. In: jobs (tokenized texts of one request). Out: their vectors, through job->done.
+ *
+ * There is no waiting window: the lane's thread takes what is there, up to a budget of tokens, and embeds it as one batch; what comes meanwhile is
+ * the next batch. Clients take turns (deficit round robin, in tokens), and a job of many texts is served in slices, so that it never holds up
+ * a small one of somebody else. Before it embeds, it drops jobs whose deadline has passed or whose client has left. A circuit breaker
+ * stands round the provider (breaker.h); retriable failures are tried again. */
+#ifndef WICK_SERVER_LANE_H
+#define WICK_SERVER_LANE_H
+#include <stdatomic.h>
+#include <wick.h>
+
+typedef struct wick_lane wick_lane;
+
+typedef struct wick_job {
+    /* Filled by the caller, who keeps all of it alive until done. */
+    const char *const *texts;  /* [n_texts] */
+    const size_t *text_bytes;  /* [n_texts] */
+    const uint32_t *n_tokens;  /* [n_texts], special ones included, after truncation; at least 1 */
+    size_t n_texts;            /* >= 1 */
+    wick_embed_options options;
+    uint64_t client;           /* who takes turns with whom: a hash of the key, else of the address */
+    double deadline_ms;        /* wick_now_ms */
+    const atomic_bool *is_gone; /* the client left; may be NULL */
+    bool is_urgent;            /* goes before all others: the canary */
+    float *out;                /* [n_texts, dimension after the cut] */
+    void (*done)(struct wick_job *job); /* on the lane's thread, once, for every job that was accepted; must not wait */
+    void *user;
+    /* Filled by the lane. */
+    int code; /* WICK_OK, or why not; WICK_E_TIMEOUT: the deadline passed */
+    wick_error error;
+    double queue_ms;     /* until its first text was in a batch */
+    double inference_ms; /* of the batches that it was in */
+    /* The lane's own. */
+    struct wick_job *next;
+    size_t next_text;
+} wick_job;
+
+typedef enum wick_submitted {
+    WICK_SUBMITTED,      /* done will be called */
+    WICK_SUBMIT_FULL,    /* the queue's tokens are used up: 429. retry_after_ms says how long what is queued will take */
+    WICK_SUBMIT_OPEN,    /* the breaker is open: 503 at once */
+    WICK_SUBMIT_STOPPING /* the lane is being closed: 503 */
+} wick_submitted;
+
+typedef struct wick_lane_options {
+    size_t batch_tokens; /* a batch's budget; one text alone may be longer */
+    size_t queue_tokens; /* jobs past this are refused; one job alone is always taken by an empty queue */
+    unsigned n_retries;  /* of retriable failures */
+    unsigned breaker_failures, breaker_open_ms;
+    struct wick_metrics *metrics; /* NULL: none */
+} wick_lane_options;
+
+/* provider stays open at least as long as the lane. */
+int wick_lane_open(wick_provider *provider, const wick_lane_options *options, wick_lane **out, wick_error *error);
+/* Accepted jobs are worked off first; where drain is false they end with WICK_E_UNAVAILABLE instead. */
+void wick_lane_close(wick_lane *lane, bool drain);
+
+/* Any thread; never waits. retry_after_ms: NULL, or filled where the queue is full or the breaker open. */
+wick_submitted wick_lane_submit(wick_lane *lane, wick_job *job, unsigned *retry_after_ms);
+/* For shedding before a body is even read as JSON: would so many tokens be refused now? */
+bool wick_lane_is_full(const wick_lane *lane, size_t n_tokens);
+
+typedef struct wick_lane_state {
+    size_t n_jobs, n_tokens; /* queued */
+    double busy_ms;          /* how long the batch under way has been, 0: idle. A stuck engine shows here */
+    int breaker;             /* 0 closed, 1 half-open, 2 open */
+} wick_lane_state;
+wick_lane_state wick_lane_get_state(const wick_lane *lane);
+
+#endif
