@@ -38,12 +38,23 @@ typedef struct wick_api_error {
 
 typedef enum wick_encoding_format { WICK_FORMAT_FLOAT, WICK_FORMAT_BASE64, WICK_FORMAT_INT8, WICK_FORMAT_BINARY } wick_encoding_format;
 
-typedef struct wick_server wick_server; /* server.h: limits, models, keys, metrics */
+typedef struct wick_server wick_server; /* server.h: keys, metrics, policy: nothing that a dialect looks at */
 typedef struct wick_route wick_route;
+
+/* What dialects may know of the server; constant while it runs. */
+typedef struct wick_service {
+    wick_models *models;
+    bool allow_load;         /* models may be loaded and unloaded by request */
+    const char *cache_dir;   /* the hub cache that models come from, NULL: the default */
+    size_t max_texts;        /* of a request */
+    size_t max_body_bytes, max_connections, batch_tokens;
+    unsigned n_workers;      /* threads that tokenize */
+} wick_service;
 
 typedef struct wick_call {
     wick_server *server;
-    wick_exchange *exchange;
+    const wick_service *service;
+    wick_exchange *exchange; /* NULL in tests of the dialects */
     const wick_route *route;
     wick_arena *arena;   /* memory that lives as long as the call */
     wick_json *body;     /* the parsed body; texts point into it. NULL for GET */
@@ -52,9 +63,12 @@ typedef struct wick_call {
     const char **texts;  /* [n_texts] */
     size_t *text_bytes;  /* [n_texts] */
     size_t n_texts;
+    const wick_json *ids; /* token ids came in place of texts: one array of them, or an array of such arrays; texts and
+                             text_bytes are without content until wick_call_bind */
     bool is_single;      /* one string came, not a list of one */
+    const char *dtype;   /* asked for; NULL: any */
     wick_embed_options options;
-    bool truncate;       /* false: a text that is too long is refused */
+    bool truncate;       /* false: a text that is too long is refused; the same as options.truncate */
     wick_encoding_format format;
     /* Set by calls.c. */
     wick_served *served;
@@ -65,6 +79,17 @@ typedef struct wick_call {
     double tokenize_ms, total_ms;
     wick_job job;
 } wick_call;
+
+/* ---- what the dialects offer to calls.c (request.c) ---- */
+
+/* Parses a body that must be a JSON object. False: *error names the field, where one is at fault, and never holds what the body says. *out is the
+ * caller's to free with wick_json_free. */
+bool wick_call_parse(const char *body, size_t n_bytes, wick_json **out, wick_api_error *error);
+/* Between borrowing call->served and tokenizing: holds what the request asks for (dtype, dimensions) against the model, sets call->dimension, and turns token
+ * ids into texts. False: *error says why. */
+bool wick_call_bind(wick_call *call, wick_api_error *error);
+/* A failure of the library, or of models.h, as the dialects tell it. */
+void wick_api_error_from(const wick_error *from, wick_api_error *to);
 
 typedef enum wick_route_kind {
     WICK_ROUTE_EMBED, /* read, tokenize, queue, write */
@@ -80,7 +105,7 @@ typedef struct wick_dialect {
 
 struct wick_route {
     wick_method method;
-    const char *path;
+    const char *path; /* decoded; one that ends in '*' takes every path that begins with what stands before it, and is looked at last */
     const wick_dialect *dialect;
     wick_route_kind kind;
     bool is_public; /* needs no key: health, the page */
