@@ -140,6 +140,8 @@ WICK_API int wick_tokenize(const wick_tokenizer *tokenizer, const char *text, si
 WICK_API const char *wick_tokenizer_token(const wick_tokenizer *tokenizer, int32_t id);
 /* One more than the largest token id, added tokens included. */
 WICK_API size_t wick_tokenizer_vocab_size(const wick_tokenizer *tokenizer);
+/* Whether the id is one of the special tokens ([CLS], [PAD]...), which have no part in a text. */
+WICK_API bool wick_tokenizer_is_special(const wick_tokenizer *tokenizer, int32_t id);
 
 /* ---- model -------------------------------------------------------------------------------------------------------- */
 

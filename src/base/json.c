@@ -15,7 +15,8 @@ static const json_t *from(const wick_json *value)
     return (const json_t *)(const void *)value;
 }
 
-static int parse(const char *text, size_t n, size_t flags, const char *where, wick_json **out, wick_error *error)
+static int parse(const char *text, size_t n, size_t flags, const char *where, wick_json **out, size_t *bad_offset,
+                 wick_error *error)
 {
     json_error_t problem;
     /* Duplicate keys are refused: two readers would see two documents. U+0000 in strings is legal JSON and comes with a length. */
@@ -24,6 +25,8 @@ static int parse(const char *text, size_t n, size_t flags, const char *where, wi
         /* jansson often fails to get memory without a word; what is wrong with a document it always says. */
         if (json_error_code(&problem) == json_error_out_of_memory || problem.text[0] == '\0')
             return wick_fail_memory(error, where);
+        if (bad_offset)
+            *bad_offset = problem.position < 0 ? 0 : (size_t)problem.position < n ? (size_t)problem.position : n;
         return wick_fail(error, WICK_E_CORRUPT, where, NULL, "malformed JSON at line %d, column %d: %s", problem.line,
                          problem.column, problem.text);
     }
@@ -33,12 +36,18 @@ static int parse(const char *text, size_t n, size_t flags, const char *where, wi
 
 int wick_json_parse(const char *text, size_t n, const char *where, wick_json **out, wick_error *error)
 {
-    return parse(text, n, 0, where, out, error);
+    return parse(text, n, 0, where, out, NULL, error);
+}
+
+int wick_json_parse_at(const char *text, size_t n, const char *where, wick_json **out, size_t *bad_offset,
+                       wick_error *error)
+{
+    return parse(text, n, 0, where, out, bad_offset, error);
 }
 
 int wick_json_parse_reals(const char *text, size_t n, const char *where, wick_json **out, wick_error *error)
 {
-    return parse(text, n, JSON_DECODE_INT_AS_REAL, where, out, error);
+    return parse(text, n, JSON_DECODE_INT_AS_REAL, where, out, NULL, error);
 }
 
 int wick_json_read(const char *path, size_t max_bytes, wick_json **out, wick_error *error)

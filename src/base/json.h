@@ -22,7 +22,10 @@ typedef enum wick_json_type {
 
 /* Parses text[0..n). where names the source in errors (WICK_E_CORRUPT, with line and column). The caller caps n beforehand. */
 int wick_json_parse(const char *text, size_t n, const char *where, wick_json **out, wick_error *error);
-/* The same, but every number becomes a real: Python writes integers beyond 64 bits (10^30 for "no limit"), which are errors otherwise. */
+/* The same; after WICK_E_CORRUPT *bad_offset is the byte behind what was at fault. */
+int wick_json_parse_at(const char *text, size_t n, const char *where, wick_json **out, size_t *bad_offset,
+                       wick_error *error);
+/* The same as wick_json_parse, but every number becomes a real: Python writes integers beyond 64 bits (10^30 for "no limit"), which are errors otherwise. */
 int wick_json_parse_reals(const char *text, size_t n, const char *where, wick_json **out, wick_error *error);
 /* Reads and parses a file of at most max_bytes. WICK_E_IO or WICK_E_CORRUPT. */
 int wick_json_read(const char *path, size_t max_bytes, wick_json **out, wick_error *error);

@@ -12,4 +12,11 @@ size_t wick_float_to_text(float value, char out[WICK_FLOAT_TEXT_BYTES])
     const std::to_chars_result result = std::to_chars(out, out + WICK_FLOAT_TEXT_BYTES, value);
     return result.ec == std::errc() ? (size_t)(result.ptr - out) : 0;
 }
+
+size_t wick_double_to_text(double value, char out[WICK_DOUBLE_TEXT_BYTES])
+{
+    // The longest is "-1.7976931348623157e+308" (24 bytes).
+    const std::to_chars_result result = std::to_chars(out, out + WICK_DOUBLE_TEXT_BYTES, value);
+    return result.ec == std::errc() ? (size_t)(result.ptr - out) : 0;
+}
 }

@@ -10,4 +10,9 @@
  * bytes, no terminator. */
 size_t wick_float_to_text(float value, char out[WICK_FLOAT_TEXT_BYTES]);
 
+#define WICK_DOUBLE_TEXT_BYTES 32
+
+/* The same for an f64. */
+size_t wick_double_to_text(double value, char out[WICK_DOUBLE_TEXT_BYTES]);
+
 #endif

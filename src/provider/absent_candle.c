@@ -56,6 +56,11 @@ size_t wick_tokenizer_vocab_size(const wick_tokenizer *tokenizer)
     return 0;
 }
 
+bool wick_tokenizer_is_special(const wick_tokenizer *tokenizer, int32_t id)
+{
+    return false;
+}
+
 int wick_model_open(const char *name, const wick_model_options *options, wick_model **out, wick_error *error)
 {
     *out = NULL;

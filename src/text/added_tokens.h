@@ -24,6 +24,7 @@ typedef struct wick_added_set {
 
 typedef struct wick_added_tokens {
     wick_added_set original, normalized;
+    const bool *is_special; /* [n_ids of the vocabulary] */
 } wick_added_tokens;
 
 /* Where the search in a text stands: start with {0}. */

@@ -15,7 +15,7 @@
 typedef struct entry {
     const char *content;
     size_t n_bytes;
-    bool normalized;
+    bool normalized, special;
     wick_added_token token;
 } entry;
 
@@ -37,7 +37,6 @@ static int load_entry(loading *l, const wick_json *value, size_t index)
     const char *content;
     entry read = {0};
     int64_t id, said;
-    bool special;
     snprintf(path, sizeof path, PATH "[%zu]", index);
     int code = wick_fields_check(reading, value, path, known);
     if (code == WICK_OK)
@@ -53,7 +52,7 @@ static int load_entry(loading *l, const wick_json *value, size_t index)
     if (code == WICK_OK)
         code = wick_field_bool(reading, value, path, "normalized", &read.normalized);
     if (code == WICK_OK)
-        code = wick_field_bool(reading, value, path, "special", &special);
+        code = wick_field_bool(reading, value, path, "special", &read.special);
     if (code != WICK_OK)
         return code;
     if (said < 0 || said > INT32_MAX)
@@ -141,6 +140,17 @@ static int build_set(const loading *l, const wick_normalizer *normalizer, bool n
     return code == WICK_OK ? WICK_OK : wick_fail_memory(l->reading->error, "the added tokens");
 }
 
+static int mark_special(const loading *l, wick_added_tokens *out)
+{
+    bool *is_special = wick_arena_take(l->reading->arena, l->vocabulary->n_ids, sizeof *is_special);
+    if (!is_special)
+        return wick_fail_memory(l->reading->error, "the added tokens");
+    for (size_t i = 0; i < l->n; i++)
+        is_special[l->entries[i].token.id] = l->entries[i].special;
+    out->is_special = is_special;
+    return WICK_OK;
+}
+
 int wick_added_tokens_load(const wick_reading *reading, const wick_json *value, const wick_normalizer *normalizer,
                            wick_vocabulary *vocabulary, wick_added_tokens *out)
 {
@@ -160,5 +170,7 @@ int wick_added_tokens_load(const wick_reading *reading, const wick_json *value, 
         code = build_set(&l, normalizer, false, &out->original);
     if (code == WICK_OK)
         code = build_set(&l, normalizer, true, &out->normalized);
+    if (code == WICK_OK)
+        code = mark_special(&l, out);
     return code;
 }

@@ -137,6 +137,11 @@ const char *wick_tokenizer_token(const wick_tokenizer *tokenizer, int32_t id)
     return tokenizer->vocabulary.texts[id];
 }
 
+bool wick_tokenizer_is_special(const wick_tokenizer *tokenizer, int32_t id)
+{
+    return tokenizer && id >= 0 && (size_t)id < tokenizer->vocabulary.n_ids && tokenizer->added.is_special[id];
+}
+
 size_t wick_tokenizer_vocab_size(const wick_tokenizer *tokenizer)
 {
     return tokenizer ? tokenizer->vocabulary.n_ids : 0;
