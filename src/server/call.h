@@ -7,6 +7,7 @@
  * queues or HTTP beyond what stands here. */
 #ifndef WICK_SERVER_CALL_H
 #define WICK_SERVER_CALL_H
+#include "base/arena.h"
 #include "base/json.h"
 #include "server/http.h"
 #include "server/json_writer.h"

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * bind.c: wick_call_bind of call.h: what a request asks for, held against the model that it gets. In: a call that a dialect has read, its model
+ * borrowed. Out: its dimension, and texts where token ids came. Called by calls.c. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/decode.h"
+#include "server/request.h"
+
+/* What a provider that computes in nothing else says nothing of. */
+#define DEFAULT_DTYPE "f32"
+
+static bool bind_dimension(wick_call *call, wick_api_error *error)
+{
+    const size_t full = call->served->info.dimension, asked = call->options.dimensions;
+    if (asked > full)
+        return wick_refuse(error, WICK_REFUSE_INVALID, "dimensions",
+                           "dimensions is %zu, but the vectors of this model have %zu values", asked, full);
+    call->dimension = asked > 0 ? asked : full;
+    return true;
+}
+
+static bool bind_dtype(const wick_call *call, wick_api_error *error)
+{
+    const char *served = call->served->info.dtype ? call->served->info.dtype : DEFAULT_DTYPE;
+    if (!call->dtype || strcmp(call->dtype, served) == 0)
+        return true;
+    return wick_refuse(error, WICK_REFUSE_INVALID, "dtype", "this model is served in %s; leave dtype out, or ask for that",
+                       served);
+}
+
+/* The ids of text i into ids, which has room for them. */
+static bool read_ids(const wick_call *call, size_t i, const wick_json *list, int32_t *ids, wick_api_error *error)
+{
+    const wick_tokenizer *tokenizer = call->served->tokenizer;
+    const size_t n = wick_json_count(list);
+    for (size_t k = 0; k < n; k++) {
+        if (wick_request_id(wick_json_at(list, k), &ids[k]) && wick_tokenizer_token(tokenizer, ids[k]))
+            continue;
+        const size_t last = wick_tokenizer_vocab_size(tokenizer) - 1;
+        return wick_refuse(error, WICK_REFUSE_INVALID, NULL,
+                           "id %zu of input %zu names no token of this model, which knows 0 to %zu; send ids of its own "
+                           "tokenizer, or texts",
+                           k, i, last);
+    }
+    return true;
+}
+
+static bool bind_ids(wick_call *call, size_t i, wick_api_error *error)
+{
+    const wick_json *list = call->is_single ? call->ids : wick_json_at(call->ids, i);
+    size_t n = wick_json_count(list);
+    wick_buffer text = {0};
+    wick_error problem = {0};
+    int32_t *ids = malloc(n * sizeof *ids);
+    const int32_t *kept = ids;
+    bool ok = false;
+    if (!ids) {
+        wick_refuse(error, WICK_REFUSE_INTERNAL, NULL, "out of memory");
+    } else if (read_ids(call, i, list, ids, error)) {
+        if (wick_decode_trim(call->served->tokenizer, &kept, &n, &problem) != WICK_OK) {
+            wick_api_error_from(&problem, error);
+        } else {
+            wick_decode(call->served->tokenizer, kept, n, false, &text);
+            char *copy = text.failed ? NULL : wick_arena_copy_text(call->arena, text.bytes, text.n_bytes);
+            call->texts[i] = copy;
+            call->text_bytes[i] = text.n_bytes;
+            ok = copy || wick_refuse(error, WICK_REFUSE_INTERNAL, NULL, "out of memory");
+        }
+    }
+    free(text.bytes);
+    free(ids);
+    return ok;
+}
+
+bool wick_call_bind(wick_call *call, wick_api_error *error)
+{
+    if (!bind_dimension(call, error) || !bind_dtype(call, error))
+        return false;
+    if (!call->ids)
+        return true;
+    if (!call->served->tokenizer)
+        return wick_refuse(error, WICK_REFUSE_INVALID, NULL, "this model has no tokenizer; send texts instead of token ids");
+    for (size_t i = 0; i < call->n_texts; i++)
+        if (!bind_ids(call, i, error))
+            return false;
+    return true;
+}
