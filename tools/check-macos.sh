@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # check-macos.sh: compiles for macOS ARM, with zig's clang and its macOS headers, every source that macOS would compile (src/cpu/arm
 # included, other instruction sets not). Compiles only: nothing is linked or run. Called by `make zig-macos`.
-# Third-party headers come from this machine: jansson's and toml++'s do not depend on the platform.
+# Third-party headers come from this machine: jansson's and toml++'s do not depend on the platform, and of libevent's
+# configuration only sizes, which are the same.
 set -eu
 cd "$(dirname "$0")/.."
 out=build-zig
@@ -17,6 +18,12 @@ for module in jansson tomlplusplus; do
     for header in "$folder"/jansson*.h "$folder/toml++"; do
         [ -e "$header" ] && ln -sfn "$header" "$out/include/$(basename "$header")"
     done
+done
+# Debian keeps libevent's generated header apart; the compiler's search path names both folders.
+for folder in $(pkg-config --variable=includedir libevent_core) "/usr/include/$(cc -print-multiarch 2>/dev/null)"; do
+    [ -d "$folder/event2" ] || continue
+    mkdir -p "$out/include/event2"
+    ln -sf "$folder"/event2/*.h "$out/include/event2/"
 done
 
 n=0

@@ -47,6 +47,7 @@ for level in "$@"; do
         need pkg-config pkg-config pkg-config "finds the libraries"
         need pc:jansson libjansson-dev jansson "reads JSON"
         need pc:tomlplusplus libtomlplusplus-dev tomlplusplus "reads TOML"
+        need pc:libevent_core libevent-dev libevent "runs the server's event loop"
         ;;
     test)
         need pc:cmocka libcmocka-dev cmocka "runs the C tests"

@@ -78,7 +78,7 @@ def test_a_bare_machine(machine):
     machine("build")
     install = machine.calls()[-1].split()
     assert install[install.index("--no-install-recommends") + 1:] == [
-        "gcc", "g++", "make", "cmake", "ninja-build", "pkg-config", "libjansson-dev", "libtomlplusplus-dev"]
+        "gcc", "g++", "make", "cmake", "ninja-build", "pkg-config", "libjansson-dev", "libtomlplusplus-dev", "libevent-dev"]
 
 
 def test_an_old_cmake_is_not_enough(machine):
