@@ -76,6 +76,8 @@ static void find_field(const char *body, size_t until, char *out, size_t n_out)
             depth++;
         } else if (c == '}' || c == ']') {
             depth -= depth > 0;
+            if (depth == 0)
+                start = end = 0;
         } else if (depth == 1 && (c == ':' || c == ',')) {
             after_colon = c == ':';
         }
