@@ -303,6 +303,8 @@ WICK_API int wick_provider_model_info(const wick_provider *provider, wick_model_
 WICK_API int wick_provider_health_check(wick_provider *provider, wick_error *error);
 /* "candle", "mlx" or "mock"; static. */
 WICK_API const char *wick_provider_name(const wick_provider *provider);
+/* The tokenizer that the provider's own model uses; it lives as long as the provider. NULL where it has none of its own ("mock"). */
+WICK_API const wick_tokenizer *wick_provider_tokenizer(const wick_provider *provider);
 
 #ifdef __cplusplus
 }

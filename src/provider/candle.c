@@ -28,4 +28,10 @@ static void candle_close(void *state)
     wick_model_close(state);
 }
 
-const wick_provider_ops wick_provider_candle = {"candle", candle_open, candle_embed, candle_info, candle_close};
+static const wick_tokenizer *candle_tokenizer(const void *state)
+{
+    return wick_model_tokenizer(state);
+}
+
+const wick_provider_ops wick_provider_candle = {"candle",    candle_open,  candle_embed,
+                                                candle_info, candle_close, candle_tokenizer};

@@ -55,7 +55,7 @@ static int not_finite(size_t index, wick_error *error)
 {
     wick_error inner;
     wick_fail(&inner, WICK_E_INTERNAL, NULL, "check the model's files; report it where they are sound",
-              "the model gave a value that is not finite");
+              WICK_NOT_FINITE);
     return wick_fail_text(index, &inner, error);
 }
 

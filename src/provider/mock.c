@@ -114,4 +114,4 @@ static void mock_close(void *state)
     free(own);
 }
 
-const wick_provider_ops wick_provider_mock = {"mock", mock_open, mock_embed, mock_info, mock_close};
+const wick_provider_ops wick_provider_mock = {"mock", mock_open, mock_embed, mock_info, mock_close, NULL};

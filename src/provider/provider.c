@@ -96,3 +96,8 @@ const char *wick_provider_name(const wick_provider *provider)
 {
     return provider->ops->name;
 }
+
+const wick_tokenizer *wick_provider_tokenizer(const wick_provider *provider)
+{
+    return provider->ops->tokenizer ? provider->ops->tokenizer(provider->state) : NULL;
+}

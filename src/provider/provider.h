@@ -14,6 +14,7 @@ typedef struct wick_provider_ops {
     /* Fills info, whose size is set. */
     int (*info)(const void *state, wick_model_info *info, wick_error *error);
     void (*close)(void *state);
+    const wick_tokenizer *(*tokenizer)(const void *state); /* NULL: the provider has none */
 } wick_provider_ops;
 
 struct wick_provider {

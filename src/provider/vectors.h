@@ -5,6 +5,9 @@
 #define WICK_PROVIDER_VECTORS_H
 #include <wick.h>
 
+/* What failures say where a model gave NaN or an infinity. */
+#define WICK_NOT_FINITE "the model gave a value that is not finite"
+
 /* At least one text, and a pointer for each that has bytes. WICK_E_INVALID_INPUT ("no inputs"; "texts[3]: ..."). */
 int wick_texts_check(const char *const *texts, const size_t *text_bytes, size_t n_texts, wick_error *error);
 /* Bytes of text i, as the two arrays of wick_embed say. */

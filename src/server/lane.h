@@ -20,7 +20,7 @@ typedef struct wick_job {
     size_t n_texts;            /* >= 1 */
     wick_embed_options options;
     uint64_t client;           /* who takes turns with whom: a hash of the key, else of the address */
-    double deadline_ms;        /* wick_now_ms */
+    double deadline_ms;        /* wick_now_ms; 0: none */
     const atomic_bool *is_gone; /* the client left; may be NULL */
     bool is_urgent;            /* goes before all others: the canary */
     float *out;                /* [n_texts, dimension after the cut] */
@@ -32,39 +32,51 @@ typedef struct wick_job {
     double queue_ms;     /* until its first text was in a batch */
     double inference_ms; /* of the batches that it was in */
     /* The lane's own. */
-    struct wick_job *next;
-    size_t next_text;
+    struct wick_job *next, *prev;
+    void *owner;        /* queue.c: the client in whose list it stands */
+    size_t next_text;   /* the first that is in no batch yet */
+    size_t turn_tokens; /* served since it came to be first of its client's */
+    size_t slice;       /* its last slice of the batch under way */
+    size_t n_tokens_left, charge;
+    double submitted_ms;
 } wick_job;
 
 typedef enum wick_submitted {
     WICK_SUBMITTED,      /* done will be called */
-    WICK_SUBMIT_FULL,    /* the queue's tokens are used up: 429. retry_after_ms says how long what is queued will take */
+    WICK_SUBMIT_FULL,    /* the queue's tokens, or the client's share of them, are used up: 429. retry_after_ms: how long what is queued will take */
     WICK_SUBMIT_OPEN,    /* the breaker is open: 503 at once */
     WICK_SUBMIT_STOPPING /* the lane is being closed: 503 */
 } wick_submitted;
 
 typedef struct wick_lane_options {
     size_t batch_tokens; /* a batch's budget; one text alone may be longer */
-    size_t queue_tokens; /* jobs past this are refused; one job alone is always taken by an empty queue */
+    size_t queue_tokens; /* jobs past this are refused, and a client's past three quarters of it; urgent ones never. See wick_lane_submit */
     unsigned n_retries;  /* of retriable failures */
     unsigned breaker_failures, breaker_open_ms;
     struct wick_metrics *metrics; /* NULL: none */
+    struct wick_turns *turns;     /* turns.h: lanes that share one take turns at embedding. NULL: alone on the machine */
 } wick_lane_options;
 
 /* provider stays open at least as long as the lane. */
 int wick_lane_open(wick_provider *provider, const wick_lane_options *options, wick_lane **out, wick_error *error);
-/* Accepted jobs are worked off first; where drain is false they end with WICK_E_UNAVAILABLE instead. */
+/* Takes no more jobs (WICK_SUBMIT_STOPPING) and returns when all accepted ones have ended: worked off, or, where drain is false, with
+ * WICK_E_UNAVAILABLE but for the batch under way. Any thread; may be called again, with drain false to cut a drain short. */
+void wick_lane_stop(wick_lane *lane, bool drain);
+/* Stops the lane and frees it. Nobody may be inside another function of the lane any more, nor come. NULL is accepted. */
 void wick_lane_close(wick_lane *lane, bool drain);
 
-/* Any thread; never waits. retry_after_ms: NULL, or filled where the queue is full or the breaker open. */
+/* Any thread; never waits. retry_after_ms: NULL, or filled where the queue is full or the breaker open.
+ * A job counts with its tokens, but with at most three quarters of queue_tokens, from here until its done: so an empty queue takes any job, and
+ * whatever one client sends, a quarter is left to the others. */
 wick_submitted wick_lane_submit(wick_lane *lane, wick_job *job, unsigned *retry_after_ms);
 /* For shedding before a body is even read as JSON: would so many tokens be refused now? */
 bool wick_lane_is_full(const wick_lane *lane, size_t n_tokens);
 
 typedef struct wick_lane_state {
-    size_t n_jobs, n_tokens; /* queued */
-    double busy_ms;          /* how long the batch under way has been, 0: idle. A stuck engine shows here */
-    int breaker;             /* 0 closed, 1 half-open, 2 open */
+    size_t n_jobs;   /* accepted and not ended */
+    size_t n_tokens; /* theirs, as far as they are not embedded */
+    double busy_ms;  /* how long the batch under way has been, 0: idle. A stuck engine shows here */
+    int breaker;     /* 0 closed, 1 half-open, 2 open */
 } wick_lane_state;
 wick_lane_state wick_lane_get_state(const wick_lane *lane);
 

@@ -271,6 +271,7 @@ static void info_and_health(void **state)
     assert_null(info.path);
     assert_int_equal(wick_provider_health_check(provider, &error), WICK_OK);
     assert_string_equal(wick_provider_name(provider), "mock");
+    assert_null(wick_provider_tokenizer(provider));
     info.size = 0;
     assert_int_equal(wick_provider_model_info(provider, &info, &error), WICK_E_INVALID_INPUT);
     wick_provider_close(provider);

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * embedder.c: calls of the provider: retries, breaker, isolation of what cannot be embedded; see embedder.h.
+ *
+ * The provider is asked for whole vectors that are not scaled. They are cut and normalised here, by the function that providers use themselves, so
+ * that jobs which differ in that go through the engine together, and get the bits that a call of their own would have given them. */
+#include "server/embedder.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "provider/provider.h"
+#include "provider/vectors.h"
+#include "server/metrics.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* Before the first retry; twice as long before each further one. Short: the jobs that wait behind are likely to fail alike. */
+#define BACKOFF_MS 10
+#define MAX_BACKOFF_MS 200
+
+int wick_embedder_open(wick_embedder *embedder, wick_provider *provider, const wick_lane_options *options,
+                       size_t max_texts, const atomic_int *hurry, wick_error *error)
+{
+    embedder->provider = provider;
+    embedder->metrics = options->metrics;
+    embedder->n_retries = options->n_retries;
+    embedder->hurry = hurry;
+    embedder->dimension = provider->dimension;
+    wick_breaker_init(&embedder->breaker, options->breaker_failures, options->breaker_open_ms);
+    atomic_init(&embedder->phase, WICK_BREAKER_CLOSED);
+    atomic_init(&embedder->open_until_ms, 0);
+    embedder->texts = malloc(max_texts * sizeof *embedder->texts);
+    embedder->text_bytes = malloc(max_texts * sizeof *embedder->text_bytes);
+    if (embedder->texts && embedder->text_bytes)
+        return WICK_OK;
+    return wick_fail_memory(error, "the lane's batch");
+}
+
+void wick_embedder_close(wick_embedder *embedder)
+{
+    free(embedder->texts);
+    free(embedder->text_bytes);
+}
+
+/* ---- the breaker ---- */
+
+/* The caller's fault, which says nothing about the provider. */
+static bool is_input_error(int code)
+{
+    return code == WICK_E_INVALID_INPUT || code == WICK_E_UNSUPPORTED || code == WICK_E_MODEL_NOT_FOUND;
+}
+
+static void publish(wick_embedder *embedder)
+{
+    const wick_breaker *breaker = &embedder->breaker;
+    atomic_store(&embedder->open_until_ms, breaker->opened_ms + breaker->open_ms);
+    atomic_store(&embedder->phase, (int)breaker->phase);
+}
+
+static void note_failure(wick_embedder *embedder, const wick_error *error)
+{
+    if (!wick_breaker_fail(&embedder->breaker, wick_now_ms()))
+        return;
+    publish(embedder);
+    wick_log(WICK_LOG_ERROR, "provider %s failed %u times in a row, requests are refused for %.0f ms: %s",
+             wick_provider_name(embedder->provider), embedder->breaker.n_failures, embedder->breaker.open_ms,
+             error->message);
+}
+
+static void note(wick_embedder *embedder, int code, const wick_error *error)
+{
+    if (code == WICK_OK)
+        wick_breaker_succeed(&embedder->breaker); /* closed already: calls are made in no other phase */
+    else if (!is_input_error(code))
+        note_failure(embedder, error);
+}
+
+static bool is_open(const wick_embedder *embedder)
+{
+    return embedder->breaker.phase != WICK_BREAKER_CLOSED;
+}
+
+void wick_embedder_try(wick_embedder *embedder)
+{
+    if (!wick_breaker_try(&embedder->breaker, wick_now_ms()))
+        return;
+    publish(embedder);
+    wick_error error = {0};
+    if (wick_provider_health_check(embedder->provider, &error) == WICK_OK) {
+        wick_breaker_succeed(&embedder->breaker);
+        publish(embedder);
+        wick_log(WICK_LOG_WARN, "provider %s serves again", wick_provider_name(embedder->provider));
+    } else {
+        note_failure(embedder, &error);
+    }
+}
+
+int wick_embedder_refuse(const wick_embedder *embedder, wick_error *error)
+{
+    return wick_fail(error, WICK_E_UNAVAILABLE, "provider", "try again later", "provider %s is failing",
+                     wick_provider_name(embedder->provider));
+}
+
+/* ---- calls ---- */
+
+static void back_off(unsigned n_retries_before)
+{
+    const unsigned ms = n_retries_before < 5 ? BACKOFF_MS << n_retries_before : MAX_BACKOFF_MS;
+    const struct timespec time = {0, (ms < MAX_BACKOFF_MS ? ms : MAX_BACKOFF_MS) * 1000000L};
+    nanosleep(&time, NULL);
+}
+
+/* Texts [first, first + n) of the batch, with what job's options ask of the provider. */
+static int call(wick_embedder *embedder, size_t first, size_t n, const wick_job *job, wick_embed_response *response,
+                wick_error *error)
+{
+    wick_embed_request request;
+    wick_embed_request_init(&request);
+    request.texts = embedder->texts + first;
+    request.text_bytes = embedder->text_bytes + first;
+    request.n_texts = n;
+    request.options = job->options;
+    request.options.size = sizeof request.options;
+    request.options.normalize = false;
+    request.options.dimensions = 0;
+    for (unsigned attempt = 0;; attempt++) {
+        *error = (wick_error){0};
+        const int rc = wick_provider_embed_batch(embedder->provider, &request, response, error);
+        note(embedder, rc, error);
+        if (rc == WICK_OK || is_input_error(rc) || !error->retriable || attempt >= embedder->n_retries)
+            return rc;
+        if (is_open(embedder) || atomic_load(embedder->hurry) == 2)
+            return rc;
+        back_off(attempt);
+    }
+}
+
+/* ---- what a call came to ---- */
+
+/* "texts[2]: ..." of a call whose first text is the job's text first: "texts[first + 2]: ...". */
+static void shift_index(char *text, size_t capacity, size_t first)
+{
+    size_t index;
+    int n = 0;
+    char shifted[sizeof((wick_error *)NULL)->message];
+    if (first == 0 || sscanf(text, "texts[%zu]%n", &index, &n) != 1 || n == 0)
+        return;
+    snprintf(shifted, sizeof shifted, "texts[%zu]%.480s", index + first, text + n);
+    snprintf(text, capacity, "%s", shifted);
+}
+
+/* The first failure of a job stays. */
+static void fail_slice(wick_embedder *embedder, const wick_slice *slice, int code, const wick_error *error)
+{
+    wick_job *job = slice->job;
+    if (job->code != WICK_OK)
+        return;
+    job->code = code;
+    job->error = *error;
+    job->error.code = code;
+    shift_index(job->error.message, sizeof job->error.message, slice->first);
+    shift_index(job->error.where, sizeof job->error.where, slice->first);
+    if (strstr(error->message, WICK_NOT_FINITE))
+        wick_metrics_nonfinite(embedder->metrics);
+}
+
+/* rows: [slice->n, dimension] */
+static void deliver_slice(wick_embedder *embedder, const wick_slice *slice, const float *rows)
+{
+    wick_job *job = slice->job;
+    size_t dimension;
+    wick_error error;
+    if (job->code != WICK_OK)
+        return;
+    int rc = wick_dimension_check(&job->options, embedder->dimension, &dimension, &error);
+    if (rc != WICK_OK) {
+        fail_slice(embedder, slice, rc, &error);
+        return;
+    }
+    float *out = job->out + slice->first * dimension;
+    for (size_t i = 0; i < slice->n; i++) {
+        if (wick_vector_finish(rows + i * embedder->dimension, dimension, job->options.normalize, out + i * dimension))
+            continue;
+        wick_error inner;
+        wick_fail(&inner, WICK_E_INTERNAL, NULL, "report it", WICK_NOT_FINITE);
+        rc = wick_fail_text(i, &inner, &error);
+        fail_slice(embedder, slice, rc, &error);
+        return;
+    }
+}
+
+/* Each slice on its own, after the batch failed for what is likely to be one job's fault. */
+static void run_apart(wick_embedder *embedder, const wick_batch *batch)
+{
+    wick_embed_response response = {0};
+    wick_error error;
+    for (size_t i = 0; i < batch->n_slices; i++) {
+        const wick_slice *slice = &batch->slices[i];
+        if (slice->job->code != WICK_OK)
+            continue;
+        const int rc = is_open(embedder) ? wick_embedder_refuse(embedder, &error)
+                                         : call(embedder, slice->row, slice->n, slice->job, &response, &error);
+        if (rc == WICK_OK)
+            deliver_slice(embedder, slice, response.embeddings);
+        else
+            fail_slice(embedder, slice, rc, &error);
+    }
+    wick_embed_response_clear(&response);
+}
+
+void wick_embedder_run(wick_embedder *embedder, const wick_batch *batch)
+{
+    for (size_t i = 0; i < batch->n_slices; i++) {
+        const wick_slice *slice = &batch->slices[i];
+        memcpy(embedder->texts + slice->row, slice->job->texts + slice->first, slice->n * sizeof *embedder->texts);
+        memcpy(embedder->text_bytes + slice->row, slice->job->text_bytes + slice->first,
+               slice->n * sizeof *embedder->text_bytes);
+    }
+    wick_embed_response response = {0};
+    wick_error error;
+    const int rc = call(embedder, 0, batch->n_texts, batch->slices[0].job, &response, &error);
+    const bool is_shared = batch->n_slices > 1;
+    if (rc != WICK_OK && is_shared && (is_input_error(rc) || !error.retriable)) {
+        run_apart(embedder, batch);
+        return;
+    }
+    for (size_t i = 0; i < batch->n_slices; i++) {
+        const wick_slice *slice = &batch->slices[i];
+        if (rc == WICK_OK)
+            deliver_slice(embedder, slice, response.embeddings + slice->row * embedder->dimension);
+        else
+            fail_slice(embedder, slice, rc, &error);
+    }
+    wick_embed_response_clear(&response);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * support_lane.h: for tests of the server's queue: a provider that does what the test tells it to, and jobs that can be waited for. */
+#ifndef WICK_TESTS_SUPPORT_LANE_H
+#define WICK_TESTS_SUPPORT_LANE_H
+#include "provider/provider.h"
+#include "server/lane.h"
+#include <pthread.h>
+
+#define SUPPORT_DIMENSION 8
+
+/* Vectors are made of the text alone. Texts that begin with "bad" are refused as invalid input, with "poison" as internal errors; "nan" gives NaN;
+ * "gone" is counted in n_gone. */
+typedef struct support_fake {
+    wick_provider provider;
+    atomic_uint n_calls, n_texts, n_gone, n_inside, n_inside_most;
+    atomic_uint ms_a_call;
+    atomic_int n_failures; /* so many calls fail, the next ones */
+    int failure_code;
+    bool is_stuck; /* calls wait until support_fake_release */
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+} support_fake;
+
+void support_fake_init(support_fake *fake);
+void support_fake_clear(support_fake *fake);
+void support_fake_hold(support_fake *fake);
+void support_fake_release(support_fake *fake);
+/* Waits until so many calls have begun. */
+void support_fake_wait_calls(support_fake *fake, unsigned n_calls);
+
+typedef struct support_job {
+    wick_job job;
+    bool is_done;
+    double done_ms;
+    unsigned order; /* in which jobs were done: 1, 2, ... */
+    size_t dimension;
+} support_job;
+
+/* A job of n texts "NAME 0", "NAME 1"... with so many tokens each and a float of 99 behind its vectors. */
+support_job *support_job_new(const char *name, size_t n, uint32_t tokens_each, uint64_t client);
+void support_job_free(support_job *job); /* checks that nothing was written behind its vectors */
+void support_job_submit(wick_lane *lane, support_job *job); /* fails the test unless accepted */
+void support_job_wait(support_job *job);
+bool support_job_is_done(support_job *job);
+/* The vectors are those that the provider itself gives. */
+void support_job_check(support_job *job, wick_provider *provider);
+wick_lane_options support_lane_options(void);
+wick_lane *support_lane_open(wick_provider *provider, const wick_lane_options *options);
+void support_sleep_ms(unsigned ms);
+
+#endif
