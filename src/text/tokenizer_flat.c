@@ -32,7 +32,7 @@ typedef struct flat_head {
     int64_t unknown_id;
     wick_normalizer normalizer;
     wick_pretokenizer pretokenizer;
-    span texts, places, template_ids;
+    span texts, places, special, template_ids;
     flat_trie whole, tails;
     flat_set original, normalized;
 } flat_head;
@@ -122,6 +122,7 @@ static void put_all(writer *w, const wick_tokenizer *tk, flat_head *head)
     head->normalizer = tk->normalizer;
     head->pretokenizer = tk->pretokenizer;
     put_texts(w, &tk->vocabulary, head);
+    head->special = put(w, tk->added.is_special, tk->vocabulary.n_ids, sizeof *tk->added.is_special);
     head->whole = put_trie(w, &tk->vocabulary.whole);
     head->tails = put_trie(w, &tk->vocabulary.tails);
     head->original = put_set(w, &tk->added.original);
@@ -267,6 +268,15 @@ static int read_vocabulary(reader *r, const flat_head *head, wick_tokenizer *tk)
     return r->is_bad ? WICK_E_CORRUPT : WICK_OK;
 }
 
+static void read_special(reader *r, const flat_head *head, wick_tokenizer *tk)
+{
+    const bool *is_special = view(r, head->special, sizeof *is_special);
+    expect(r, head->special.n == head->n_ids);
+    for (size_t i = 0; i < head->n_ids && !r->is_bad; i++)
+        expect(r, is_bool(&is_special[i]));
+    tk->added.is_special = is_special;
+}
+
 static void read_template(reader *r, const flat_head *head, wick_tokenizer *tk)
 {
     const int32_t *ids = view(r, head->template_ids, sizeof *ids);
@@ -295,6 +305,7 @@ int wick_tokenizer_unflatten(const uint8_t *bytes, size_t n, wick_tokenizer **ou
     if (code == WICK_OK) {
         read_set(&r, head.original, head.n_ids, &tk->added.original);
         read_set(&r, head.normalized, head.n_ids, &tk->added.normalized);
+        read_special(&r, &head, tk);
         read_template(&r, &head, tk);
         code = r.is_bad ? WICK_E_CORRUPT : WICK_OK;
     }

@@ -68,6 +68,7 @@ static void assert_same_tokens(const wick_tokenizer *a, const wick_tokenizer *b)
         assert_int_equal(first == NULL, second == NULL);
         if (first)
             assert_string_equal(first, second);
+        assert_int_equal(wick_tokenizer_is_special(a, id), wick_tokenizer_is_special(b, id));
     }
 }
 
