@@ -27,6 +27,7 @@ typedef struct entry {
     size_t n_borrowed;
     size_t n_waiting; /* for the end of its loading */
     char *model;      /* what it was loaded as */
+    char *identity;   /* the same for all spellings of the same model */
     char **names;     /* [served.n_names] */
     wick_error failure;
     struct entry *next;
@@ -70,6 +71,20 @@ static char *default_name(const char *model)
     return base;
 }
 
+/* The whole path of a folder, a hub name with its revision. malloc'ed. */
+static char *identity_of(const char *model)
+{
+    wick_hub_name name;
+    char text[sizeof name + 1], *folder = NULL;
+    if (wick_hub_name_is_path(model))
+        folder = realpath(model, NULL);
+    else if (wick_hub_name_parse(model, &name, NULL) == WICK_OK) {
+        snprintf(text, sizeof text, "%s@%s", name.repo, name.revision);
+        return strdup(text);
+    }
+    return folder ? folder : strdup(model);
+}
+
 static bool has_name(const entry *one, const char *name)
 {
     for (size_t i = 0; i < one->served.n_names; i++)
@@ -86,6 +101,7 @@ static void entry_free(entry *one)
         free(one->names[i]);
     free(one->names);
     free(one->model);
+    free(one->identity);
     free(one);
 }
 
@@ -96,9 +112,10 @@ static entry *entry_new(const char *model, const char *const *names, size_t n_na
     if (!one)
         return NULL;
     one->model = strdup(model);
+    one->identity = identity_of(model);
     one->names = calloc(n_names + 1, sizeof *one->names);
     char *own = default_name(model);
-    if (!one->model || !one->names || !own)
+    if (!one->model || !one->identity || !one->names || !own)
         goto fail;
     for (size_t i = 0; i < n_names; i++) {
         if (!names[i] || !names[i][0] || has_name(one, names[i]))
@@ -134,7 +151,7 @@ static entry *find_name(const wick_models *models, const char *name)
 static entry *find_conflict(const wick_models *models, const entry *wanted)
 {
     for (entry *one = models->entries; one; one = one->next)
-        if (strcmp(one->model, wanted->model) == 0)
+        if (strcmp(one->identity, wanted->identity) == 0)
             return one;
     for (size_t i = 0; i < wanted->served.n_names; i++) {
         entry *one = find_name(models, wanted->names[i]);
@@ -252,7 +269,7 @@ static bool claim(wick_models *models, entry *wanted, int *rc, wick_error *error
         } else if (there->phase == LEAVING) {
             pthread_cond_wait(&models->changed, &models->mutex);
             continue;
-        } else if (strcmp(there->model, wanted->model) != 0 && !has_name(there, wanted->model)) {
+        } else if (strcmp(there->identity, wanted->identity) != 0 && !has_name(there, wanted->model)) {
             *rc = wick_fail(error, WICK_E_INVALID_INPUT, "model", "give it another name, or unload the other first",
                             "the name is taken by another model: %.200s", there->served.name);
         } else if (there->phase == LOADING) {
