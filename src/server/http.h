@@ -78,8 +78,8 @@ double wick_exchange_arrived_ms(const wick_exchange *exchange); /* wick_now_ms w
 
 /* True once the client has hung up: work for it can be left. Any thread that holds the exchange. */
 bool wick_exchange_is_gone(const wick_exchange *exchange);
-/* The same as a flag to look at; lives until the reply was handed over. */
-const atomic_bool *wick_exchange_gone_flag(const wick_exchange *exchange);
+/* Sets *flag too once the client has hung up, until the reply, which must come from the loop thread then. Loop thread. */
+void wick_exchange_watch(wick_exchange *exchange, atomic_bool *flag);
 
 /* A header of the reply; name and value are copied. By whoever holds the exchange. Values with line breaks are refused (false). */
 bool wick_exchange_set_header(wick_exchange *exchange, const char *name, const char *value);

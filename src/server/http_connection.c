@@ -78,6 +78,13 @@ static void drop_input(wick_exchange *own)
     own->n_in = 0;
 }
 
+static void tell_gone(wick_exchange *own)
+{
+    atomic_store(&own->is_gone, true);
+    if (own->gone_flag)
+        atomic_store(own->gone_flag, true);
+}
+
 /* Closes the socket; what others may still hold stays. */
 static void cut(wick_exchange *own)
 {
@@ -87,7 +94,7 @@ static void cut(wick_exchange *own)
     close(own->fd);
     own->fd = -1;
     own->deadline_ms = 0;
-    atomic_store(&own->is_gone, true);
+    tell_gone(own);
     atomic_fetch_sub(&own->http->n_connections, 1);
 }
 
@@ -360,7 +367,7 @@ static void look_for_hang_up(wick_exchange *own)
             wick_connection_want(own, false, own->is_writable_wanted);
         return;
     }
-    atomic_store(&own->is_gone, true);
+    tell_gone(own);
     if (n < 0)
         cut(own);
     else

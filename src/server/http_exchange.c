@@ -39,9 +39,11 @@ bool wick_exchange_is_gone(const wick_exchange *exchange)
     return atomic_load_explicit(&exchange->is_gone, memory_order_relaxed);
 }
 
-const atomic_bool *wick_exchange_gone_flag(const wick_exchange *exchange)
+void wick_exchange_watch(wick_exchange *exchange, atomic_bool *flag)
 {
-    return &exchange->is_gone;
+    exchange->gone_flag = flag;
+    if (wick_exchange_is_gone(exchange))
+        atomic_store(flag, true);
 }
 
 const char *wick_exchange_header(const wick_exchange *exchange, const char *name)
@@ -205,6 +207,7 @@ static void send_reply(void *arg)
     wick_http *http = own->http;
     http->n_busy--;
     own->state = WRITING;
+    own->gone_flag = NULL;
     if (own->fd < 0) {
         forget_reply(own);
         wick_connection_close(own);

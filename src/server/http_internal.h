@@ -29,6 +29,7 @@ struct wick_exchange {
     bool must_linger; /* bytes of the client may still be on their way: a plain close would destroy the reply */
     bool in_advance;
     atomic_bool is_gone; /* read by whoever holds the exchange */
+    atomic_bool *gone_flag; /* of wick_exchange_watch; NULL: none */
     struct event read_event, write_event;
     double deadline_ms; /* of the state; 0: none */
     double arrived_ms;
