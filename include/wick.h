@@ -233,6 +233,24 @@ WICK_API int wick_measure_peak(const wick_model_options *options, double *gflops
 
 /* ---- configuration and providers: AkiDB's interface ----------------------------------------------------------------- */
 
+/* A list of strings of the configuration. */
+typedef struct wick_config_list {
+    const char *const *items; /* [n] */
+    size_t n;
+} wick_config_list;
+
+/* [server] of config.toml, beside host and port: what `wick serve` goes by. NULL, 0, false and empty lists where the file says nothing; `wick serve --help`
+ * tells the defaults. Keys are named as the members. */
+typedef struct wick_server_config {
+    wick_config_list models;             /* served beside [embedding] model */
+    wick_config_list served_model_names; /* other names of the model */
+    wick_config_list api_keys, cors_origins, allowed_hosts;
+    const char *api_key_file, *log_format, *log_level;
+    bool allow_public, public_metrics, allow_load;
+    size_t batch_tokens, queue_tokens, max_body_bytes, max_texts, max_connections, max_models, workers;
+    size_t read_timeout_ms, idle_timeout_ms, request_timeout_ms;
+} wick_server_config;
+
 /* What config.toml says, defaults filled in, ~ expanded. Allocated by wick_config_load, freed by wick_config_free. */
 typedef struct wick_config {
     const char *path;      /* the file read, or NULL where none was found */
@@ -243,6 +261,7 @@ typedef struct wick_config {
     const char *cache_dir; /* [embedding] cache_dir, or NULL */
     const char *host;      /* [server] host */
     uint16_t port;         /* [server] port */
+    wick_server_config server;
 } wick_config;
 
 /* Reads path; NULL: $WICK_CONFIG, ./config.toml, $XDG_CONFIG_HOME/wick/config.toml (~/.config/wick/config.toml), whichever is first

@@ -38,10 +38,12 @@ static const size_t max_dots = 4096;
 // A long table name stands in the key of each of its members: without caps, a small file would grow a thousandfold in memory.
 static const size_t max_entries = 10000;
 static const size_t max_key_bytes = 1024;
+static const size_t max_texts = 100000;
 static const char mend[] = "see config.example.toml for the form";
 
 struct wick_toml {
     std::vector<wick_toml_entry> entries;
+    std::deque<std::vector<const char *>> lists;
     std::deque<std::string> texts; // what the entries point into; a deque, because its elements stay where they are
 };
 
@@ -94,6 +96,26 @@ std::string key_part(std::string_view part)
     return text + '"';
 }
 
+// An array of nothing but strings.
+void describe_strings(wick_toml &toml, const toml::array &array, wick_toml_entry &entry)
+{
+    std::vector<const char *> list;
+    for (const toml::node &node : array) {
+        const auto *string = node.as_string();
+        if (!string)
+            return;
+        if (string->get().find('\0') != std::string::npos)
+            throw refusal{entry.line, "a string holds U+0000"};
+        if (toml.texts.size() > max_texts)
+            throw refusal{entry.line, "the file has too many strings"};
+        list.push_back(keep(toml, string->get()));
+    }
+    toml.lists.push_back(std::move(list));
+    entry.type = WICK_TOML_STRINGS;
+    entry.strings = toml.lists.back().data();
+    entry.n_strings = toml.lists.back().size();
+}
+
 wick_toml_entry describe(wick_toml &toml, const std::string &key, const toml::node &node)
 {
     wick_toml_entry entry = {};
@@ -114,6 +136,8 @@ wick_toml_entry describe(wick_toml &toml, const std::string &key, const toml::no
     } else if (const auto *boolean = node.as_boolean()) {
         entry.type = WICK_TOML_BOOL;
         entry.boolean = boolean->get();
+    } else if (const auto *array = node.as_array()) {
+        describe_strings(toml, *array, entry);
     } else if (node.is_table()) {
         entry.type = WICK_TOML_TABLE;
     }
@@ -219,6 +243,8 @@ const char *wick_toml_type_name(wick_toml_type type)
         return "a real number";
     case WICK_TOML_BOOL:
         return "a boolean";
+    case WICK_TOML_STRINGS:
+        return "an array of strings";
     case WICK_TOML_TABLE:
         return "a table";
     case WICK_TOML_OTHER:

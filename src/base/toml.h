@@ -15,8 +15,9 @@ typedef enum wick_toml_type {
     WICK_TOML_INTEGER,
     WICK_TOML_REAL,
     WICK_TOML_BOOL,
+    WICK_TOML_STRINGS, /* an array of strings; an empty array too */
     WICK_TOML_TABLE, /* an empty one; one with members is told by its members */
-    WICK_TOML_OTHER  /* arrays (tables in them included), dates, times */
+    WICK_TOML_OTHER  /* other arrays (tables in them included), dates, times */
 } wick_toml_type;
 
 typedef struct wick_toml_entry {
@@ -28,6 +29,8 @@ typedef struct wick_toml_entry {
     int64_t integer;
     double real;
     bool boolean;
+    const char *const *strings; /* WICK_TOML_STRINGS: [n_strings], as string */
+    size_t n_strings;
 } wick_toml_entry;
 
 typedef struct wick_toml wick_toml;

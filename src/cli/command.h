@@ -12,8 +12,16 @@ typedef enum wick_option_kind {
     WICK_OPTION_FLAG,  /* bool: true where the option stands */
     WICK_OPTION_TEXT,  /* const char *: the value, borrowed from argv */
     WICK_OPTION_COUNT, /* size_t: 0 to max, decimal digits only */
-    WICK_OPTION_CHOICE /* const char *: one of choices */
+    WICK_OPTION_CHOICE, /* const char *: one of choices */
+    WICK_OPTION_LIST   /* wick_option_list: may stand many times */
 } wick_option_kind;
+
+/* The values of an option that may stand many times, borrowed from argv. */
+#define WICK_OPTION_LIST_MAX 64
+typedef struct wick_option_list {
+    const char *items[WICK_OPTION_LIST_MAX];
+    size_t n;
+} wick_option_list;
 
 typedef struct wick_option {
     const char *name; /* without the dashes; NULL: help is a heading of the help page */
@@ -37,7 +45,7 @@ typedef struct wick_command {
 } wick_command;
 
 extern const wick_command wick_command_embed, wick_command_similarity, wick_command_tokenize, wick_command_info,
-    wick_command_bench;
+    wick_command_bench, wick_command_serve;
 
 /* What wick_options_parse says. */
 enum { WICK_PARSED = 0, WICK_PARSED_HELP = 1 };

@@ -23,19 +23,24 @@ int wick_settings_load(wick_settings *settings, wick_error *error)
     return 0;
 }
 
+void wick_settings_fill(const wick_settings *settings, wick_provider_options *options)
+{
+    wick_provider_options_init(options);
+    wick_model_options_init(&options->model_options);
+    options->provider = settings->provider;
+    options->model = settings->model;
+    options->model_options.device = settings->device;
+    options->model_options.strict_device = settings->strict_device;
+    options->model_options.dtype = settings->dtype;
+    options->model_options.cache_dir = settings->cache_dir;
+    options->model_options.n_threads = (unsigned)settings->n_threads;
+    options->model_options.max_seq_length = settings->max_seq_length;
+}
+
 int wick_settings_open(const wick_settings *settings, wick_provider **out, wick_error *error)
 {
     wick_provider_options options;
-    wick_provider_options_init(&options);
-    wick_model_options_init(&options.model_options);
-    options.provider = settings->provider;
-    options.model = settings->model;
-    options.model_options.device = settings->device;
-    options.model_options.strict_device = settings->strict_device;
-    options.model_options.dtype = settings->dtype;
-    options.model_options.cache_dir = settings->cache_dir;
-    options.model_options.n_threads = (unsigned)settings->n_threads;
-    options.model_options.max_seq_length = settings->max_seq_length;
+    wick_settings_fill(settings, &options);
     return wick_provider_open(&options, out, error);
 }
 

@@ -22,6 +22,8 @@ typedef struct wick_settings {
 #define WICK_OPTIONS_MODEL(base) \
     {"model", WICK_OPTION_TEXT, "M", (base) + offsetof(wick_settings, model), \
      "hub name, or folder of Hugging Face files\n(default: sentence-transformers/all-MiniLM-L6-v2)"}, \
+    WICK_OPTIONS_CONFIG(base)
+#define WICK_OPTIONS_CONFIG(base) \
     {"cache-dir", WICK_OPTION_TEXT, "DIR", (base) + offsetof(wick_settings, cache_dir), \
      "where models are kept (default: the hub's own cache)"}, \
     {"config", WICK_OPTION_TEXT, "FILE", (base) + offsetof(wick_settings, config_path), \
@@ -45,6 +47,8 @@ typedef struct wick_settings {
 int wick_settings_load(wick_settings *settings, wick_error *error);
 /* Opens the provider that the loaded settings name. */
 int wick_settings_open(const wick_settings *settings, wick_provider **out, wick_error *error);
+/* The same for whoever opens providers later. */
+void wick_settings_fill(const wick_settings *settings, wick_provider_options *options);
 void wick_settings_clear(wick_settings *settings);
 
 #endif

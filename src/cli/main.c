@@ -9,9 +9,13 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { N_COMMANDS = 5 };
-static const wick_command *const commands[N_COMMANDS] = {
-    &wick_command_embed, &wick_command_similarity, &wick_command_tokenize, &wick_command_info, &wick_command_bench};
+static const wick_command *const commands[] = {
+    &wick_command_embed, &wick_command_similarity, &wick_command_tokenize, &wick_command_info, &wick_command_bench,
+#if WICK_WITH_SERVER
+    &wick_command_serve,
+#endif
+};
+enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 
 void wick_error_print(const wick_error *error)
 {

@@ -128,6 +128,17 @@ static int store(const wick_command *command, const wick_option *option, const c
                              option->name);
         *(const char **)place = value;
         return 0;
+    case WICK_OPTION_LIST: {
+        wick_option_list *list = place;
+        if (!*value)
+            return wick_fail(error, WICK_E_INVALID_INPUT, command->name, NULL, "--%s needs a value that is not empty",
+                             option->name);
+        if (list->n == WICK_OPTION_LIST_MAX)
+            return wick_fail(error, WICK_E_INVALID_INPUT, command->name, "the config file takes longer lists",
+                             "--%s stands more than %d times", option->name, WICK_OPTION_LIST_MAX);
+        list->items[list->n++] = value;
+        return 0;
+    }
     case WICK_OPTION_CHOICE:
         if (!is_choice(option->choices, value)) {
             snprintf(mend, sizeof mend, "one of %s", option->choices);

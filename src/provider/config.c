@@ -27,7 +27,21 @@ typedef struct setting {
     const char *const *choices; /* NULL: any text */
     size_t offset;              /* of the member of wick_config */
     const char *otherwise;      /* the default of a string */
+    size_t max;                 /* of an integer; at least 1 */
 } setting;
+
+static const char *const log_formats[] = {"logfmt", "json", NULL};
+static const char *const log_levels[] = {"error", "warn", "info", "debug", "off", NULL};
+
+#define MOST_MS 86400000 /* a day */
+#define SERVER(key, type)                                                                                              \
+    {                                                                                                                  \
+        "server." #key, WICK_TOML_##type, #key, NULL, offsetof(wick_config, server.key)                                \
+    }
+#define SERVER_COUNT(key, max)                                                                                         \
+    {                                                                                                                  \
+        "server." #key, WICK_TOML_INTEGER, #key, NULL, offsetof(wick_config, server.key), NULL, max                    \
+    }
 
 static const setting settings[] = {
     {"embedding.provider", WICK_TOML_STRING, "provider", wick_provider_names, offsetof(wick_config, provider),
@@ -37,15 +51,41 @@ static const setting settings[] = {
     {"embedding.dtype", WICK_TOML_STRING, "dtype", wick_dtype_names, offsetof(wick_config, dtype), "f32"},
     {"embedding.cache_dir", WICK_TOML_STRING, "cache_dir", NULL, offsetof(wick_config, cache_dir), NULL},
     {"server.host", WICK_TOML_STRING, "host", NULL, offsetof(wick_config, host), "127.0.0.1"},
-    {"server.port", WICK_TOML_INTEGER, "port", NULL, offsetof(wick_config, port), NULL},
+    {"server.port", WICK_TOML_INTEGER, "port", NULL, offsetof(wick_config, port), NULL, UINT16_MAX},
+    SERVER(models, STRINGS),
+    SERVER(served_model_names, STRINGS),
+    SERVER(api_keys, STRINGS),
+    SERVER(cors_origins, STRINGS),
+    SERVER(allowed_hosts, STRINGS),
+    SERVER(api_key_file, STRING),
+    {"server.log_format", WICK_TOML_STRING, "log_format", log_formats, offsetof(wick_config, server.log_format)},
+    {"server.log_level", WICK_TOML_STRING, "log_level", log_levels, offsetof(wick_config, server.log_level)},
+    SERVER(allow_public, BOOL),
+    SERVER(public_metrics, BOOL),
+    SERVER(allow_load, BOOL),
+    SERVER_COUNT(batch_tokens, 1 << 24),
+    SERVER_COUNT(queue_tokens, 1 << 30),
+    SERVER_COUNT(max_body_bytes, 1 << 30),
+    SERVER_COUNT(max_texts, 1 << 20),
+    SERVER_COUNT(max_connections, 1 << 20),
+    SERVER_COUNT(max_models, 64),
+    SERVER_COUNT(workers, 64),
+    SERVER_COUNT(read_timeout_ms, MOST_MS),
+    SERVER_COUNT(idle_timeout_ms, MOST_MS),
+    SERVER_COUNT(request_timeout_ms, MOST_MS),
 };
 #define N_SETTINGS (sizeof settings / sizeof settings[0])
 
 static const char *const sections[] = {"embedding", "server"};
 
+static void *member(wick_config *config, const setting *one)
+{
+    return (char *)config + one->offset;
+}
+
 static const char **string_member(wick_config *config, const setting *one)
 {
-    return (const char **)((char *)config + one->offset);
+    return member(config, one);
 }
 
 /* Levenshtein's distance, on the first bytes only: enough to guess what a mistyped key meant. */
@@ -90,7 +130,9 @@ static const char *nearest_key(const char *key)
     size_t best = 0, best_score = SIZE_MAX;
     for (size_t i = 0; i < N_SETTINGS; i++) {
         const char *own = leaf(settings[i].key);
-        const size_t own_score = is_beginning(leaf(key), own) ? 0 : 4 * distance(leaf(key), own);
+        const size_t own_score = !strcmp(leaf(key), own)        ? 0
+                                 : is_beginning(leaf(key), own) ? 2
+                                                                : 4 * distance(leaf(key), own);
         const size_t score = own_score + distance(key, settings[i].key);
         if (score < best_score) {
             best_score = score;
@@ -126,6 +168,41 @@ static int take_string(const setting *one, const wick_toml_entry *entry, const c
     return WICK_OK;
 }
 
+static int take_strings(const setting *one, const wick_toml_entry *entry, const char *place, config_box *box,
+                        wick_error *error)
+{
+    const char **items = wick_arena_take(&box->strings, entry->n_strings, sizeof *items);
+    if (!items)
+        return wick_fail_memory(error, "the configuration");
+    for (size_t i = 0; i < entry->n_strings; i++) {
+        const char *item = entry->strings[i];
+        if (item[0] == '\0')
+            return wick_fail(error, WICK_E_INVALID_INPUT, place, "leave it out", "line %u: %s holds an empty string",
+                             entry->line, one->key);
+        items[i] = wick_arena_copy_text(&box->strings, item, strlen(item));
+        if (!items[i])
+            return wick_fail_memory(error, "the configuration");
+    }
+    *(wick_config_list *)member(&box->config, one) = (wick_config_list){items, entry->n_strings};
+    return WICK_OK;
+}
+
+static int take_integer(const setting *one, const wick_toml_entry *entry, const char *place, config_box *box,
+                        wick_error *error)
+{
+    const bool is_port = one->offset == offsetof(wick_config, port);
+    char mend[64];
+    snprintf(mend, sizeof mend, is_port ? "a port is 1 to %zu" : "1 to %zu", one->max);
+    if (entry->integer < 1 || entry->integer > (int64_t)one->max)
+        return wick_fail(error, WICK_E_INVALID_INPUT, place, mend, "line %u: %s is out of range: %lld", entry->line,
+                         one->key, (long long)entry->integer);
+    if (is_port)
+        box->config.port = (uint16_t)entry->integer;
+    else
+        *(size_t *)member(&box->config, one) = (size_t)entry->integer;
+    return WICK_OK;
+}
+
 static int take_entry(const wick_toml_entry *entry, const char *path, config_box *box, wick_error *error)
 {
     char place[sizeof error->where];
@@ -150,11 +227,13 @@ static int take_entry(const wick_toml_entry *entry, const char *path, config_box
                          wick_toml_type_name(entry->type));
     if (one->type == WICK_TOML_STRING)
         return take_string(one, entry, place, box, error);
-    if (entry->integer < 1 || entry->integer > UINT16_MAX)
-        return wick_fail(error, WICK_E_INVALID_INPUT, place, "a port is 1 to 65535",
-                         "line %u: %s is out of range: %lld", entry->line, one->key, (long long)entry->integer);
-    box->config.port = (uint16_t)entry->integer;
-    return WICK_OK;
+    if (one->type == WICK_TOML_STRINGS)
+        return take_strings(one, entry, place, box, error);
+    if (one->type == WICK_TOML_BOOL) {
+        *(bool *)member(&box->config, one) = entry->boolean;
+        return WICK_OK;
+    }
+    return take_integer(one, entry, place, box, error);
 }
 
 static int read_file(const char *path, config_box *box, wick_error *error)
@@ -223,14 +302,14 @@ static int apply_environment(config_box *box, wick_error *error)
 }
 
 /* "~/models" -> "/home/me/models" */
-static int expand_cache_dir(config_box *box, wick_error *error)
+static int expand_path(config_box *box, const char **path, wick_error *error)
 {
-    if (!box->config.cache_dir)
+    if (!*path)
         return WICK_OK;
-    char *expanded = wick_path_expand(box->config.cache_dir);
-    box->config.cache_dir = expanded ? wick_arena_copy_text(&box->strings, expanded, strlen(expanded)) : NULL;
+    char *expanded = wick_path_expand(*path);
+    *path = expanded ? wick_arena_copy_text(&box->strings, expanded, strlen(expanded)) : NULL;
     free(expanded);
-    return box->config.cache_dir ? WICK_OK : wick_fail_memory(error, "the configuration");
+    return *path ? WICK_OK : wick_fail_memory(error, "the configuration");
 }
 
 int wick_config_load(const char *path, wick_config **out, wick_error *error)
@@ -256,7 +335,9 @@ int wick_config_load(const char *path, wick_config **out, wick_error *error)
     if (rc == WICK_OK)
         rc = apply_environment(box, error);
     if (rc == WICK_OK)
-        rc = expand_cache_dir(box, error);
+        rc = expand_path(box, &box->config.cache_dir, error);
+    if (rc == WICK_OK)
+        rc = expand_path(box, &box->config.server.api_key_file, error);
     if (rc != WICK_OK) {
         wick_config_free(&box->config);
         return rc;

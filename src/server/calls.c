@@ -111,9 +111,11 @@ static void submit(wick_handling *handling)
     handling->stage = WICK_STAGE_LOOP;
     handling->retry_after_ms = retry_after_ms ? retry_after_ms : 1000;
     if (submitted == WICK_SUBMIT_FULL)
-        wick_handling_refuse(handling, WICK_REFUSE_OVERLOADED, NULL, "the queue is full; try again after the time in Retry-After");
+        wick_handling_refuse(handling, WICK_REFUSE_OVERLOADED, NULL,
+                             "the queue is full; try again after the time in Retry-After");
     else if (submitted == WICK_SUBMIT_OPEN)
-        wick_handling_refuse(handling, WICK_REFUSE_UNAVAILABLE, NULL, "the model keeps failing and rests; try again after the time in Retry-After");
+        wick_handling_refuse(handling, WICK_REFUSE_UNAVAILABLE, NULL,
+                             "the model keeps failing and rests; try again after the time in Retry-After");
     else
         wick_handling_refuse(handling, WICK_REFUSE_UNAVAILABLE, NULL, "the model is being unloaded");
     finish(handling);
@@ -274,16 +276,19 @@ void wick_call_begin(wick_handling *handling)
     }
     wick_exchange_watch(handling->exchange, &handling->is_gone);
     if (route->method == WICK_POST && !is_json(wick_exchange_header(handling->exchange, "Content-Type"))) {
-        wick_handling_refuse(handling, WICK_REFUSE_MEDIA, NULL, "send the body with the header Content-Type: application/json");
+        wick_handling_refuse(handling, WICK_REFUSE_MEDIA, NULL,
+                             "send the body with the header Content-Type: application/json");
     } else if (route->kind == WICK_ROUTE_EMBED && is_overloaded(handling)) {
         handling->retry_after_ms = 1000;
-        wick_handling_refuse(handling, WICK_REFUSE_OVERLOADED, NULL, "the queue is full; try again after the time in Retry-After");
+        wick_handling_refuse(handling, WICK_REFUSE_OVERLOADED, NULL,
+                             "the queue is full; try again after the time in Retry-After");
     } else if (route->is_slow || n > SMALL_BODY_BYTES) {
         if (to_worker(handling, route->kind == WICK_ROUTE_EMBED ? prepare_on_worker : answer_on_worker, false))
             return;
         handling->stage = WICK_STAGE_LOOP;
         handling->retry_after_ms = 1000;
-        wick_handling_refuse(handling, WICK_REFUSE_OVERLOADED, NULL, "too many large requests; try again after the time in Retry-After");
+        wick_handling_refuse(handling, WICK_REFUSE_OVERLOADED, NULL,
+                             "too many large requests; try again after the time in Retry-After");
     } else if (route->kind == WICK_ROUTE_EMBED) {
         handling->ok = prepare(handling, loop_encoding(server));
         prepared(handling);

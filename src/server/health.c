@@ -38,7 +38,7 @@ typedef struct canary {
 
 struct wick_health {
     wick_server *server;
-    canary *out;       /* the one under way */
+    canary *out;        /* the one under way */
     double answered_ms; /* 0: never */
     bool was_ok;
     const char *reason;
@@ -174,8 +174,12 @@ static void send_canary(wick_health *health)
         conclude(health, false, n ? "out of memory" : "no model is loaded");
         return;
     }
-    *own = (canary){.health = health, .begin_ms = wick_now_ms(), .text = canary_text, .text_bytes = strlen(canary_text),
-                    .n_tokens = 4, .n_jobs = n};
+    *own = (canary){.health = health,
+                    .begin_ms = wick_now_ms(),
+                    .text = canary_text,
+                    .text_bytes = strlen(canary_text),
+                    .n_tokens = 4,
+                    .n_jobs = n};
     for (size_t i = 0; i < n; i++)
         own->jobs[i].served = served[i];
     for (size_t i = 0; i < n; i++)

@@ -31,7 +31,8 @@ static int add_key(wick_keys **keys, const char *text, size_t n, const char *whe
 {
     if (n < WICK_KEY_MIN_BYTES || n > WICK_KEY_MAX_BYTES)
         return wick_fail(error, WICK_E_INVALID_INPUT, where, "openssl rand -hex 24 makes a good one",
-                         "an API key has %zu characters; %d to %d are allowed", n, WICK_KEY_MIN_BYTES, WICK_KEY_MAX_BYTES);
+                         "an API key has %zu characters; %d to %d are allowed", n, WICK_KEY_MIN_BYTES,
+                         WICK_KEY_MAX_BYTES);
     for (size_t i = 0; i < n; i++)
         if (text[i] <= 0x20 || text[i] >= 0x7f)
             return wick_fail(error, WICK_E_INVALID_INPUT, where, "one key a line, of letters, digits and punctuation",
@@ -79,7 +80,8 @@ int wick_keys_load(const char *path, const char *list, wick_keys **out, wick_err
     wick_keys *keys = NULL;
     int rc = path ? add_file(&keys, path, error) : WICK_OK;
     if (rc == WICK_OK && path && !keys)
-        rc = wick_fail(error, WICK_E_INVALID_INPUT, path, "put one key on each line", "the file of API keys holds none");
+        rc =
+            wick_fail(error, WICK_E_INVALID_INPUT, path, "put one key on each line", "the file of API keys holds none");
     while (rc == WICK_OK && list && *(list += strspn(list, blanks))) {
         const size_t n = strcspn(list, blanks);
         rc = add_key(&keys, list, n, "WICK_API_KEYS or api_keys", error);
@@ -121,7 +123,8 @@ size_t wick_keys_match(const wick_keys *keys, const char *authorization)
         for (size_t i = 0; i < n; i++)
             differs |= (size_t)(one->bytes[i] ^ (unsigned char)given[i]);
         /* All ones where nothing differs, without a branch. */
-        const size_t is_equal = (size_t)0 - (size_t)(1 & ((differs - 1) >> (sizeof differs * 8 - 1)) & ~(differs >> (sizeof differs * 8 - 1)));
+        const size_t is_equal = (size_t)0 - (size_t)(1 & ((differs - 1) >> (sizeof differs * 8 - 1)) &
+                                                     ~(differs >> (sizeof differs * 8 - 1)));
         matched |= is_equal & (k + 1);
     }
     return matched;

@@ -6,7 +6,7 @@
 #include "server/http.h"
 
 typedef struct wick_policy {
-    const char *host;                /* the address that is bound */
+    const char *host;                 /* the address that is bound */
     const char *const *allowed_hosts; /* [n] names in Host headers beside it */
     size_t n_allowed_hosts;
     const char *const *cors_origins; /* [n] "https://app.example", or "*" for all */

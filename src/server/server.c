@@ -36,7 +36,11 @@ void wick_server_options_init(wick_server_options *options)
         .request_timeout_ms = 30000,
         .drain_ms = 25000,
         .n_workers = 2,
-        .models = {.lane = {.batch_tokens = 1024, .queue_tokens = 32768, .n_retries = 2, .breaker_failures = 5, .breaker_open_ms = 5000},
+        .models = {.lane = {.batch_tokens = 1024,
+                            .queue_tokens = 32768,
+                            .n_retries = 2,
+                            .breaker_failures = 5,
+                            .breaker_open_ms = 5000},
                    .max_models = 8},
     };
     wick_provider_options_init(&options->models.provider);
@@ -146,7 +150,8 @@ static void conclude(wick_handling *handling)
         set_milliseconds(exchange, "x-queue-time", call->job.queue_ms);
         set_milliseconds(exchange, "x-tokenization-time", call->tokenize_ms);
         set_milliseconds(exchange, "x-inference-time", call->job.inference_ms);
-        wick_metrics_job(server->metrics, call->job.queue_ms / 1e3, call->tokenize_ms / 1e3, call->job.inference_ms / 1e3);
+        wick_metrics_job(server->metrics, call->job.queue_ms / 1e3, call->tokenize_ms / 1e3,
+                         call->job.inference_ms / 1e3);
         wick_metrics_texts(server->metrics, model, call->n_texts, call->total_tokens);
     }
     wick_metrics_request(server->metrics, handling->route, handling->status, ms / 1e3);
@@ -241,7 +246,8 @@ static bool check_key(wick_handling *handling, const wick_route *route)
     if (key || is_open || !wick_keys_count(server->keys))
         return true;
     wick_handling_refuse(handling, WICK_REFUSE_UNAUTHORIZED, NULL,
-                         given ? "the API key is not valid" : "an API key is needed: send the header Authorization: Bearer KEY");
+                         given ? "the API key is not valid"
+                               : "an API key is needed: send the header Authorization: Bearer KEY");
     return false;
 }
 
@@ -253,7 +259,8 @@ static bool admit(wick_handling *handling)
     const wick_method method = wick_exchange_method(exchange);
     wick_refusal refusal;
     char allow[64];
-    const wick_route *route = wick_routes_find(method, wick_exchange_path(exchange), &refusal, allow, &handling->dialect);
+    const wick_route *route =
+        wick_routes_find(method, wick_exchange_path(exchange), &refusal, allow, &handling->dialect);
     if (!wick_policy_host_ok(policy, exchange)) {
         wick_handling_refuse(handling, WICK_REFUSE_FORBIDDEN, NULL,
                              "the Host header names another server; if it is a name of this one, set allowed_hosts");
@@ -267,7 +274,9 @@ static bool admit(wick_handling *handling)
     if (!route) {
         if (refusal == WICK_REFUSE_METHOD)
             wick_exchange_set_header(exchange, "Allow", allow);
-        wick_handling_refuse(handling, refusal, NULL, refusal == WICK_REFUSE_METHOD ? "this path is not asked with that method, but with %s" : "there is nothing under this path%s",
+        wick_handling_refuse(handling, refusal, NULL,
+                             refusal == WICK_REFUSE_METHOD ? "this path is not asked with that method, but with %s"
+                                                           : "there is nothing under this path%s",
                              allow);
         wick_handling_reply_error(handling);
         return false;
@@ -309,7 +318,8 @@ static void on_refused(void *user, wick_exchange *exchange, int status, const ch
     if (!handling)
         return;
     const char *path = wick_exchange_path(exchange);
-    const wick_route *route = *path ? wick_routes_find(wick_exchange_method(exchange), path, &refusal, allow, &handling->dialect) : NULL;
+    const wick_route *route =
+        *path ? wick_routes_find(wick_exchange_method(exchange), path, &refusal, allow, &handling->dialect) : NULL;
     if (route)
         handling->route = route->path;
     handling->status = status;
@@ -471,8 +481,8 @@ int wick_server_open(const wick_server_options *options, wick_server **out, wick
         return wick_fail_memory(error, "the server");
     server->options = *options;
     server->options.n_workers = options->n_workers ? options->n_workers : 1;
-    server->policy = (wick_policy){options->host, options->allowed_hosts, options->n_allowed_hosts, options->cors_origins,
-                                   options->n_cors_origins, false};
+    server->policy = (wick_policy){options->host,         options->allowed_hosts,  options->n_allowed_hosts,
+                                   options->cors_origins, options->n_cors_origins, false};
     wick_policy_init(&server->policy);
     const double seed[2] = {wick_now_ms(), (double)getpid()};
     server->id_seed = wick_hash64(seed, sizeof seed, (uint64_t)(uintptr_t)server);
@@ -527,6 +537,7 @@ uint16_t wick_server_port(const wick_server *server)
 int wick_server_run(wick_server *server)
 {
     const int rc = wick_http_run(server->http, server->options.drain_ms);
+    wick_access_log_flush(server->log);
     const bool is_clean = rc == 0 && server->n_handlings == 0 && wick_health_is_idle(server->health);
     if (!is_clean)
         wick_log(WICK_LOG_ERROR, "stopped with %zu requests unanswered", server->n_handlings);

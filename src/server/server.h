@@ -15,11 +15,11 @@
 
 typedef struct wick_server_options {
     const char *host;
-    uint16_t port; /* 0: any free one */
-    const char *api_key_file; /* NULL: none */
-    const char *api_keys;     /* between blanks or commas; NULL: none */
-    bool allow_public;        /* without keys on an address that others reach */
-    bool public_metrics;      /* /metrics needs no key */
+    uint16_t port;                                          /* 0: any free one */
+    const char *api_key_file;                               /* NULL: none */
+    const char *api_keys;                                   /* between blanks or commas; NULL: none */
+    bool allow_public;                                      /* without keys on an address that others reach */
+    bool public_metrics;                                    /* /metrics needs no key */
     const char *const *allowed_hosts, *const *cors_origins; /* [n] */
     size_t n_allowed_hosts, n_cors_origins;
     const char *log_format; /* "logfmt", "json" */

@@ -19,15 +19,17 @@ static bool count_one(wick_call *call, size_t i, wick_encoding *encoding, wick_a
     wick_tokenize_options_init(&options);
     options.max_tokens = call->truncate ? limit : 0;
     options.truncate_left = call->options.truncate_left;
-    const int rc = wick_tokenize(call->served->tokenizer, call->texts[i], call->text_bytes[i], &options, encoding, &problem);
+    const int rc =
+        wick_tokenize(call->served->tokenizer, call->texts[i], call->text_bytes[i], &options, encoding, &problem);
     if (rc != WICK_OK) {
         wick_api_error_from(&problem, error);
         return false;
     }
     if (limit && encoding->n_tokens > limit)
-        return wick_refuse(error, WICK_REFUSE_TOKENIZER, "truncate",
-                           "text %zu has %zu tokens, the model takes %zu; send \"truncate\": true to cut it, or split it", i,
-                           encoding->n_tokens, limit);
+        return wick_refuse(
+            error, WICK_REFUSE_TOKENIZER, "truncate",
+            "text %zu has %zu tokens, the model takes %zu; send \"truncate\": true to cut it, or split it", i,
+            encoding->n_tokens, limit);
     call->n_tokens[i] = encoding->n_tokens ? (uint32_t)encoding->n_tokens : 1;
     return true;
 }
