@@ -8,12 +8,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 bool wick_refuse(wick_api_error *error, wick_refusal refusal, const char *param, const char *format, ...)
 {
     va_list arguments;
+    size_t whole;
     va_start(arguments, format);
     vsnprintf(error->message, sizeof error->message, format, arguments);
     va_end(arguments);
+    if (!wick_utf8_valid(error->message, strlen(error->message), &whole))
+        error->message[whole] = '\0'; /* it was cut within a character */
     snprintf(error->param, sizeof error->param, "%s", param ? param : "");
     error->refusal = refusal;
     return false;

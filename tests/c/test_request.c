@@ -10,6 +10,7 @@
 /* cmocka.h needs the four above. */
 #include <cmocka.h>
 
+#include "base/utf8.h"
 #include "server/request.h"
 
 static const wick_service service = {.max_texts = 3};
@@ -251,6 +252,20 @@ static void library_errors_have_their_refusal(void **state)
     }
 }
 
+static void long_messages_are_cut_between_characters(void **state)
+{
+    char text[600];
+    for (size_t shift = 0; shift < 3; shift++) {
+        wick_api_error error = {0};
+        memset(text, 'x', shift);
+        for (size_t i = shift; i + 3 < sizeof text; i += 3)
+            memcpy(text + i, "\xE4\xB8\x96", 4);
+        assert_false(wick_refuse(&error, WICK_REFUSE_INVALID, NULL, "%s", text));
+        assert_true(wick_utf8_valid(error.message, strlen(error.message), NULL));
+        assert_true(strlen(error.message) > 500);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +273,7 @@ int main(void)
         cmocka_unit_test(fields_are_of_their_type),       cmocka_unit_test(absent_and_null_are_the_same),
         cmocka_unit_test(whole_numbers_may_have_a_point), cmocka_unit_test(texts_come_as_one_or_many),
         cmocka_unit_test(texts_that_are_none),            cmocka_unit_test(library_errors_have_their_refusal),
+        cmocka_unit_test(long_messages_are_cut_between_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
