@@ -267,9 +267,8 @@ const wick_command wick_command_serve = {
     .name = "serve",
     .arguments = "",
     .summary = "Serves vectors over HTTP: Wick's, OpenAI's, TEI's and Ollama's routes",
-    .notes = "[server] of config.toml says the same; config.example.toml explains every key. SIGTERM answers what was "
-             "accepted and\n"
-             "ends; SIGHUP reads keys and log level again.\n",
+    .notes = "[server] of config.toml says the same; config.example.toml explains every key.\n"
+             "SIGTERM answers what was accepted and ends; SIGHUP reads keys and log level again.\n",
     .options = options,
     .n_options = sizeof options / sizeof *options,
     .run = run,
