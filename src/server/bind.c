@@ -26,8 +26,8 @@ static bool bind_dtype(const wick_call *call, wick_api_error *error)
     const char *served = call->served->info.dtype ? call->served->info.dtype : DEFAULT_DTYPE;
     if (!call->dtype || strcmp(call->dtype, served) == 0)
         return true;
-    return wick_refuse(error, WICK_REFUSE_INVALID, "dtype", "this model is served in %s; leave dtype out, or ask for that",
-                       served);
+    return wick_refuse(error, WICK_REFUSE_INVALID, "dtype",
+                       "this model is served in %s; leave dtype out, or ask for that", served);
 }
 
 /* The ids of text i into ids, which has room for them. */
@@ -39,10 +39,11 @@ static bool read_ids(const wick_call *call, size_t i, const wick_json *list, int
         if (wick_request_id(wick_json_at(list, k), &ids[k]) && wick_tokenizer_token(tokenizer, ids[k]))
             continue;
         const size_t last = wick_tokenizer_vocab_size(tokenizer) - 1;
-        return wick_refuse(error, WICK_REFUSE_INVALID, NULL,
-                           "id %zu of input %zu names no token of this model, which knows 0 to %zu; send ids of its own "
-                           "tokenizer, or texts",
-                           k, i, last);
+        return wick_refuse(
+            error, WICK_REFUSE_INVALID, NULL,
+            "id %zu of input %zu names no token of this model, which knows 0 to %zu; send ids of its own "
+            "tokenizer, or texts",
+            k, i, last);
     }
     return true;
 }
@@ -81,7 +82,8 @@ bool wick_call_bind(wick_call *call, wick_api_error *error)
     if (!call->ids)
         return true;
     if (!call->served->tokenizer)
-        return wick_refuse(error, WICK_REFUSE_INVALID, NULL, "this model has no tokenizer; send texts instead of token ids");
+        return wick_refuse(error, WICK_REFUSE_INVALID, NULL,
+                           "this model has no tokenizer; send texts instead of token ids");
     for (size_t i = 0; i < call->n_texts; i++)
         if (!bind_ids(call, i, error))
             return false;

@@ -69,15 +69,17 @@ static void write_embed(const wick_call *call, wick_buffer *out)
         wick_json_put_floats(out, call->vectors + i * call->dimension, call->dimension);
     }
     /* Durations in nanoseconds; a served model is always loaded. */
-    wick_buffer_format(out, "],\"total_duration\":%.0f,\"load_duration\":0,\"prompt_eval_count\":%llu}", call->total_ms * 1e6,
-                       (unsigned long long)call->total_tokens);
+    wick_buffer_format(out, "],\"total_duration\":%.0f,\"load_duration\":0,\"prompt_eval_count\":%llu}",
+                       call->total_ms * 1e6, (unsigned long long)call->total_tokens);
 }
 
 static bool read_embeddings(wick_call *call, wick_api_error *error)
 {
-    if (!wick_request_begin(call, error) || !find_name(call, error) || !wick_request_inputs(call, "prompt", false, error))
+    if (!wick_request_begin(call, error) || !find_name(call, error) ||
+        !wick_request_inputs(call, "prompt", false, error))
         return false;
-    return call->is_single || wick_refuse(error, WICK_REFUSE_INVALID, "prompt", "prompt must be a string, not an array");
+    return call->is_single ||
+           wick_refuse(error, WICK_REFUSE_INVALID, "prompt", "prompt must be a string, not an array");
 }
 
 static void write_embeddings(const wick_call *call, wick_buffer *out)
@@ -151,8 +153,9 @@ static int answer_show(wick_call *call, wick_buffer *out, const char **content_t
     }
     wick_buffer_text(out, "{\"modelfile\":\"\",\"parameters\":\"\",\"template\":\"\",\"details\":");
     put_details(served, out);
-    wick_buffer_format(out, ",\"model_info\":{\"general.parameter_count\":%zu,\"embedding_length\":%zu,\"context_length\":%zu}",
-                       served->info.n_parameters, served->info.dimension, served->info.max_seq_length);
+    wick_buffer_format(
+        out, ",\"model_info\":{\"general.parameter_count\":%zu,\"embedding_length\":%zu,\"context_length\":%zu}",
+        served->info.n_parameters, served->info.dimension, served->info.max_seq_length);
     wick_buffer_text(out, ",\"capabilities\":[\"embedding\"],\"modified_at\":");
     wick_json_put_time(out, served->loaded_at);
     wick_buffer_text(out, "}");

@@ -95,7 +95,8 @@ static void put_model(const wick_served *served, const char *name, wick_buffer *
 {
     wick_buffer_text(out, "{\"id\":");
     wick_json_put_text(out, name);
-    wick_buffer_format(out, ",\"object\":\"model\",\"created\":%lld,\"owned_by\":\"wick\"}", (long long)served->loaded_at);
+    wick_buffer_format(out, ",\"object\":\"model\",\"created\":%lld,\"owned_by\":\"wick\"}",
+                       (long long)served->loaded_at);
 }
 
 static int answer_models(wick_call *call, wick_buffer *out, const char **content_type, wick_api_error *error)
@@ -132,12 +133,18 @@ static int answer_model(wick_call *call, wick_buffer *out, const char **content_
     return 200;
 }
 
-#define EMBED .method = WICK_POST, .dialect = &dialect, .kind = WICK_ROUTE_EMBED, .read = read_embeddings, .write = write_embeddings
+#define EMBED                                                                                                          \
+    .method = WICK_POST, .dialect = &dialect, .kind = WICK_ROUTE_EMBED, .read = read_embeddings,                       \
+    .write = write_embeddings
 
 const wick_route wick_routes_openai[] = {
     {EMBED, .path = "/v1/embeddings"},
     {EMBED, .path = "/embeddings"},
     {.method = WICK_GET, .path = "/v1/models", .dialect = &dialect, .kind = WICK_ROUTE_PLAIN, .answer = answer_models},
-    {.method = WICK_GET, .path = MODELS_PATH "*", .dialect = &dialect, .kind = WICK_ROUTE_PLAIN, .answer = answer_model},
+    {.method = WICK_GET,
+     .path = MODELS_PATH "*",
+     .dialect = &dialect,
+     .kind = WICK_ROUTE_PLAIN,
+     .answer = answer_model},
     {0},
 };

@@ -56,13 +56,15 @@ bool wick_tei_refuse_prompt(const wick_json *body, wick_api_error *error)
     const char *prompt = NULL;
     if (!wick_request_text(body, "prompt_name", &prompt, error))
         return false;
-    return !prompt || wick_refuse(error, WICK_REFUSE_INVALID, "prompt_name", "this model has no prompts; leave prompt_name out");
+    return !prompt ||
+           wick_refuse(error, WICK_REFUSE_INVALID, "prompt_name", "this model has no prompts; leave prompt_name out");
 }
 
 /* What stands in /embed's body itself, and under "parameters" in that of /similarity. */
 static bool read_parameters(wick_call *call, const wick_json *body, wick_api_error *error)
 {
-    static const char *const directions[] = {"Right", "Left", "right", "left", NULL}; /* huggingface_hub writes them small */
+    static const char *const directions[] = {"Right", "Left", "right", "left",
+                                             NULL}; /* huggingface_hub writes them small */
     size_t direction = 0;
     if (!wick_tei_refuse_prompt(body, error) || !wick_request_bool(body, "truncate", &call->truncate, error) ||
         !wick_request_choice(body, "truncation_direction", directions, &direction, error))
@@ -100,11 +102,14 @@ static bool read_sentences(wick_call *call, const wick_json *inputs, wick_api_er
     size_t n_source, n = wick_json_count(list);
     source = wick_json_string(wick_json_get(inputs, "source_sentence"), &n_source);
     if (!source)
-        return wick_refuse(error, WICK_REFUSE_INVALID, "inputs.source_sentence", "inputs.source_sentence must be a string");
+        return wick_refuse(error, WICK_REFUSE_INVALID, "inputs.source_sentence",
+                           "inputs.source_sentence must be a string");
     if (wick_json_type_of(list) != WICK_JSON_ARRAY)
-        return wick_refuse(error, WICK_REFUSE_INVALID, "inputs.sentences", "inputs.sentences must be an array of strings");
+        return wick_refuse(error, WICK_REFUSE_INVALID, "inputs.sentences",
+                           "inputs.sentences must be an array of strings");
     if (n == 0)
-        return wick_refuse(error, WICK_REFUSE_EMPTY, "inputs.sentences", "inputs.sentences is empty; give at least one text");
+        return wick_refuse(error, WICK_REFUSE_EMPTY, "inputs.sentences",
+                           "inputs.sentences is empty; give at least one text");
     if (n >= call->service->max_texts)
         return wick_refuse(error, WICK_REFUSE_TOO_LARGE, "inputs.sentences",
                            "inputs.sentences holds %zu texts, the limit is %zu; send them in parts", n,
@@ -116,7 +121,8 @@ static bool read_sentences(wick_call *call, const wick_json *inputs, wick_api_er
     for (size_t i = 0; i < n; i++) {
         call->texts[i] = wick_json_string(wick_json_at(list, i), &call->text_bytes[i]);
         if (!call->texts[i])
-            return wick_refuse(error, WICK_REFUSE_INVALID, "inputs.sentences", "inputs.sentences[%zu] must be a string", i);
+            return wick_refuse(error, WICK_REFUSE_INVALID, "inputs.sentences", "inputs.sentences[%zu] must be a string",
+                               i);
     }
     call->texts[n] = source;
     call->text_bytes[n] = n_source;
@@ -126,7 +132,8 @@ static bool read_sentences(wick_call *call, const wick_json *inputs, wick_api_er
 
 static bool read_similarity(wick_call *call, wick_api_error *error)
 {
-    const wick_json *inputs = wick_json_get(call->body, "inputs"), *parameters = wick_json_get(call->body, "parameters");
+    const wick_json *inputs = wick_json_get(call->body, "inputs"),
+                    *parameters = wick_json_get(call->body, "parameters");
     wick_json_type type = wick_json_type_of(parameters);
     if (!wick_request_begin(call, error))
         return false;
@@ -161,7 +168,8 @@ static void write_similarity(const wick_call *call, wick_buffer *out)
 
 static int answer_embed_all(wick_call *call, wick_buffer *out, const char **content_type, wick_api_error *error)
 {
-    wick_refuse(error, WICK_REFUSE_ROUTE, NULL, "vectors of single tokens are not served; /embed gives those of whole texts");
+    wick_refuse(error, WICK_REFUSE_ROUTE, NULL,
+                "vectors of single tokens are not served; /embed gives those of whole texts");
     return 0;
 }
 

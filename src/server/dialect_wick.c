@@ -126,8 +126,9 @@ static void write_embed(const wick_call *call, wick_buffer *out)
     wick_json_put_text(out, wick_call_model_name(call));
     wick_buffer_text(out, ",\"embeddings\":[");
     put_vectors(call, scratch, out);
-    wick_buffer_format(out, "],\"dimension\":%zu,\"usage\":{\"total_tokens\":%llu,\"duration_ms\":%llu}}", call->dimension,
-                       (unsigned long long)call->total_tokens, (unsigned long long)llrint(fmax(call->total_ms, 0)));
+    wick_buffer_format(out, "],\"dimension\":%zu,\"usage\":{\"total_tokens\":%llu,\"duration_ms\":%llu}}",
+                       call->dimension, (unsigned long long)call->total_tokens,
+                       (unsigned long long)llrint(fmax(call->total_ms, 0)));
     free(scratch);
 }
 
@@ -149,8 +150,8 @@ static void put_served(const wick_served *served, wick_buffer *out)
     wick_json_put_text(out, info->dtype);
     wick_buffer_text(out, ",\"device\":");
     wick_json_put_text(out, info->device);
-    wick_buffer_format(out, ",\"dimension\":%zu,\"max_tokens\":%zu,\"max_seq_length\":%zu,\"loaded_at\":%lld}", info->dimension,
-                       info->max_tokens, info->max_seq_length, (long long)served->loaded_at);
+    wick_buffer_format(out, ",\"dimension\":%zu,\"max_tokens\":%zu,\"max_seq_length\":%zu,\"loaded_at\":%lld}",
+                       info->dimension, info->max_tokens, info->max_seq_length, (long long)served->loaded_at);
 }
 
 static int answer_models(wick_call *call, wick_buffer *out, const char **content_type, wick_api_error *error)
@@ -219,10 +220,35 @@ static int answer_openapi(wick_call *call, wick_buffer *out, const char **conten
 }
 
 const wick_route wick_routes_wick[] = {
-    {.method = WICK_POST, .path = "/api/v1/embed", .dialect = &dialect, .kind = WICK_ROUTE_EMBED, .read = read_embed, .write = write_embed},
-    {.method = WICK_GET, .path = "/api/v1/models", .dialect = &dialect, .kind = WICK_ROUTE_PLAIN, .is_slow = true, .answer = answer_models},
-    {.method = WICK_POST, .path = "/api/v1/models/load", .dialect = &dialect, .kind = WICK_ROUTE_PLAIN, .is_slow = true, .answer = answer_load},
-    {.method = WICK_POST, .path = "/api/v1/models/unload", .dialect = &dialect, .kind = WICK_ROUTE_PLAIN, .is_slow = true, .answer = answer_unload},
-    {.method = WICK_GET, .path = "/openapi.json", .dialect = &dialect, .kind = WICK_ROUTE_PLAIN, .is_public = true, .answer = answer_openapi},
+    {.method = WICK_POST,
+     .path = "/api/v1/embed",
+     .dialect = &dialect,
+     .kind = WICK_ROUTE_EMBED,
+     .read = read_embed,
+     .write = write_embed},
+    {.method = WICK_GET,
+     .path = "/api/v1/models",
+     .dialect = &dialect,
+     .kind = WICK_ROUTE_PLAIN,
+     .is_slow = true,
+     .answer = answer_models},
+    {.method = WICK_POST,
+     .path = "/api/v1/models/load",
+     .dialect = &dialect,
+     .kind = WICK_ROUTE_PLAIN,
+     .is_slow = true,
+     .answer = answer_load},
+    {.method = WICK_POST,
+     .path = "/api/v1/models/unload",
+     .dialect = &dialect,
+     .kind = WICK_ROUTE_PLAIN,
+     .is_slow = true,
+     .answer = answer_unload},
+    {.method = WICK_GET,
+     .path = "/openapi.json",
+     .dialect = &dialect,
+     .kind = WICK_ROUTE_PLAIN,
+     .is_public = true,
+     .answer = answer_openapi},
     {0},
 };

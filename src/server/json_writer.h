@@ -23,7 +23,7 @@ void wick_buffer_format(wick_buffer *buffer, const char *format, ...) __attribut
 void wick_json_put_string(wick_buffer *buffer, const char *text, size_t n);
 /* The same of a terminated text; null where it is NULL. */
 void wick_json_put_text(wick_buffer *buffer, const char *text);
-void wick_json_put_number(wick_buffer *buffer, double value);   /* finite */
+void wick_json_put_number(wick_buffer *buffer, double value); /* finite */
 void wick_json_put_integer(wick_buffer *buffer, int64_t value);
 void wick_json_put_floats(wick_buffer *buffer, const float *values, size_t n); /* [1.5,-2] ; all finite */
 void wick_json_put_int8s(wick_buffer *buffer, const int8_t *values, size_t n); /* [1,-2] */

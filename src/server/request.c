@@ -50,10 +50,10 @@ void wick_api_error_from(const wick_error *from, wick_api_error *to)
 int wick_refusal_status(wick_refusal refusal)
 {
     static const int statuses[] = {
-        [WICK_REFUSE_NONE] = 200,         [WICK_REFUSE_INVALID] = 400,    [WICK_REFUSE_EMPTY] = 400,
-        [WICK_REFUSE_TOKENIZER] = 400,    [WICK_REFUSE_MODEL] = 404,      [WICK_REFUSE_ROUTE] = 404,
-        [WICK_REFUSE_METHOD] = 405,       [WICK_REFUSE_TOO_LARGE] = 413,  [WICK_REFUSE_MEDIA] = 415,
-        [WICK_REFUSE_UNAUTHORIZED] = 401, [WICK_REFUSE_FORBIDDEN] = 403,  [WICK_REFUSE_OVERLOADED] = 429,
+        [WICK_REFUSE_NONE] = 200,         [WICK_REFUSE_INVALID] = 400,   [WICK_REFUSE_EMPTY] = 400,
+        [WICK_REFUSE_TOKENIZER] = 400,    [WICK_REFUSE_MODEL] = 404,     [WICK_REFUSE_ROUTE] = 404,
+        [WICK_REFUSE_METHOD] = 405,       [WICK_REFUSE_TOO_LARGE] = 413, [WICK_REFUSE_MEDIA] = 415,
+        [WICK_REFUSE_UNAUTHORIZED] = 401, [WICK_REFUSE_FORBIDDEN] = 403, [WICK_REFUSE_OVERLOADED] = 429,
         [WICK_REFUSE_UNAVAILABLE] = 503,  [WICK_REFUSE_INTERNAL] = 500,
     };
     return statuses[refusal];
@@ -295,7 +295,8 @@ static bool read_ids(wick_call *call, const char *key, const wick_json *value, w
 
 bool wick_request_inputs(wick_call *call, const char *key, bool accepts_ids, wick_api_error *error)
 {
-    const char *must_be = accepts_ids ? "a string, an array of strings, or token ids" : "a string or an array of strings";
+    const char *must_be =
+        accepts_ids ? "a string, an array of strings, or token ids" : "a string or an array of strings";
     const wick_json *value = field(call->body, key);
     if (!value)
         return wick_refuse(error, WICK_REFUSE_INVALID, key, "%s is missing; it must be %s", key, must_be);
@@ -317,8 +318,9 @@ bool wick_request_inputs(wick_call *call, const char *key, bool accepts_ids, wic
     call->is_single = is_ids && accepts_ids && first != WICK_JSON_ARRAY;
     n = call->is_single ? 1 : n;
     if (n > call->service->max_texts)
-        return wick_refuse(error, WICK_REFUSE_TOO_LARGE, key, "%s holds %zu texts, the limit is %zu; send them in parts",
-                           key, n, call->service->max_texts);
+        return wick_refuse(error, WICK_REFUSE_TOO_LARGE, key,
+                           "%s holds %zu texts, the limit is %zu; send them in parts", key, n,
+                           call->service->max_texts);
     if (!take_texts(call, n, error))
         return false;
     return is_ids && accepts_ids ? read_ids(call, key, value, error) : read_strings(call, key, value, error);

@@ -37,7 +37,8 @@ static bool name_of_folder(const char *folder, char *out, size_t n_out)
         return false;
     folder += strlen(FOLDER_PREFIX);
     const char *gap = strstr(folder, "--");
-    int n = gap ? snprintf(out, n_out, "%.*s/%s", (int)(gap - folder), folder, gap + 2) : snprintf(out, n_out, "%s", folder);
+    int n = gap ? snprintf(out, n_out, "%.*s/%s", (int)(gap - folder), folder, gap + 2)
+                : snprintf(out, n_out, "%s", folder);
     return n > 0 && (size_t)n < n_out && wick_hub_name_parse(out, &parsed, NULL) == WICK_OK;
 }
 

@@ -116,8 +116,8 @@ static bool put_decoded(const wick_served *served, const wick_json *list, const 
     for (size_t i = 0; i < n; i++)
         if (!wick_request_id(wick_json_at(list, i), &ids[i])) {
             free(ids);
-            return wick_refuse(error, WICK_REFUSE_INVALID, "ids", "%s[%zu] is not a token id, an integer from 0 to %d", name, i,
-                               INT32_MAX);
+            return wick_refuse(error, WICK_REFUSE_INVALID, "ids", "%s[%zu] is not a token id, an integer from 0 to %d",
+                               name, i, INT32_MAX);
         }
     wick_decode(served->tokenizer, ids, n, skip_special, &text);
     wick_json_put_string(out, text.n_bytes ? text.bytes : "", text.n_bytes);
@@ -135,8 +135,8 @@ static bool decode_all(const wick_call *call, const wick_served *served, const w
     if (wick_json_type_of(wick_json_at(ids, 0)) != WICK_JSON_ARRAY)
         return put_decoded(served, ids, "ids", skip_special, out, error);
     if (n > call->service->max_texts)
-        return wick_refuse(error, WICK_REFUSE_TOO_LARGE, "ids", "ids holds %zu arrays, the limit is %zu; send them in parts", n,
-                           call->service->max_texts);
+        return wick_refuse(error, WICK_REFUSE_TOO_LARGE, "ids",
+                           "ids holds %zu arrays, the limit is %zu; send them in parts", n, call->service->max_texts);
     for (size_t i = 0; i < n; i++) {
         const wick_json *list = wick_json_at(ids, i);
         char name[32];
@@ -204,7 +204,8 @@ int wick_tei_info(wick_call *call, wick_buffer *out, const char **content_type, 
     wick_buffer_format(out,
                        "}},\"max_concurrent_requests\":%zu,\"max_input_length\":%zu,\"max_batch_tokens\":%zu,"
                        "\"max_batch_requests\":null,\"max_client_batch_size\":%zu,\"auto_truncate\":true,"
-                       "\"tokenization_workers\":%u,\"version\":\"" WICK_VERSION "\",\"sha\":null,\"docker_label\":null}",
+                       "\"tokenization_workers\":%u,\"version\":\"" WICK_VERSION
+                       "\",\"sha\":null,\"docker_label\":null}",
                        service->max_connections, served->info.max_seq_length, service->batch_tokens, service->max_texts,
                        service->n_workers);
     wick_models_return(service->models, served);

@@ -23,12 +23,20 @@ static wick_served served = {
     .name = "org/tiny",
     .names = names,
     .n_names = 2,
-    .info = {.dimension = 4, .max_tokens = 64, .max_seq_length = 48, .n_parameters = 12345678, .architecture = "bert", .pooling = "cls", .dtype = "f32",
-             .device = "cpu", .path = "/cache/models--org--tiny/snapshots/0123abcd"},
+    .info = {.dimension = 4,
+             .max_tokens = 64,
+             .max_seq_length = 48,
+             .n_parameters = 12345678,
+             .architecture = "bert",
+             .pooling = "cls",
+             .dtype = "f32",
+             .device = "cpu",
+             .path = "/cache/models--org--tiny/snapshots/0123abcd"},
     .provider_name = "candle",
     .loaded_at = 1795423800,
 };
-static wick_service service = {.max_texts = 8, .max_body_bytes = 1000, .max_connections = 100, .batch_tokens = 4096, .n_workers = 2};
+static wick_service service = {
+    .max_texts = 8, .max_body_bytes = 1000, .max_connections = 100, .batch_tokens = 4096, .n_workers = 2};
 static int n_borrowed, n_loaded;
 static const char *exchange_path;
 
@@ -55,7 +63,8 @@ size_t wick_models_borrow_all(wick_models *models, wick_served **out, size_t n)
     return 1;
 }
 
-int wick_models_load(wick_models *models, const char *model, const char *const *model_names, size_t n_names, wick_error *error)
+int wick_models_load(wick_models *models, const char *model, const char *const *model_names, size_t n_names,
+                     wick_error *error)
 {
     if (strcmp(model, "org/absent") == 0)
         return wick_fail(error, WICK_E_MODEL_NOT_FOUND, NULL, NULL, "model not found: org/absent");
@@ -81,7 +90,7 @@ typedef struct trial {
     wick_arena arena;
     wick_api_error error;
     wick_buffer out;
-    int status; /* 0 while read and bind are fine */
+    int status;      /* 0 while read and bind are fine */
     char text[4096]; /* of out */
 } trial;
 
@@ -198,10 +207,14 @@ static void check_reply(const char *path, const char *body, const char *expected
 
 static void wick_embeds(void **state)
 {
-    check_reply("/api/v1/embed", "{\"inputs\":\"a\"}",
-                "{\"model\":\"org/tiny\",\"embeddings\":[[1,-0.5,0,0.25]],\"dimension\":4,\"usage\":{\"total_tokens\":7,\"duration_ms\":3}}");
-    check_reply("/api/v1/embed", "{\"texts\":[\"a\",\"b\"],\"model\":\"alias\",\"dimensions\":2,\"dtype\":\"f32\",\"anything\":{}}",
-                "{\"model\":\"alias\",\"embeddings\":[[1,-0.5],[2,0.5]],\"dimension\":2,\"usage\":{\"total_tokens\":7,\"duration_ms\":3}}");
+    check_reply(
+        "/api/v1/embed", "{\"inputs\":\"a\"}",
+        "{\"model\":\"org/"
+        "tiny\",\"embeddings\":[[1,-0.5,0,0.25]],\"dimension\":4,\"usage\":{\"total_tokens\":7,\"duration_ms\":3}}");
+    check_reply("/api/v1/embed",
+                "{\"texts\":[\"a\",\"b\"],\"model\":\"alias\",\"dimensions\":2,\"dtype\":\"f32\",\"anything\":{}}",
+                "{\"model\":\"alias\",\"embeddings\":[[1,-0.5],[2,0.5]],\"dimension\":2,\"usage\":{\"total_tokens\":7,"
+                "\"duration_ms\":3}}");
     trial t;
     begin_reply(&t, "/api/v1/embed", "{\"inputs\":\"a\"}");
     assert_true(t.call.options.normalize && t.call.options.truncate && t.call.truncate && t.call.is_single);
@@ -216,17 +229,21 @@ static void wick_encodings(void **state)
     check_reply("/api/v1/embed", "{\"inputs\":\"a\",\"encoding_format\":\"base64\"}",
                 "{\"model\":\"org/tiny\",\"embeddings\":[\"AACAPwAAAL8AAAAAAACAPg==\"],\"dimension\":4,"
                 "\"usage\":{\"total_tokens\":7,\"duration_ms\":3}}");
-    check_reply("/api/v1/embed", "{\"inputs\":\"a\",\"encoding_format\":\"int8\"}",
-                "{\"model\":\"org/tiny\",\"embeddings\":[[127,-64,0,32]],\"dimension\":4,\"usage\":{\"total_tokens\":7,\"duration_ms\":3}}");
+    check_reply(
+        "/api/v1/embed", "{\"inputs\":\"a\",\"encoding_format\":\"int8\"}",
+        "{\"model\":\"org/"
+        "tiny\",\"embeddings\":[[127,-64,0,32]],\"dimension\":4,\"usage\":{\"total_tokens\":7,\"duration_ms\":3}}");
     /* numpy.packbits([1, 0, 0, 1]) - 128 */
     check_reply("/api/v1/embed", "{\"inputs\":[\"a\",\"b\"],\"encoding_format\":\"binary\"}",
-                "{\"model\":\"org/tiny\",\"embeddings\":[[16],[112]],\"dimension\":4,\"usage\":{\"total_tokens\":7,\"duration_ms\":3}}");
+                "{\"model\":\"org/"
+                "tiny\",\"embeddings\":[[16],[112]],\"dimension\":4,\"usage\":{\"total_tokens\":7,\"duration_ms\":3}}");
 }
 
 static void wick_refuses(void **state)
 {
     static const char path[] = "/api/v1/embed";
-    check_refused(WICK_POST, path, "{\"inputs\":[]}", 400, "{\"error\":{\"code\":\"invalid_input\",\"message\":\"inputs is empty");
+    check_refused(WICK_POST, path, "{\"inputs\":[]}", 400,
+                  "{\"error\":{\"code\":\"invalid_input\",\"message\":\"inputs is empty");
     check_refused(WICK_POST, path, "{}", 400, "\"param\":\"inputs\"");
     check_refused(WICK_POST, path, "{\"inputs\":\"SECRET\",\"texts\":\"SECRET\"}", 400, "\"param\":\"texts\"");
     check_refused(WICK_POST, path, "{\"inputs\":[\"SECRET\",3]}", 400, "\"param\":\"inputs[1]\"");
@@ -237,8 +254,10 @@ static void wick_refuses(void **state)
     check_refused(WICK_POST, path, "{\"inputs\":\"SECRET\",\"dimensions\":5}", 400, "\"param\":\"dimensions\"");
     check_refused(WICK_POST, path, "{\"inputs\":\"SECRET\",\"dimensions\":0}", 400, "\"param\":\"dimensions\"");
     check_refused(WICK_POST, path, "{\"inputs\":\"SECRET\",\"normalize\":\"yes\"}", 400, "\"param\":\"normalize\"");
-    check_refused(WICK_POST, path, "{\"inputs\":\"SECRET\",\"encoding_format\":\"SECRET\"}", 400, "\"param\":\"encoding_format\"");
-    check_refused(WICK_POST, path, "{\"inputs\":[\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"SECRET\"]}", 413, "payload_too_large");
+    check_refused(WICK_POST, path, "{\"inputs\":\"SECRET\",\"encoding_format\":\"SECRET\"}", 400,
+                  "\"param\":\"encoding_format\"");
+    check_refused(WICK_POST, path, "{\"inputs\":[\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"SECRET\"]}", 413,
+                  "payload_too_large");
     check_refused(WICK_POST, path, "{\"inputs\":[1,2]}", 400, "\"param\":\"inputs[0]\"");
 }
 
@@ -246,7 +265,8 @@ static void wick_lists_and_switches_models(void **state)
 {
     setenv("HF_HUB_CACHE", "/nonexistent", 1);
     check_answer(WICK_GET, "/api/v1/models", NULL,
-                 "{\"models\":[{\"name\":\"org/tiny\",\"names\":[\"org/tiny\",\"alias\"],\"loaded\":true,\"provider\":\"candle\","
+                 "{\"models\":[{\"name\":\"org/tiny\",\"names\":[\"org/"
+                 "tiny\",\"alias\"],\"loaded\":true,\"provider\":\"candle\","
                  "\"dtype\":\"f32\",\"device\":\"cpu\",\"dimension\":4,\"max_tokens\":64,\"max_seq_length\":48,"
                  "\"loaded_at\":1795423800}],\"cached\":[]}");
     check_refused(WICK_POST, "/api/v1/models/load", "{\"model\":\"a/b\"}", 403, "\"code\":\"unauthorized\"");
@@ -271,7 +291,8 @@ static void openai_embeds(void **state)
                 "{\"object\":\"embedding\",\"index\":1,\"embedding\":[2,0.5]}],\"model\":\"alias\","
                 "\"usage\":{\"prompt_tokens\":7,\"total_tokens\":7}}");
     check_reply("/embeddings", "{\"input\":\"a\",\"encoding_format\":\"base64\"}",
-                "{\"object\":\"list\",\"data\":[{\"object\":\"embedding\",\"index\":0,\"embedding\":\"AACAPwAAAL8AAAAAAACAPg==\"}],"
+                "{\"object\":\"list\",\"data\":[{\"object\":\"embedding\",\"index\":0,\"embedding\":"
+                "\"AACAPwAAAL8AAAAAAACAPg==\"}],"
                 "\"model\":\"org/tiny\",\"usage\":{\"prompt_tokens\":7,\"total_tokens\":7}}");
     trial t;
     begin_reply(&t, "/v1/embeddings", "{\"input\":\"a\",\"normalize\":false}");
@@ -315,7 +336,8 @@ static void openai_takes_token_ids(void **state)
     check_text(&t, 2, "[UNK]");
     end_trial(&t);
     wick_encoding_free(encoding);
-    check_refused(WICK_POST, "/v1/embeddings", "{\"input\":[2,100257]}", 400, "id 1 of input 0 names no token of this model");
+    check_refused(WICK_POST, "/v1/embeddings", "{\"input\":[2,100257]}", 400,
+                  "id 1 of input 0 names no token of this model");
     check_refused(WICK_POST, "/v1/embeddings", "{\"input\":[[2],[2,-1]]}", 400, "\"param\":\"input[1]\"");
 }
 
@@ -335,17 +357,23 @@ static void openai_refuses(void **state)
                   "\"type\":\"invalid_request_error\",\"param\":\"input\",\"code\":null}}");
     check_refused(WICK_POST, "/v1/embeddings", "{\"input\":\"SECRET\",\"model\":\"other\"}", 404,
                   "\"type\":\"invalid_request_error\",\"param\":\"model\",\"code\":\"model_not_found\"}}");
-    check_refused(WICK_POST, "/v1/embeddings", "{\"input\":\"SECRET\",\"encoding_format\":\"int8\"}", 400, "\"param\":\"encoding_format\"");
-    check_refused(WICK_POST, "/v1/embeddings", "{\"input\":\"SECRET\",\"input\":\"SECRET\"}", 400, "\"param\":\"input\"");
-    check_refused(WICK_POST, "/v1/embeddings", "{\"input\":\"SECRET\",\"dimensions\":1e999}", 400, "\"param\":\"dimensions\"");
+    check_refused(WICK_POST, "/v1/embeddings", "{\"input\":\"SECRET\",\"encoding_format\":\"int8\"}", 400,
+                  "\"param\":\"encoding_format\"");
+    check_refused(WICK_POST, "/v1/embeddings", "{\"input\":\"SECRET\",\"input\":\"SECRET\"}", 400,
+                  "\"param\":\"input\"");
+    check_refused(WICK_POST, "/v1/embeddings", "{\"input\":\"SECRET\",\"dimensions\":1e999}", 400,
+                  "\"param\":\"dimensions\"");
     const wick_dialect *dialect = wick_routes_openai[0].dialect;
     static const struct {
         wick_refusal refusal;
         int status;
         const char *part;
-    } cases[] = {{WICK_REFUSE_OVERLOADED, 429, "rate_limit_exceeded"}, {WICK_REFUSE_UNAUTHORIZED, 401, "invalid_api_key"},
-                 {WICK_REFUSE_UNAVAILABLE, 503, "service_unavailable_error"}, {WICK_REFUSE_INTERNAL, 500, "server_error"},
-                 {WICK_REFUSE_TOKENIZER, 400, "context_length_exceeded"}, {WICK_REFUSE_TOO_LARGE, 413, "invalid_request_error"}};
+    } cases[] = {{WICK_REFUSE_OVERLOADED, 429, "rate_limit_exceeded"},
+                 {WICK_REFUSE_UNAUTHORIZED, 401, "invalid_api_key"},
+                 {WICK_REFUSE_UNAVAILABLE, 503, "service_unavailable_error"},
+                 {WICK_REFUSE_INTERNAL, 500, "server_error"},
+                 {WICK_REFUSE_TOKENIZER, 400, "context_length_exceeded"},
+                 {WICK_REFUSE_TOO_LARGE, 413, "invalid_request_error"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         trial t = {.error = {.refusal = cases[i].refusal, .message = "a \"quote\""}};
         assert_int_equal(dialect->status(cases[i].refusal), cases[i].status);
@@ -359,7 +387,8 @@ static void openai_refuses(void **state)
 static void openai_models(void **state)
 {
     check_answer(WICK_GET, "/v1/models", NULL,
-                 "{\"object\":\"list\",\"data\":[{\"id\":\"org/tiny\",\"object\":\"model\",\"created\":1795423800,\"owned_by\":\"wick\"},"
+                 "{\"object\":\"list\",\"data\":[{\"id\":\"org/"
+                 "tiny\",\"object\":\"model\",\"created\":1795423800,\"owned_by\":\"wick\"},"
                  "{\"id\":\"alias\",\"object\":\"model\",\"created\":1795423800,\"owned_by\":\"wick\"}]}");
     exchange_path = "/v1/models/org/tiny";
     check_answer(WICK_GET, "/v1/models/*", NULL,
@@ -374,11 +403,13 @@ static void tei_embeds(void **state)
 {
     static const char *const paths[] = {"/embed", "/", "/invocations"};
     for (size_t i = 0; i < 3; i++)
-        check_reply(paths[i], "{\"inputs\":[\"a\",\"b\"],\"dimensions\":2,\"prompt_name\":null,\"truncate\":null}", "[[1,-0.5],[2,0.5]]");
+        check_reply(paths[i], "{\"inputs\":[\"a\",\"b\"],\"dimensions\":2,\"prompt_name\":null,\"truncate\":null}",
+                    "[[1,-0.5],[2,0.5]]");
     check_reply("/embed", "{\"inputs\":\"a\"}", "[[1,-0.5,0,0.25]]");
     check_reply("/embed", "{\"inputs\":[2,3]}", "[[1,-0.5,0,0.25]]");
     trial t;
-    begin_reply(&t, "/embed", "{\"inputs\":\"a\",\"truncation_direction\":\"Left\",\"normalize\":false,\"truncate\":false}");
+    begin_reply(&t, "/embed",
+                "{\"inputs\":\"a\",\"truncation_direction\":\"Left\",\"normalize\":false,\"truncate\":false}");
     assert_true(t.call.options.truncate_left);
     assert_false(t.call.options.normalize || t.call.truncate);
     end_trial(&t);
@@ -391,7 +422,8 @@ static void tei_similarity(void **state)
 {
     trial t;
     begin_trial(&t, WICK_POST, "/similarity",
-                "{\"inputs\":{\"source_sentence\":\"s\",\"sentences\":[\"a\",\"b\"]},\"parameters\":{\"truncation_direction\":\"Left\"}}");
+                "{\"inputs\":{\"source_sentence\":\"s\",\"sentences\":[\"a\",\"b\"]},\"parameters\":{\"truncation_"
+                "direction\":\"Left\"}}");
     assert_int_equal(t.status, 0);
     assert_int_equal(t.call.n_texts, 3);
     assert_true(t.call.options.truncate_left && t.call.options.normalize);
@@ -402,22 +434,30 @@ static void tei_similarity(void **state)
     take_out(&t);
     assert_string_equal(t.text, "[0.6,0]");
     end_trial(&t);
-    check_refused(WICK_POST, "/similarity", "{\"inputs\":{\"source_sentence\":\"SECRET\",\"sentences\":[]}}", 400, "Empty");
-    check_refused(WICK_POST, "/similarity", "{\"inputs\":{\"source_sentence\":1,\"sentences\":[\"SECRET\"]}}", 422, "source_sentence");
-    check_refused(WICK_POST, "/similarity", "{\"inputs\":{\"source_sentence\":\"SECRET\",\"sentences\":[1]}}", 422, "sentences[0]");
-    check_refused(WICK_POST, "/similarity", "{\"inputs\":{\"source_sentence\":\"SECRET\",\"sentences\":\"SECRET\"}}", 422, "an array");
+    check_refused(WICK_POST, "/similarity", "{\"inputs\":{\"source_sentence\":\"SECRET\",\"sentences\":[]}}", 400,
+                  "Empty");
+    check_refused(WICK_POST, "/similarity", "{\"inputs\":{\"source_sentence\":1,\"sentences\":[\"SECRET\"]}}", 422,
+                  "source_sentence");
+    check_refused(WICK_POST, "/similarity", "{\"inputs\":{\"source_sentence\":\"SECRET\",\"sentences\":[1]}}", 422,
+                  "sentences[0]");
+    check_refused(WICK_POST, "/similarity", "{\"inputs\":{\"source_sentence\":\"SECRET\",\"sentences\":\"SECRET\"}}",
+                  422, "an array");
     check_refused(WICK_POST, "/similarity", "{\"inputs\":\"SECRET\"}", 422, "an object");
-    check_refused(WICK_POST, "/similarity", "{\"inputs\":{\"source_sentence\":\"\",\"sentences\":[\"\"]},\"parameters\":[]}", 422, "parameters");
     check_refused(WICK_POST, "/similarity",
-                  "{\"inputs\":{\"source_sentence\":\"\",\"sentences\":[\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\"]}}", 413, "Validation");
+                  "{\"inputs\":{\"source_sentence\":\"\",\"sentences\":[\"\"]},\"parameters\":[]}", 422, "parameters");
+    check_refused(WICK_POST, "/similarity",
+                  "{\"inputs\":{\"source_sentence\":\"\",\"sentences\":[\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\"]}}",
+                  413, "Validation");
 }
 
 static void tei_refuses(void **state)
 {
     check_refused(WICK_POST, "/embed", "{\"inputs\":[]}", 400, "\"error_type\":\"Empty\"}");
-    check_refused(WICK_POST, "/embed", "{\"inputs\":[\"SECRET\",1]}", 422, "{\"error\":\"inputs[1] must be a string, not an integer\",\"error_type\":\"Validation\"}");
+    check_refused(WICK_POST, "/embed", "{\"inputs\":[\"SECRET\",1]}", 422,
+                  "{\"error\":\"inputs[1] must be a string, not an integer\",\"error_type\":\"Validation\"}");
     check_refused(WICK_POST, "/embed", "{\"inputs\":\"SECRET\",\"prompt_name\":\"SECRET\"}", 422, "prompt_name");
-    check_refused(WICK_POST, "/embed", "{\"inputs\":\"SECRET\",\"truncation_direction\":\"SECRET\"}", 422, "truncation_direction must be one of");
+    check_refused(WICK_POST, "/embed", "{\"inputs\":\"SECRET\",\"truncation_direction\":\"SECRET\"}", 422,
+                  "truncation_direction must be one of");
     check_refused(WICK_POST, "/embed", "{\"inputs\":\"SECRET\",\"truncate\":1}", 422, "truncate must be true or false");
     check_refused(WICK_POST, "/embed_all", "{\"inputs\":\"SECRET\"}", 404, "not served");
     const wick_dialect *dialect = wick_routes_tei[0].dialect;
@@ -425,8 +465,9 @@ static void tei_refuses(void **state)
         wick_refusal refusal;
         int status;
         const char *type;
-    } cases[] = {{WICK_REFUSE_TOKENIZER, 422, "Tokenizer"}, {WICK_REFUSE_OVERLOADED, 429, "Overloaded"}, {WICK_REFUSE_INTERNAL, 424, "Backend"},
-                 {WICK_REFUSE_UNAVAILABLE, 503, "Unhealthy"}, {WICK_REFUSE_TOO_LARGE, 413, "Validation"}, {WICK_REFUSE_EMPTY, 400, "Empty"}};
+    } cases[] = {{WICK_REFUSE_TOKENIZER, 422, "Tokenizer"},  {WICK_REFUSE_OVERLOADED, 429, "Overloaded"},
+                 {WICK_REFUSE_INTERNAL, 424, "Backend"},     {WICK_REFUSE_UNAVAILABLE, 503, "Unhealthy"},
+                 {WICK_REFUSE_TOO_LARGE, 413, "Validation"}, {WICK_REFUSE_EMPTY, 400, "Empty"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         trial t = {.error = {.refusal = cases[i].refusal}};
         assert_int_equal(dialect->status(cases[i].refusal), cases[i].status);
@@ -454,7 +495,8 @@ static void tei_tokens(void **state)
     check_answer(WICK_POST, "/tokenize", "{\"inputs\":\"x \xE4\xB8\x96y\"}", expected);
     check_answer(WICK_POST, "/tokenize", "{\"inputs\":[\"\",\" \"],\"add_special_tokens\":false}", "[[],[]]");
     check_refused(WICK_POST, "/tokenize", "{\"inputs\":[]}", 400, "Empty");
-    check_refused(WICK_POST, "/tokenize", "{\"inputs\":\"SECRET\",\"add_special_tokens\":0}", 422, "add_special_tokens");
+    check_refused(WICK_POST, "/tokenize", "{\"inputs\":\"SECRET\",\"add_special_tokens\":0}", 422,
+                  "add_special_tokens");
     char body[128];
     snprintf(body, sizeof body, "{\"ids\":[2,%d,3]}", encoding->ids[1]);
     check_answer(WICK_POST, "/decode", body, "[\"x\"]");
@@ -471,24 +513,32 @@ static void tei_tokens(void **state)
 
 static void tei_info(void **state)
 {
-    check_answer(WICK_GET, "/info", NULL,
-                 "{\"model_id\":\"org/tiny\",\"model_sha\":\"0123abcd\",\"model_dtype\":\"float32\",\"model_type\":{\"embedding\":{\"pooling\":\"cls\"}},"
-                 "\"max_concurrent_requests\":100,\"max_input_length\":48,\"max_batch_tokens\":4096,\"max_batch_requests\":null,"
-                 "\"max_client_batch_size\":8,\"auto_truncate\":true,\"tokenization_workers\":2,\"version\":\"" WICK_VERSION
-                 "\",\"sha\":null,\"docker_label\":null}");
+    check_answer(
+        WICK_GET, "/info", NULL,
+        "{\"model_id\":\"org/"
+        "tiny\",\"model_sha\":\"0123abcd\",\"model_dtype\":\"float32\",\"model_type\":{\"embedding\":{\"pooling\":"
+        "\"cls\"}},"
+        "\"max_concurrent_requests\":100,\"max_input_length\":48,\"max_batch_tokens\":4096,\"max_batch_requests\":null,"
+        "\"max_client_batch_size\":8,\"auto_truncate\":true,\"tokenization_workers\":2,\"version\":\"" WICK_VERSION
+        "\",\"sha\":null,\"docker_label\":null}");
 }
 
 /* ---- Ollama ---- */
 
 static void ollama_embeds(void **state)
 {
-    check_reply("/api/embed", "{\"model\":\"alias:latest\",\"input\":[\"a\",\"b\"],\"dimensions\":2,\"keep_alive\":\"5m\",\"options\":{}}",
-                "{\"model\":\"alias:latest\",\"embeddings\":[[1,-0.5],[2,0.5]],\"total_duration\":2600000,\"load_duration\":0,"
-                "\"prompt_eval_count\":7}");
+    check_reply(
+        "/api/embed",
+        "{\"model\":\"alias:latest\",\"input\":[\"a\",\"b\"],\"dimensions\":2,\"keep_alive\":\"5m\",\"options\":{}}",
+        "{\"model\":\"alias:latest\",\"embeddings\":[[1,-0.5],[2,0.5]],\"total_duration\":2600000,\"load_duration\":0,"
+        "\"prompt_eval_count\":7}");
     check_reply("/api/embeddings", "{\"model\":\"org/tiny\",\"prompt\":\"a\"}", "{\"embedding\":[1,-0.5,0,0.25]}");
-    check_refused(WICK_POST, "/api/embeddings", "{\"model\":\"alias\",\"prompt\":[\"SECRET\"]}", 400, "prompt must be a string");
-    check_refused(WICK_POST, "/api/embed", "{\"model\":\"alias:7b\",\"input\":\"SECRET\"}", 404, "{\"error\":\"model not found");
-    check_refused(WICK_POST, "/api/embed", "{\"model\":\":latest\",\"input\":\"SECRET\"}", 404, "{\"error\":\"model not found");
+    check_refused(WICK_POST, "/api/embeddings", "{\"model\":\"alias\",\"prompt\":[\"SECRET\"]}", 400,
+                  "prompt must be a string");
+    check_refused(WICK_POST, "/api/embed", "{\"model\":\"alias:7b\",\"input\":\"SECRET\"}", 404,
+                  "{\"error\":\"model not found");
+    check_refused(WICK_POST, "/api/embed", "{\"model\":\":latest\",\"input\":\"SECRET\"}", 404,
+                  "{\"error\":\"model not found");
     check_refused(WICK_POST, "/api/embed", "{\"model\":\"alias\",\"input\":[]}", 400, "input is empty");
     check_refused(WICK_POST, "/api/embed", "{\"model\":\"alias\",\"input\":[1]}", 400, "input[0]");
 }
@@ -498,7 +548,8 @@ static void ollama_models(void **state)
     trial t;
     begin_trial(&t, WICK_GET, "/api/tags", NULL);
     assert_int_equal(t.status, 200);
-    assert_non_null(strstr(t.text, "{\"name\":\"alias\",\"model\":\"alias\",\"modified_at\":\"2026-11-23T08:50:00Z\",\"size\":49382712,\"digest\":\"0123abcd\""));
+    assert_non_null(strstr(t.text, "{\"name\":\"alias\",\"model\":\"alias\",\"modified_at\":\"2026-11-23T08:50:00Z\","
+                                   "\"size\":49382712,\"digest\":\"0123abcd\""));
     end_trial(&t);
     begin_trial(&t, WICK_POST, "/api/show", "{\"model\":\"alias:latest\"}");
     assert_int_equal(t.status, 200);
@@ -516,7 +567,8 @@ static void openapi_lists_every_route(void **state)
     const wick_route *const tables[] = {wick_routes_wick, wick_routes_openai, wick_routes_tei, wick_routes_ollama};
     wick_json *json;
     wick_error error = {0};
-    if (wick_json_parse((const char *)wick_openapi_json, wick_openapi_json_bytes, "openapi.json", &json, &error) != WICK_OK)
+    if (wick_json_parse((const char *)wick_openapi_json, wick_openapi_json_bytes, "openapi.json", &json, &error) !=
+        WICK_OK)
         fail_msg("%s", error.message);
     const wick_json *paths = wick_json_get(json, "paths");
     for (size_t t = 0; t < 4; t++)

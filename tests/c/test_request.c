@@ -54,7 +54,8 @@ static void bodies_that_are_no_objects(void **state)
         assert_false(wick_call_parse(cases[i][0], strlen(cases[i][0]), &json, &error));
         assert_null(json);
         assert_int_equal(error.refusal, WICK_REFUSE_INVALID);
-        if (!strstr(error.message, cases[i][2]) || strstr(error.message, "SECRET") || strcmp(error.param, cases[i][1]) != 0)
+        if (!strstr(error.message, cases[i][2]) || strstr(error.message, "SECRET") ||
+            strcmp(error.param, cases[i][1]) != 0)
             fail_msg("%s: \"%s\", param \"%s\"", cases[i][0], error.message, error.param);
     }
 }
@@ -98,7 +99,8 @@ static bool read_field(kind how, const wick_json *body, wick_api_error *error)
 
 static void fields_are_of_their_type(void **state)
 {
-    static const char *const values[] = {"true", "3", "3.5", "\"one\"", "[1]", "{\"a\":1}", "0", "-1", "\"a\\u0000b\"", "2147483648"};
+    static const char *const values[] = {"true",      "3", "3.5", "\"one\"",       "[1]",
+                                         "{\"a\":1}", "0", "-1",  "\"a\\u0000b\"", "2147483648"};
     static const kind fits[] = {BOOL, COUNT, 9, TEXT, 9, 9, 9, 9, 9, 9};
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
         for (int how = BOOL; how <= CHOICE; how++) {
@@ -228,7 +230,8 @@ static void texts_that_are_none(void **state)
         read_inputs(&r, cases[i].body, cases[i].accepts_ids);
         if (r.ok || r.error.refusal != cases[i].refusal || strcmp(r.error.param, cases[i].param) != 0 ||
             strstr(r.error.message, "SECRET"))
-            fail_msg("%s: %d, %d, \"%s\", param \"%s\"", cases[i].body, r.ok, r.error.refusal, r.error.message, r.error.param);
+            fail_msg("%s: %d, %d, \"%s\", param \"%s\"", cases[i].body, r.ok, r.error.refusal, r.error.message,
+                     r.error.param);
         end_reading(&r);
     }
 }
@@ -269,10 +272,14 @@ static void long_messages_are_cut_between_characters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bodies_that_are_no_objects),     cmocka_unit_test(deep_bodies_are_refused),
-        cmocka_unit_test(fields_are_of_their_type),       cmocka_unit_test(absent_and_null_are_the_same),
-        cmocka_unit_test(whole_numbers_may_have_a_point), cmocka_unit_test(texts_come_as_one_or_many),
-        cmocka_unit_test(texts_that_are_none),            cmocka_unit_test(library_errors_have_their_refusal),
+        cmocka_unit_test(bodies_that_are_no_objects),
+        cmocka_unit_test(deep_bodies_are_refused),
+        cmocka_unit_test(fields_are_of_their_type),
+        cmocka_unit_test(absent_and_null_are_the_same),
+        cmocka_unit_test(whole_numbers_may_have_a_point),
+        cmocka_unit_test(texts_come_as_one_or_many),
+        cmocka_unit_test(texts_that_are_none),
+        cmocka_unit_test(library_errors_have_their_refusal),
         cmocka_unit_test(long_messages_are_cut_between_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

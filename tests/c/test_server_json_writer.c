@@ -192,8 +192,14 @@ static void small_integers(void **state)
 static void base64_of_the_rfc(void **state)
 {
     static const char *const cases[][2] = {
-        {"", "\"\""},         {"f", "\"Zg==\""},         {"fo", "\"Zm8=\""},         {"foo", "\"Zm9v\""},
-        {"foob", "\"Zm9vYg==\""}, {"fooba", "\"Zm9vYmE=\""}, {"foobar", "\"Zm9vYmFy\""}, {"\xFB\xFF\xBF", "\"+/+/\""},
+        {"", "\"\""},
+        {"f", "\"Zg==\""},
+        {"fo", "\"Zm8=\""},
+        {"foo", "\"Zm9v\""},
+        {"foob", "\"Zm9vYg==\""},
+        {"fooba", "\"Zm9vYmE=\""},
+        {"foobar", "\"Zm9vYmFy\""},
+        {"\xFB\xFF\xBF", "\"+/+/\""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         wick_buffer buffer = {0};
