@@ -131,6 +131,19 @@ def launch():
     return Server
 
 
+@pytest.fixture(scope="session")
+def launch_candle():
+    """launch_candle(folder, *arguments): a server with the native engine, which the caller stops."""
+    if build_option("WICK_CANDLE") == "OFF":
+        pytest.skip("the native engine is not built in")
+    return lambda folder, *arguments: Server(folder, ("--provider", "candle", *arguments))
+
+
+@pytest.fixture(scope="session")
+def binary_path():
+    return str(find_binary().resolve())
+
+
 @pytest.fixture
 def binary():
     return str(find_binary().resolve())
