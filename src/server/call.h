@@ -118,6 +118,9 @@ struct wick_route {
     int (*answer)(wick_call *call, wick_buffer *out, const char **content_type, wick_api_error *error);
 };
 
+/* Wick's own form of errors, which everything that no other dialect owns uses too. */
+extern const wick_dialect wick_dialect_wick;
+
 /* Each dialect's routes, ended by one without a path. */
 extern const wick_route wick_routes_wick[], wick_routes_openai[], wick_routes_tei[], wick_routes_ollama[], wick_routes_page[];
 

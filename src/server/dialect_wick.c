@@ -45,7 +45,7 @@ static void write_error(const wick_api_error *error, int status, wick_buffer *ou
     wick_buffer_text(out, "}}");
 }
 
-static const wick_dialect dialect = {"wick", wick_refusal_status, write_error};
+const wick_dialect wick_dialect_wick = {"wick", wick_refusal_status, write_error};
 
 /* ---- POST /api/v1/embed ---- */
 
@@ -222,31 +222,31 @@ static int answer_openapi(wick_call *call, wick_buffer *out, const char **conten
 const wick_route wick_routes_wick[] = {
     {.method = WICK_POST,
      .path = "/api/v1/embed",
-     .dialect = &dialect,
+     .dialect = &wick_dialect_wick,
      .kind = WICK_ROUTE_EMBED,
      .read = read_embed,
      .write = write_embed},
     {.method = WICK_GET,
      .path = "/api/v1/models",
-     .dialect = &dialect,
+     .dialect = &wick_dialect_wick,
      .kind = WICK_ROUTE_PLAIN,
      .is_slow = true,
      .answer = answer_models},
     {.method = WICK_POST,
      .path = "/api/v1/models/load",
-     .dialect = &dialect,
+     .dialect = &wick_dialect_wick,
      .kind = WICK_ROUTE_PLAIN,
      .is_slow = true,
      .answer = answer_load},
     {.method = WICK_POST,
      .path = "/api/v1/models/unload",
-     .dialect = &dialect,
+     .dialect = &wick_dialect_wick,
      .kind = WICK_ROUTE_PLAIN,
      .is_slow = true,
      .answer = answer_unload},
     {.method = WICK_GET,
      .path = "/openapi.json",
-     .dialect = &dialect,
+     .dialect = &wick_dialect_wick,
      .kind = WICK_ROUTE_PLAIN,
      .is_public = true,
      .answer = answer_openapi},
