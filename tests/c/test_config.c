@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_config.c: config.toml as AkiDB writes it, the search for it, and every way to get it wrong (src/provider/config.c). */
+#include "base/mapped.h"
 #include "support_files.h"
 #include <wick.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -211,7 +214,65 @@ static void the_example_loads_and_names_every_key(void **state)
     assert_string_equal(config->cache_dir, cache);
     assert_string_equal(config->host, "127.0.0.1");
     assert_int_equal(config->port, 8080);
+    /* What it shows as defaults is what `wick serve` does without it. */
+    assert_int_equal(config->server.batch_tokens, 1024);
+    assert_int_equal(config->server.queue_tokens, 32768);
+    assert_int_equal(config->server.max_body_bytes, 8 << 20);
+    assert_string_equal(config->server.log_format, "logfmt");
+    assert_false(config->server.allow_public);
     wick_config_free(config);
+    static const char *const others[] = {"models",   "served_model_names", "api_key_file",
+                                         "api_keys", "cors_origins",       "allowed_hosts"};
+    char *text = NULL;
+    size_t n;
+    assert_int_equal(wick_file_read(WICK_ROOT "/config.example.toml", 1 << 20, &text, &n, NULL), WICK_OK);
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        char line[64];
+        snprintf(line, sizeof line, "\n# %s = ", others[i]);
+        assert_non_null(strstr(text, line));
+    }
+    free(text);
+}
+
+static void reads_the_servers_keys(void **state)
+{
+    wick_config *config =
+        load_text("[server]\nmodels = [\"a\", \"b\"]\napi_keys = []\nserved_model_names = [\"n\"]\n"
+                  "cors_origins = [\"*\"]\nallowed_hosts = [\"h\"]\napi_key_file = \"~/keys\"\n"
+                  "log_format = \"json\"\nlog_level = \"warn\"\nallow_public = true\npublic_metrics = true\n"
+                  "allow_load = true\nbatch_tokens = 1\nqueue_tokens = 2\nmax_body_bytes = 3\nmax_texts = 4\n"
+                  "max_connections = 5\nmax_models = 6\nworkers = 7\nread_timeout_ms = 8\n"
+                  "idle_timeout_ms = 9\nrequest_timeout_ms = 10\n");
+    const wick_server_config *server = &config->server;
+    char keys[SUPPORT_PATH_BYTES];
+    support_path(root, "keys", keys);
+    assert_int_equal(server->models.n, 2);
+    assert_string_equal(server->models.items[0], "a");
+    assert_string_equal(server->models.items[1], "b");
+    assert_int_equal(server->api_keys.n, 0);
+    assert_string_equal(server->served_model_names.items[0], "n");
+    assert_string_equal(server->cors_origins.items[0], "*");
+    assert_string_equal(server->allowed_hosts.items[0], "h");
+    assert_string_equal(server->api_key_file, keys);
+    assert_string_equal(server->log_format, "json");
+    assert_string_equal(server->log_level, "warn");
+    assert_true(server->allow_public && server->public_metrics && server->allow_load);
+    const size_t counts[] = {server->batch_tokens,      server->queue_tokens,    server->max_body_bytes,
+                             server->max_texts,         server->max_connections, server->max_models,
+                             server->workers,           server->read_timeout_ms, server->idle_timeout_ms,
+                             server->request_timeout_ms};
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+        assert_int_equal(counts[i], i + 1);
+    wick_config_free(config);
+    refused("[server]\napi_keys = \"k\"\n", "given.toml:2", "server.api_keys must be an array of strings, not a string",
+            "example");
+    refused("[server]\napi_keys = [1]\n", "given.toml:2", "must be an array of strings, not an array", "example");
+    refused("[server]\nmodels = [\"a\", \"\"]\n", "given.toml:2", "server.models holds an empty string",
+            "leave it out");
+    refused("[server]\nallow_load = 1\n", "given.toml:2", "must be a boolean, not an integer", "example");
+    refused("[server]\nmax_texts = 0\n", "given.toml:2", "server.max_texts is out of range: 0", "1 to ");
+    refused("[server]\nlog_level = \"loud\"\n", "given.toml:2", "Unknown log_level: loud", "error, warn");
+    refused("[server]\nmax_text = 1\n", "given.toml:2", "server.max_text", "did you mean server.max_texts?");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -226,6 +287,7 @@ int main(void)
         TEST(unknown_keys_name_line_and_neighbour),
         TEST(types_and_values_are_checked),
         TEST(the_example_loads_and_names_every_key),
+        TEST(reads_the_servers_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -35,16 +35,17 @@ static void refused(const char *text, size_t n, const char *where, const char *m
 
 static void lists_leaves_in_file_order(void **state)
 {
-    wick_toml *toml = parsed("zebra = \"last by name, first in the file\"\n"
-                             "[embedding]\n"
-                             "model = 'm' # comment\n"
-                             "device = \"\"\"\nauto\"\"\"\n"
-                             "\n"
-                             "[server]\n"
-                             "port = 8_080\nratio = 2.5\nquiet = true\n"
-                             "names = [1, 2]\nday = 2026-01-31\nlimits = {}\n"
-                             "[server.deep]\n"
-                             "x = -1\n");
+    wick_toml *toml =
+        parsed("zebra = \"last by name, first in the file\"\n"
+               "[embedding]\n"
+               "model = 'm' # comment\n"
+               "device = \"\"\"\nauto\"\"\"\n"
+               "\n"
+               "[server]\n"
+               "port = 8_080\nratio = 2.5\nquiet = true\n"
+               "names = [1, 2]\nwords = ['a', \"b\"]\nmixed = ['a', 1]\nnone = []\nday = 2026-01-31\nlimits = {}\n"
+               "[server.deep]\n"
+               "x = -1\n");
     static const struct {
         const char *key;
         unsigned line;
@@ -57,9 +58,12 @@ static void lists_leaves_in_file_order(void **state)
         {"server.ratio", 9, WICK_TOML_REAL},
         {"server.quiet", 10, WICK_TOML_BOOL},
         {"server.names", 11, WICK_TOML_OTHER},
-        {"server.day", 12, WICK_TOML_OTHER},
-        {"server.limits", 13, WICK_TOML_TABLE},
-        {"server.deep.x", 15, WICK_TOML_INTEGER},
+        {"server.words", 12, WICK_TOML_STRINGS},
+        {"server.mixed", 13, WICK_TOML_OTHER},
+        {"server.none", 14, WICK_TOML_STRINGS},
+        {"server.day", 15, WICK_TOML_OTHER},
+        {"server.limits", 16, WICK_TOML_TABLE},
+        {"server.deep.x", 18, WICK_TOML_INTEGER},
     };
     assert_int_equal(wick_toml_count(toml), sizeof want / sizeof want[0]);
     for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {
@@ -73,8 +77,12 @@ static void lists_leaves_in_file_order(void **state)
     assert_int_equal(wick_toml_at(toml, 3)->integer, 8080);
     assert_true(wick_toml_at(toml, 4)->real == 2.5);
     assert_true(wick_toml_at(toml, 5)->boolean);
-    assert_int_equal(wick_toml_at(toml, 9)->integer, -1);
-    assert_null(wick_toml_at(toml, 10));
+    assert_int_equal(wick_toml_at(toml, 7)->n_strings, 2);
+    assert_string_equal(wick_toml_at(toml, 7)->strings[0], "a");
+    assert_string_equal(wick_toml_at(toml, 7)->strings[1], "b");
+    assert_int_equal(wick_toml_at(toml, 9)->n_strings, 0);
+    assert_int_equal(wick_toml_at(toml, 12)->integer, -1);
+    assert_null(wick_toml_at(toml, 13));
     wick_toml_free(toml);
 }
 
