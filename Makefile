@@ -8,10 +8,11 @@ JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 FUZZ_SECONDS ?= 600
 FUZZ_TARGETS ?=
 PYTEST_ARGS ?=
+LOAD_ARGS ?=
 SETUP := sh tools/setup.sh
 
 .DEFAULT_GOAL := build
-.PHONY: build run test model bench asan tsan coverage fuzz valgrind arm64 zig-macos oracle combos chroot lint format install help clean
+.PHONY: build run test model bench load asan tsan coverage fuzz valgrind arm64 zig-macos oracle combos chroot lint format install help clean
 
 build: ## build/wick and the libraries
 	@$(SETUP) build
@@ -37,6 +38,12 @@ bench: ## Wick beside its peers (sets up its own virtual environment)
 	@$(MAKE) --no-print-directory build model
 	@$(SETUP) python
 	@bash bench/run.sh
+
+load: ## the server under load, faults and overload, in short; LOAD_ARGS="rates --seconds 30" for some parts, longer
+	@$(SETUP) build test load
+	@cmake --preset release -DWICK_BENCH=ON >/dev/null
+	@$(MAKE) --no-print-directory build model
+	@.venv/bin/python bench/serve/load.py --seconds 3 --count 20 --minutes 0.5 $(LOAD_ARGS)
 
 asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(SETUP) build test

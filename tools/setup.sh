@@ -66,6 +66,7 @@ for level in "$@"; do
         ;;
     coverage) need gcovr gcovr gcovr "sums up line coverage" ;;
     valgrind) need valgrind valgrind - "finds leaks and wild reads" ;;
+    load) need wrk wrk wrk "drives the server under load" ;;
     lint)
         need clang-format clang-format clang-format "checks the layout of the sources"
         ;;

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The parts of the load harness that measure speed: rates, mock, load80, overload, soak. In: Settings. Out: rows for load.py's tables.
+
+A part is a function of Settings that returns {"title", "notes", "rows"}; a row is a dict whose keys are the table's columns."""
+import dataclasses
+import os
+import threading
+import time
+
+import generators
+from server import Server, total
+
+
+@dataclasses.dataclass
+class Settings:
+    model: str
+    texts: str
+    seconds: float
+    dtypes: list
+    connections: list
+    minutes: float
+    count: int  # of SIGTERMs, clients...: scaled by the parts
+
+
+class Sampler:
+    """Memory and descriptors of a server, twice a second, in the background."""
+
+    def __init__(self, server, every=0.5):
+        self.server, self.every, self.samples = server, every, []
+
+    def _run(self):
+        while not self._over.wait(self.every):
+            self.samples.append((time.monotonic(), self.server.rss_kib(), self.server.fds()))
+
+    def __enter__(self):
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception):
+        self._over.set()
+        self._thread.join()
+
+    def growth(self, column, skip=0.2):
+        """(the most in the first third, the most in the last third) behind a warm-up."""
+        values = [sample[column] for sample in self.samples]
+        values = values[int(len(values) * skip):] or values
+        third = max(1, len(values) // 3)
+        return max(values[:third]), max(values[-third:])
+
+
+def _mean_batch(before, after):
+    batches = total(after, "wick_batch_texts_count") - total(before, "wick_batch_texts_count")
+    return (total(after, "wick_batch_texts_sum") - total(before, "wick_batch_texts_sum")) / batches if batches else 0
+
+
+def rates(settings):
+    rows = []
+    for dtype in settings.dtypes:
+        with Server(model=settings.model, dtype=dtype) as server:
+            generators.wrk(server, settings.texts, 16, 1)
+            for connections in settings.connections:
+                before = server.metrics()
+                result = generators.wrk(server, settings.texts, connections, settings.seconds)
+                batch = _mean_batch(before, server.metrics())
+                engine = generators.engine(settings.model, dtype, settings.texts, max(1, round(batch)), min(settings.seconds, 3))
+                left = 2 - result["generator_cores"]
+                rows.append({
+                    "dtype": dtype, "connections": connections, "requests/s": result["rate"], "p50 ms": result["p50"],
+                    "p95 ms": result["p95"], "p99 ms": result["p99"], "texts a batch": round(batch, 1),
+                    "engine alone texts/s": engine["texts_a_second"], "engine p50 ms": engine["p50_ms"],
+                    "share": round(result["rate"] / engine["texts_a_second"], 3),
+                    "share of what wrk leaves": round(result["rate"] / engine["texts_a_second"] * 2 / left, 3),
+                    "errors": result["not_2xx"] + result["timeout"] + result["read"], "RSS MB": server.rss_kib() // 1024,
+                    "wrk cores": result["generator_cores"], "other cores": result["others_cores"],
+                    "other cores (engine)": engine["others_cores"]})
+    return {"title": "One text a request, closed loop (wrk)",
+            "notes": "Server and wrk share all cores; the engine alone (libwick, batches as large as the server's mean batch) has them to itself. "
+                     "\"Share of what wrk leaves\" sets wrk's CPU time aside.", "rows": rows}
+
+
+def mock(settings):
+    """HTTP, JSON and queue alone: the mock provider computes next to nothing."""
+    cores = sorted(os.sched_getaffinity(0))
+    one, other = {cores[0]}, set(cores[1:]) or {cores[0]}
+    rows = []
+    for log_level in ("info", "warn"):
+        for connections in (1, 64, 256):
+            with Server(provider="mock", cpus=one, log_level=log_level) as server:
+                generators.wrk(server, settings.texts, connections, 1, cpus=other)
+                result = generators.wrk(server, settings.texts, connections, settings.seconds, cpus=other)
+                rows.append({"log": "every request" if log_level == "info" else "warnings", "connections": connections,
+                             "requests/s": result["rate"], "p50 ms": result["p50"], "p99 ms": result["p99"],
+                             "requests a CPU second": round(result["rate"] / result["server_cores"]),
+                             "server cores": result["server_cores"], "other cores": result["others_cores"], "errors": result["not_2xx"]})
+    return {"title": "The mock provider, the server on one core",
+            "notes": "The server is bound to one core, wrk to the others. \"Requests a CPU second\" does not depend on what else ran on the core.",
+            "rows": rows}
+
+
+def _peak(server, settings, seconds):
+    return max((generators.wrk(server, settings.texts, connections, seconds) for connections in (64, 256)), key=lambda r: r["rate"])
+
+
+def _times(result, status, kind="from_due_ms"):
+    return result["statuses"].get(str(status), {}).get(kind, {})
+
+
+def load80(settings):
+    rows = []
+    for dtype in settings.dtypes:
+        with Server(model=settings.model, dtype=dtype) as server:
+            generators.wrk(server, settings.texts, 16, 1)
+            peak = _peak(server, settings, max(2, settings.seconds / 2))
+            result = generators.paced(server, settings.texts, 0.8 * peak["rate"], settings.seconds, 1024)
+            times = _times(result, 200)
+            rows.append({"dtype": dtype, "capacity requests/s": peak["rate"], "offered requests/s": result["offered"],
+                         "p50 ms": times.get("p50"), "p95 ms": times.get("p95"), "p99 ms": times.get("p99"),
+                         "answered": result["answered"], "not 200": result["answered"] - result["statuses"].get("200", {}).get("n", 0),
+                         "failed": result["failed"] + result["unanswered"], "generator cores": result["generator_cores"],
+                         "other cores": result["others_cores"], "other cores (capacity)": peak["others_cores"]})
+    return {"title": "80 % of capacity, open loop", "notes": "Poisson arrivals; latency from when a request was due. Capacity: wrk's best of 64 and 256 "
+            "connections just before.", "rows": rows}
+
+
+def overload(settings):
+    rows = []
+    for dtype in settings.dtypes:
+        with Server(model=settings.model, dtype=dtype) as server:
+            generators.wrk(server, settings.texts, 16, 1)
+            peak = _peak(server, settings, max(2, settings.seconds / 4))
+            with Sampler(server) as sampler:
+                result = generators.paced(server, settings.texts, 4 * peak["rate"], settings.seconds, 6000)
+            good = result["statuses"].get("200", {}).get("n", 0) / result["seconds"]
+            refused = _times(result, 429, "from_sent_ms")
+            rss = sampler.growth(1)
+            after = generators.wrk(server, settings.texts, 16, 1)
+            rows.append({"dtype": dtype, "peak requests/s": peak["rate"], "offered requests/s": result["offered"],
+                         "goodput requests/s": round(good, 1), "of peak": round(good / peak["rate"], 3),
+                         "429": result["statuses"].get("429", {}).get("n", 0),
+                         "429 without Retry-After": result["statuses"].get("429", {}).get("n", 0) - result["statuses"].get("429", {}).get("retry_after", 0),
+                         "429 p50 ms": refused.get("p50"), "429 p99 ms": refused.get("p99"),
+                         "other statuses": {k: v["n"] for k, v in result["statuses"].items() if k not in ("200", "429")},
+                         "failed": result["failed"] + result["unanswered"], "200 p50 ms": _times(result, 200).get("p50"),
+                         "RSS MB first third": rss[0] // 1024, "RSS MB last third": rss[1] // 1024, "fds after": server.fds(),
+                         "requests/s afterwards": after["rate"], "server cores": result["server_cores"],
+                         "generator cores": result["generator_cores"], "other cores": result["others_cores"]})
+    return {"title": f"Four times the capacity for {settings.seconds:g} s, open loop",
+            "notes": "The generator and refusing take CPU time from the engine on the same cores. 429s' times count from the sending.", "rows": rows}
+
+
+def soak(settings):
+    dtype = settings.dtypes[-1]
+    with Server(model=settings.model, dtype=dtype) as server:
+        rate = 0.5 * _peak(server, settings, 3)["rate"]
+        end, rows, failed = time.monotonic() + settings.minutes * 60, [], 0
+        begin, warm = time.monotonic(), None
+        while time.monotonic() < end:
+            slice_seconds = min(30, max(2, end - time.monotonic()))
+            result = generators.paced(server, settings.texts, rate, slice_seconds, 256)
+            failed += result["failed"] + result["unanswered"] + result["answered"] - result["statuses"].get("200", {}).get("n", 0)
+            warm = warm or server.rss_kib()
+            rows.append({"minute": round((time.monotonic() - begin) / 60, 1), "RSS KiB": server.rss_kib(), "descriptors": server.fds(),
+                         "requests/s": round(result["answered"] / result["seconds"], 1), "p99 ms": _times(result, 200).get("p99"),
+                         "not answered well": failed})
+    return {"title": f"{settings.minutes:g} minutes at half capacity ({dtype})", "notes": "", "rows": rows}
