@@ -449,9 +449,10 @@ static int open_parts(wick_server *server, wick_error *error)
     server->metrics = wick_metrics_new();
     server->health = wick_health_new(server);
     server->encodings = calloc(options->n_workers + 1, sizeof *server->encodings);
-    bool has_memory = server->log && server->metrics && server->health && server->encodings;
+    const bool has_memory = server->log && server->metrics && server->health && server->encodings;
+    /* A build without the native engine has no tokenizer, and makes no encodings. */
     for (unsigned i = 0; has_memory && i <= options->n_workers; i++)
-        has_memory = (server->encodings[i] = wick_encoding_new()) != NULL;
+        server->encodings[i] = wick_encoding_new();
     if (rc == WICK_OK && !has_memory)
         rc = wick_fail_memory(error, "the server");
     options->models.lane.metrics = server->metrics;

@@ -16,6 +16,8 @@ static bool count_one(wick_call *call, size_t i, wick_encoding *encoding, wick_a
     const size_t limit = call->served->info.max_seq_length;
     wick_tokenize_options options;
     wick_error problem = {0};
+    if (!encoding)
+        return wick_refuse(error, WICK_REFUSE_INTERNAL, NULL, "out of memory");
     wick_tokenize_options_init(&options);
     options.max_tokens = call->truncate ? limit : 0;
     options.truncate_left = call->options.truncate_left;
