@@ -250,3 +250,21 @@ wick_lane *support_lane_open(wick_provider *provider, const wick_lane_options *o
         fail_msg("%s", error.message);
     return lane;
 }
+
+void support_lane_check_empty(const wick_lane *lane)
+{
+    const wick_lane_state state = wick_lane_get_state(lane);
+    assert_int_equal(state.n_jobs, 0);
+    assert_int_equal(state.n_tokens, 0);
+    assert_false(wick_lane_is_full(lane, SIZE_MAX)); /* an empty queue takes any job: nothing is charged any more */
+}
+
+support_job *support_lane_occupy(support_fake *fake, wick_lane *lane)
+{
+    const unsigned n_calls = fake->n_calls;
+    support_job *job = support_job_new("first", 1, 1, 77);
+    support_fake_hold(fake);
+    support_job_submit(lane, job);
+    support_fake_wait_calls(fake, n_calls + 1);
+    return job;
+}

@@ -46,6 +46,10 @@ bool support_job_is_done(support_job *job);
 void support_job_check(support_job *job, wick_provider *provider);
 wick_lane_options support_lane_options(void);
 wick_lane *support_lane_open(wick_provider *provider, const wick_lane_options *options);
+/* Everything that was counted has been given back. */
+void support_lane_check_empty(const wick_lane *lane);
+/* Keeps the lane busy with one text until support_fake_release, so that what is submitted next waits in the queue. */
+support_job *support_lane_occupy(support_fake *fake, wick_lane *lane);
 void support_sleep_ms(unsigned ms);
 
 #endif

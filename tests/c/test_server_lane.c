@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_server_lane.c: the lane with a fake provider: what is embedded, what is dropped, who waits for whom, and that all that was counted is given back. */
-#include "base/error.h"
 #include "provider/vectors.h"
 #include "server/metrics.h"
 #include "server/turns.h"
@@ -14,32 +13,13 @@
 
 #include <cmocka.h>
 
-static void is_empty(const wick_lane *lane)
-{
-    const wick_lane_state state = wick_lane_get_state(lane);
-    assert_int_equal(state.n_jobs, 0);
-    assert_int_equal(state.n_tokens, 0);
-    assert_false(wick_lane_is_full(lane, SIZE_MAX)); /* an empty queue takes any job: nothing is charged any more */
-}
-
-/* Keeps the lane busy with one text, so that what is submitted next waits in the queue. */
-static support_job *occupy(support_fake *fake, wick_lane *lane)
-{
-    const unsigned n_calls = fake->n_calls;
-    support_job *job = support_job_new("first", 1, 1, 77);
-    support_fake_hold(fake);
-    support_job_submit(lane, job);
-    support_fake_wait_calls(fake, n_calls + 1);
-    return job;
-}
-
 static void embeds_what_differs_in_options_together(void **state)
 {
     support_fake fake;
     support_fake_init(&fake);
     const wick_lane_options options = support_lane_options();
     wick_lane *lane = support_lane_open(&fake.provider, &options);
-    support_job *first = occupy(&fake, lane), *jobs[4];
+    support_job *first = support_lane_occupy(&fake, lane), *jobs[4];
     for (size_t i = 0; i < 4; i++) {
         jobs[i] = support_job_new("text", 3 + i, 5, i % 2);
         jobs[i]->job.options.normalize = i % 2 == 0;
@@ -53,7 +33,7 @@ static void embeds_what_differs_in_options_together(void **state)
     for (size_t i = 0; i < 4; i++)
         support_job_wait(jobs[i]);
     assert_int_equal(fake.n_calls, 2);
-    is_empty(lane);
+    support_lane_check_empty(lane);
     for (size_t i = 0; i < 4; i++) {
         support_job_check(jobs[i], &fake.provider);
         assert_true(jobs[i]->job.queue_ms > 0);
@@ -88,7 +68,7 @@ static void a_large_request_starves_nobody(void **state)
         support_job_free(small);
     }
     support_job_wait(big);
-    is_empty(lane);
+    support_lane_check_empty(lane);
     fake.ms_a_call = 0;
     support_job_check(big, &fake.provider);
     support_job_free(big);
@@ -102,7 +82,7 @@ static void late_and_gone_jobs_are_never_embedded(void **state)
     support_fake_init(&fake);
     const wick_lane_options options = support_lane_options();
     wick_lane *lane = support_lane_open(&fake.provider, &options);
-    support_job *first = occupy(&fake, lane);
+    support_job *first = support_lane_occupy(&fake, lane);
     atomic_bool has_left = false;
     support_job *gone = support_job_new("gone", 10, 5, 1), *late = support_job_new("gone too late", 10, 5, 2);
     support_job *fine = support_job_new("fine", 10, 5, 3);
@@ -127,7 +107,7 @@ static void late_and_gone_jobs_are_never_embedded(void **state)
     assert_int_equal(fake.n_gone, 0);
     assert_int_equal(fake.n_texts, 11);
     support_job_check(fine, &fake.provider);
-    is_empty(lane);
+    support_lane_check_empty(lane);
     support_job *all[] = {first, gone, late, fine};
     for (size_t i = 0; i < 4; i++)
         support_job_free(all[i]);
@@ -152,7 +132,7 @@ static void the_rest_of_a_gone_job_is_left(void **state)
     support_job_wait(gone);
     assert_int_equal(gone->job.code, WICK_E_UNAVAILABLE);
     assert_true(fake.n_texts < 1000);
-    is_empty(lane);
+    support_lane_check_empty(lane);
     support_job_free(gone);
     wick_lane_close(lane, true);
     support_fake_clear(&fake);
@@ -174,7 +154,7 @@ static void leaving_amid_a_batch_ends_a_job_once(void **state)
     support_fake_init(&fake);
     const wick_lane_options options = support_lane_options();
     wick_lane *lane = support_lane_open(&fake.provider, &options);
-    support_job *first = occupy(&fake, lane);
+    support_job *first = support_lane_occupy(&fake, lane);
     support_job *big = support_job_new("big", 2000, 10, 1), *gone = support_job_new("gone", 1, 10, 2);
     atomic_bool has_left = true;
     sender_left = false;
@@ -190,7 +170,7 @@ static void leaving_amid_a_batch_ends_a_job_once(void **state)
     support_job_wait(first);
     assert_int_equal(big->job.code, WICK_E_UNAVAILABLE);
     assert_true(fake.n_texts <= 1 + 102); /* one batch of it at most */
-    is_empty(lane);
+    support_lane_check_empty(lane);
     wick_lane_close(lane, true);
     support_job_free(first);
     support_job_free(big);
@@ -205,7 +185,7 @@ static void a_full_queue_refuses_and_recovers(void **state)
     wick_lane_options options = support_lane_options();
     options.queue_tokens = 1000;
     wick_lane *lane = support_lane_open(&fake.provider, &options);
-    support_job *first = occupy(&fake, lane); /* a token of client 77 */
+    support_job *first = support_lane_occupy(&fake, lane); /* a token of client 77 */
     support_job *one = support_job_new("one", 74, 10, 1), *two = support_job_new("two", 25, 10, 2);
     support_job *more = support_job_new("more", 2, 10, 1), *other = support_job_new("other", 1, 10, 3);
     support_job *urgent = support_job_new("urgent", 1, 500, 4);
@@ -227,12 +207,12 @@ static void a_full_queue_refuses_and_recovers(void **state)
     support_job_wait(urgent);
     support_job_wait(first);
     assert_true(urgent->order < one->order && urgent->order < two->order);
-    is_empty(lane);
+    support_lane_check_empty(lane);
     support_job_submit(lane, other);
     support_job_submit(lane, more);
     support_job_wait(other);
     support_job_wait(more);
-    is_empty(lane);
+    support_lane_check_empty(lane);
     support_job *all[] = {first, one, two, more, other, urgent};
     for (size_t i = 0; i < 6; i++)
         support_job_free(all[i]);
@@ -258,7 +238,7 @@ static void a_job_over_the_whole_queue_is_taken(void **state)
     support_job_wait(other);
     assert_true(other->order < huge->order);
     support_job_check(huge, &fake.provider);
-    is_empty(lane);
+    support_lane_check_empty(lane);
     support_job_free(huge);
     support_job_free(other);
     wick_lane_close(lane, true);
@@ -281,7 +261,7 @@ static void retry_after_follows_the_measured_speed(void **state)
         support_job_wait(job);
         support_job_free(job);
     }
-    support_job *first = occupy(&fake, lane), *one = support_job_new("one", 70, 10, 1),
+    support_job *first = support_lane_occupy(&fake, lane), *one = support_job_new("one", 70, 10, 1),
                 *two = support_job_new("two", 70, 10, 2);
     unsigned retry_ms = 0;
     support_job_submit(lane, one);
@@ -293,167 +273,6 @@ static void retry_after_follows_the_measured_speed(void **state)
     support_job_free(first);
     support_job_free(one);
     support_job_free(two);
-    wick_lane_close(lane, true);
-    support_fake_clear(&fake);
-}
-
-static void one_bad_request_fails_alone(void **state)
-{
-    support_fake fake;
-    support_fake_init(&fake);
-    wick_lane_options options = support_lane_options();
-    options.breaker_failures = 3;
-    options.metrics = wick_metrics_new();
-    wick_lane *lane = support_lane_open(&fake.provider, &options);
-    support_job *first = occupy(&fake, lane);
-    static const char *const names[] = {"fine", "bad", "good", "poison", "nan", "also fine"};
-    support_job *jobs[6];
-    for (size_t i = 0; i < 6; i++)
-        support_job_submit(lane, jobs[i] = support_job_new(names[i], 3, 10, i));
-    support_fake_release(&fake);
-    support_job_wait(first);
-    for (size_t i = 0; i < 6; i++)
-        support_job_wait(jobs[i]);
-    support_job_check(jobs[0], &fake.provider);
-    support_job_check(jobs[2], &fake.provider);
-    support_job_check(jobs[5], &fake.provider);
-    assert_int_equal(jobs[1]->job.code, WICK_E_INVALID_INPUT);
-    assert_string_equal(jobs[1]->job.error.message, "texts[0]: a text that cannot be embedded");
-    assert_int_equal(jobs[3]->job.code, WICK_E_INTERNAL);
-    assert_int_equal(jobs[4]->job.code, WICK_E_INTERNAL);
-    assert_string_equal(jobs[4]->job.error.message, "texts[0]: " WICK_NOT_FINITE);
-    assert_int_equal(wick_lane_get_state(lane).breaker, 0);
-    is_empty(lane);
-    wick_buffer text = {0};
-    wick_metrics_write(options.metrics, NULL, 0, &text);
-    wick_buffer_put(&text, "", 1);
-    assert_non_null(strstr(text.bytes, "\nwick_nonfinite_total 1\n"));
-    free(text.bytes);
-    support_job_free(first);
-    for (size_t i = 0; i < 6; i++)
-        support_job_free(jobs[i]);
-    wick_lane_close(lane, true);
-    wick_metrics_free(options.metrics);
-    support_fake_clear(&fake);
-}
-
-/* The text that is wrong is named by its place in the request, not in the batch. */
-static void errors_count_from_the_request_s_first_text(void **state)
-{
-    support_fake fake;
-    support_fake_init(&fake);
-    wick_lane_options options = support_lane_options();
-    options.batch_tokens = 100;
-    wick_lane *lane = support_lane_open(&fake.provider, &options);
-    support_job *job = support_job_new("text", 50, 10, 1);
-    char *bad = (char *)job->job.texts[33];
-    memcpy(bad, "bad ", 4);
-    support_job_submit(lane, job);
-    support_job_wait(job);
-    assert_int_equal(job->job.code, WICK_E_INVALID_INPUT);
-    assert_string_equal(job->job.error.message, "texts[33]: a text that cannot be embedded");
-    assert_string_equal(job->job.error.where, "texts[33]");
-    assert_true(fake.n_texts == 40); /* what comes behind is not embedded */
-    is_empty(lane);
-    support_job_free(job);
-    wick_lane_close(lane, true);
-    support_fake_clear(&fake);
-}
-
-static void dimensions_over_the_model_s_are_refused(void **state)
-{
-    support_fake fake;
-    support_fake_init(&fake);
-    const wick_lane_options options = support_lane_options();
-    wick_lane *lane = support_lane_open(&fake.provider, &options);
-    support_job *job = support_job_new("text", 2, 10, 1);
-    job->job.options.dimensions = SUPPORT_DIMENSION + 1;
-    support_job_submit(lane, job);
-    support_job_wait(job);
-    assert_int_equal(job->job.code, WICK_E_INVALID_INPUT);
-    support_job_free(job);
-    wick_lane_close(lane, true);
-    support_fake_clear(&fake);
-}
-
-static void retriable_failures_are_tried_again(void **state)
-{
-    support_fake fake;
-    support_fake_init(&fake);
-    wick_lane_options options = support_lane_options();
-    options.n_retries = 2;
-    wick_lane *lane = support_lane_open(&fake.provider, &options);
-    support_job *job = support_job_new("text", 2, 10, 1), *other = support_job_new("text", 2, 10, 1);
-    support_job *third = support_job_new("text", 2, 10, 1);
-    fake.n_failures = 2;
-    support_job_submit(lane, job);
-    support_job_wait(job);
-    assert_int_equal(fake.n_calls, 3);
-    support_job_check(job, &fake.provider);
-    fake.n_failures = 3; /* one more than is tried */
-    support_job_submit(lane, other);
-    support_job_wait(other);
-    assert_int_equal(other->job.code, WICK_E_UNAVAILABLE);
-    assert_true(other->job.error.retriable);
-    assert_int_equal(fake.n_failures, 0);
-    fake.failure_code = WICK_E_INTERNAL; /* not retriable */
-    fake.n_failures = 1;
-    const unsigned n_calls = fake.n_calls;
-    support_job_submit(lane, third);
-    support_job_wait(third);
-    assert_int_equal(third->job.code, WICK_E_INTERNAL);
-    assert_int_equal(fake.n_calls, n_calls + 1);
-    is_empty(lane);
-    support_job_free(job);
-    support_job_free(other);
-    support_job_free(third);
-    wick_lane_close(lane, true);
-    support_fake_clear(&fake);
-}
-
-static void wait_for_breaker(const wick_lane *lane, int phase)
-{
-    for (int i = 0; i < 5000 && wick_lane_get_state(lane).breaker != phase; i++)
-        support_sleep_ms(1);
-    assert_int_equal(wick_lane_get_state(lane).breaker, phase);
-}
-
-static void the_breaker_opens_tries_and_closes(void **state)
-{
-    support_fake fake;
-    support_fake_init(&fake);
-    wick_lane_options options = support_lane_options();
-    options.breaker_failures = 3;
-    options.breaker_open_ms = 100;
-    options.batch_tokens = 20;
-    wick_lane *lane = support_lane_open(&fake.provider, &options);
-    fake.failure_code = WICK_E_INTERNAL;
-    fake.n_failures = 4; /* three batches, and the first trial */
-    support_job *first = occupy(&fake, lane), *jobs[6];
-    for (size_t i = 0; i < 6; i++)
-        support_job_submit(lane, jobs[i] = support_job_new("text", 1, 20, i)); /* a batch each */
-    support_fake_release(&fake);
-    for (size_t i = 0; i < 6; i++)
-        support_job_wait(jobs[i]);
-    support_job_wait(first);
-    wait_for_breaker(lane, 2);
-    for (size_t i = 0; i < 6; i++) /* two were tried, four are refused without a call */
-        assert_int_equal(jobs[i]->job.code, i < 2 ? WICK_E_INTERNAL : WICK_E_UNAVAILABLE);
-    assert_int_equal(fake.n_calls, 3);
-    support_job *refused = support_job_new("text", 1, 10, 1);
-    unsigned retry_ms = 0;
-    assert_int_equal(wick_lane_submit(lane, &refused->job, &retry_ms), WICK_SUBMIT_OPEN);
-    assert_true(retry_ms >= 1 && retry_ms <= 100);
-    is_empty(lane);
-    wait_for_breaker(lane, 0); /* the second trial succeeds */
-    assert_int_equal(fake.n_calls, 5);
-    support_job_submit(lane, refused);
-    support_job_wait(refused);
-    support_job_check(refused, &fake.provider);
-    support_job_free(first);
-    support_job_free(refused);
-    for (size_t i = 0; i < 6; i++)
-        support_job_free(jobs[i]);
     wick_lane_close(lane, true);
     support_fake_clear(&fake);
 }
@@ -473,7 +292,7 @@ static void close_works_off_what_is_queued(void **state)
         assert_true(support_job_is_done(jobs[i]));
     support_job *late = support_job_new("text", 1, 1, 1);
     assert_int_equal(wick_lane_submit(lane, &late->job, NULL), WICK_SUBMIT_STOPPING);
-    is_empty(lane);
+    support_lane_check_empty(lane);
     wick_lane_close(lane, true);
     for (size_t i = 0; i < 20; i++) {
         support_job_check(jobs[i], &fake.provider);
@@ -495,7 +314,7 @@ static void close_without_drain_ends_them(void **state)
     support_fake_init(&fake);
     const wick_lane_options options = support_lane_options();
     wick_lane *lane = support_lane_open(&fake.provider, &options);
-    support_job *first = occupy(&fake, lane), *jobs[20];
+    support_job *first = support_lane_occupy(&fake, lane), *jobs[20];
     for (size_t i = 0; i < 20; i++)
         support_job_submit(lane, jobs[i] = support_job_new("gone", 100, 20, i % 3));
     pthread_t stopper;
@@ -515,7 +334,7 @@ static void close_without_drain_ends_them(void **state)
         assert_int_equal(jobs[i]->job.code, WICK_E_UNAVAILABLE);
     }
     assert_int_equal(fake.n_gone, 0);
-    is_empty(lane);
+    support_lane_check_empty(lane);
     wick_lane_close(lane, false);
     support_job_free(first);
     for (size_t i = 0; i < 20; i++)
@@ -532,7 +351,7 @@ static void a_stuck_engine_shows(void **state)
     const wick_lane_options options = support_lane_options();
     wick_lane *lane = support_lane_open(&fake.provider, &options);
     assert_true(wick_lane_get_state(lane).busy_ms == 0);
-    support_job *first = occupy(&fake, lane);
+    support_job *first = support_lane_occupy(&fake, lane);
     support_sleep_ms(20);
     const double busy_ms = wick_lane_get_state(lane).busy_ms;
     assert_true(busy_ms >= 20);
@@ -648,7 +467,7 @@ static void many_threads(wick_provider *provider, size_t dimension)
     }
     for (size_t i = 0; i < N; i++)
         pthread_join(threads[i], NULL);
-    is_empty(lane);
+    support_lane_check_empty(lane);
     wick_lane_close(lane, true);
 }
 
@@ -690,11 +509,6 @@ int main(void)
         cmocka_unit_test(a_full_queue_refuses_and_recovers),
         cmocka_unit_test(a_job_over_the_whole_queue_is_taken),
         cmocka_unit_test(retry_after_follows_the_measured_speed),
-        cmocka_unit_test(one_bad_request_fails_alone),
-        cmocka_unit_test(errors_count_from_the_request_s_first_text),
-        cmocka_unit_test(dimensions_over_the_model_s_are_refused),
-        cmocka_unit_test(retriable_failures_are_tried_again),
-        cmocka_unit_test(the_breaker_opens_tries_and_closes),
         cmocka_unit_test(close_works_off_what_is_queued),
         cmocka_unit_test(close_without_drain_ends_them),
         cmocka_unit_test(a_stuck_engine_shows),
