@@ -144,8 +144,8 @@ static int answer_show(wick_call *call, wick_buffer *out, const char **content_t
 {
     wick_served *served = NULL;
     wick_error problem = {0};
-    if (!wick_request_text(call->body, "model", &call->model, error) ||
-        (!call->model && !wick_request_text(call->body, "name", &call->model, error)) || !find_name(call, error))
+    if (!wick_request_text(call->body, "name", &call->model, error) ||
+        !wick_request_text(call->body, "model", &call->model, error) || !find_name(call, error))
         return 0;
     if (wick_models_borrow(call->service->models, call->model, &served, &problem) != WICK_OK) {
         wick_api_error_from(&problem, error);

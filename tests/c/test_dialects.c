@@ -556,6 +556,7 @@ static void ollama_models(void **state)
     assert_non_null(strstr(t.text, "\"capabilities\":[\"embedding\"]"));
     end_trial(&t);
     check_refused(WICK_POST, "/api/show", "{\"name\":\"other\"}", 404, "model not found");
+    check_refused(WICK_POST, "/api/show", "{\"name\":7,\"model\":\"alias\"}", 400, "name must be a string");
     check_answer(WICK_GET, "/api/version", NULL, "{\"version\":\"" WICK_VERSION "\"}");
 }
 
