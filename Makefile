@@ -12,7 +12,7 @@ LOAD_ARGS ?=
 SETUP := sh tools/setup.sh
 
 .DEFAULT_GOAL := build
-.PHONY: build run test model bench load asan tsan coverage fuzz valgrind arm64 zig-macos oracle combos chroot lint format install help clean
+.PHONY: build run test model bench load asan tsan coverage fuzz valgrind arm64 zig-macos oracle clients schemathesis combos chroot lint format install help clean
 
 build: ## build/wick and the libraries
 	@$(SETUP) build
@@ -88,6 +88,16 @@ oracle: ## the long tests against the tokenizers package and sentence-transforme
 	@grep -qs '^WICK_TESTS:BOOL=ON' build/CMakeCache.txt || cmake --preset release -DWICK_TESTS=ON
 	@$(MAKE) --no-print-directory build model
 	@sh tools/run-oracle.sh build $(PYTEST_ARGS)
+
+clients: ## the official Python clients of OpenAI, Hugging Face, Ollama, LangChain and LlamaIndex against wick serve
+	@$(SETUP) build python
+	@$(MAKE) --no-print-directory build model
+	@sh tools/run-clients.sh build $(PYTEST_ARGS)
+
+schemathesis: ## requests made from /openapi.json, right and wrong ones; every reply must be as described
+	@$(SETUP) build python
+	@$(MAKE) --no-print-directory build
+	@sh tools/run-schemathesis.sh build
 
 combos: ## every combination of the providers' build options builds and passes its tests
 	@$(SETUP) build test

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # run-schemathesis.sh BUILD_FOLDER [schemathesis arguments]: requests made from /openapi.json, right and wrong ones, to a build's `wick serve` with the tiny model
-# and a key; every reply must be as described. In a virtual environment of its own (build-schemathesis/venv, made here if need be). EXAMPLES: a route (100).
+# and a key; every reply must be as described. In a virtual environment of its own (build-schemathesis/venv, made here if need be). EXAMPLES: a route (60).
 set -eu
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -45,4 +45,4 @@ done
 # /embed_all is described, and always a 404.
 PYTHONPATH=$root/tests/server/schemathesis SCHEMATHESIS_HOOKS=wick_hooks "$venv/bin/schemathesis" \
     --config-file "$root/tests/server/schemathesis/schemathesis.toml" run "http://127.0.0.1:$(cat port)/openapi.json" \
-    --header "Authorization: Bearer schemathesis-key" --exclude-path /embed_all --max-examples "${EXAMPLES:-100}" --no-color "$@"
+    --header "Authorization: Bearer schemathesis-key" --exclude-path /embed_all --max-examples "${EXAMPLES:-60}" --no-color "$@"
