@@ -214,8 +214,9 @@ static bool take_head(wick_exchange *own)
         wick_connection_refuse(own, 400, "a line that does not end with CR LF");
         return true;
     }
-    if (n > (long)own->http->options.max_head_bytes || (n == 0 && own->n_in >= own->http->options.max_head_bytes)) {
-        const bool in_target = !memchr(own->in, '\n', own->n_in);
+    const size_t max_head_bytes = own->http->options.max_head_bytes;
+    if (n > (long)max_head_bytes || (n == 0 && own->n_in >= max_head_bytes)) {
+        const bool in_target = !memchr(own->in, '\n', own->n_in < max_head_bytes ? own->n_in : max_head_bytes);
         wick_connection_refuse(own, in_target ? 414 : 431, "the request's head is too long");
         return true;
     }
@@ -251,7 +252,8 @@ static bool take_body(wick_exchange *own)
         wick_connection_refuse(own, 400, "malformed chunked body");
         return true;
     }
-    if (own->body_end - own->head_bytes > own->http->options.max_body_bytes) {
+    const size_t n_body = own->body_end - own->head_bytes, max_body_bytes = own->http->options.max_body_bytes;
+    if (n_body > max_body_bytes || own->chunked.left > max_body_bytes - n_body) { /* there, or announced */
         wick_connection_refuse(own, 413, "the body is too large");
         return true;
     }
