@@ -132,7 +132,8 @@ static const char *method_name(const wick_exchange *exchange)
 static void set_milliseconds(wick_exchange *exchange, const char *name, double ms)
 {
     char text[32];
-    snprintf(text, sizeof text, "%.3f", ms);
+    const unsigned long us = ms > 0 ? (unsigned long)(ms * 1e3 + 0.5) : 0; /* whole numbers are printed faster */
+    snprintf(text, sizeof text, "%lu.%03lu", us / 1000, us % 1000);
     wick_exchange_set_header(exchange, name, text);
 }
 

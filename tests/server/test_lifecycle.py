@@ -88,9 +88,7 @@ def test_no_accepted_request_is_lost(tmp_path, launch):
                     try:
                         reply = server.embed("x", connection=connection)
                     except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError, http.client.CannotSendRequest) as error:
-                        # One that was accepted and had been sent nothing but this request
-                        if i == 0:
-                            lost.append((number, repr(error)))
+                        lost.append((number, i, repr(error)))
                         break
                     if reply.status != 200:
                         lost.append((number, reply.status))
