@@ -71,13 +71,38 @@ static bool borrow_model(wick_handling *handling)
     return false;
 }
 
+/* Takes the texts out of the parsed body and frees that: what else a body holds, or how many times larger it is than its text, must not stay in memory for
+ * as long as the call waits. */
+static bool detach_body(wick_handling *handling)
+{
+    wick_call *call = &handling->call;
+    size_t n_bytes = 0;
+    for (size_t i = 0; i < call->n_texts; i++)
+        n_bytes += call->text_bytes[i];
+    char *bytes = wick_arena_take(call->arena, n_bytes, 1);
+    const char *model = call->model ? wick_arena_copy_text(call->arena, call->model, strlen(call->model)) : NULL;
+    if (!bytes || (call->model && !model))
+        return wick_refuse(&handling->error, WICK_REFUSE_INTERNAL, NULL, "out of memory");
+    for (size_t i = 0; i < call->n_texts; i++) {
+        memcpy(bytes, call->texts[i], call->text_bytes[i]);
+        call->texts[i] = bytes;
+        bytes += call->text_bytes[i];
+    }
+    call->model = model;
+    call->ids = NULL;
+    wick_json_free(call->body);
+    call->body = NULL;
+    return true;
+}
+
 /* Parses, reads, binds, counts: any thread, with its own encoding. */
 static bool prepare(wick_handling *handling, wick_encoding *encoding)
 {
     wick_call *call = &handling->call;
     const double begin = wick_now_ms();
     if (!parse_body(handling) || !call->route->read(call, &handling->error) || !borrow_model(handling) ||
-        !wick_call_bind(call, &handling->error) || !wick_call_count_tokens(call, encoding, &handling->error))
+        !wick_call_bind(call, &handling->error) || !detach_body(handling) ||
+        !wick_call_count_tokens(call, encoding, &handling->error))
         return false;
     call->tokenize_ms = wick_now_ms() - begin;
     call->vectors = malloc(call->n_texts * call->dimension * sizeof *call->vectors);

@@ -102,8 +102,8 @@ void wick_connection_free(wick_exchange *own)
 {
     cut(own);
     drop_input(own);
+    wick_exchange_forget_reply(own);
     free(own->fields);
-    free(own->body);
     free(own);
 }
 

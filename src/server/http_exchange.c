@@ -156,8 +156,10 @@ static const char *date_line(wick_http *http)
     return http->date;
 }
 
-static void forget_reply(wick_exchange *own)
+void wick_exchange_forget_reply(wick_exchange *own)
 {
+    own->http->reply_bytes -= own->is_counted ? own->body_bytes : 0;
+    own->is_counted = false;
     free(own->body);
     own->body = NULL;
     own->body_bytes = 0;
@@ -185,7 +187,7 @@ void wick_exchange_write(wick_exchange *own)
             return;
         }
         if (n < 0) {
-            forget_reply(own);
+            wick_exchange_forget_reply(own);
             wick_connection_close(own);
             return;
         }
@@ -196,8 +198,27 @@ void wick_exchange_write(wick_exchange *own)
             n -= (ssize_t)taken;
         }
     }
-    forget_reply(own);
+    wick_exchange_forget_reply(own);
     wick_connection_answered(own);
+}
+
+/* Replies that nobody takes must not fill the memory: the slowest readers go first. One reply alone is always kept. */
+static void make_room(wick_exchange *own)
+{
+    wick_http *http = own->http;
+    while (http->options.max_buffered_bytes && http->reply_bytes &&
+           http->reply_bytes + own->body_bytes > http->options.max_buffered_bytes) {
+        wick_exchange *slowest = NULL;
+        for (wick_exchange *c = http->connections; c; c = c->next)
+            if (c->state == WRITING && c->is_counted && (!slowest || c->reply_ms < slowest->reply_ms))
+                slowest = c;
+        if (!slowest)
+            break;
+        wick_exchange_forget_reply(slowest);
+        wick_connection_close(slowest);
+    }
+    own->is_counted = true;
+    http->reply_bytes += own->body_bytes;
 }
 
 /* Loop thread. */
@@ -209,7 +230,7 @@ static void send_reply(void *arg)
     own->state = WRITING;
     own->gone_flag = NULL;
     if (own->fd < 0) {
-        forget_reply(own);
+        wick_exchange_forget_reply(own);
         wick_connection_close(own);
         return;
     }
@@ -236,7 +257,9 @@ static void send_reply(void *arg)
     if (own->head.method == WICK_HEAD || has_no_body)
         own->out[2].iov_len = 0;
     const double allowed = (double)(own->body_bytes / SLOWEST_BYTES_PER_MS) + own->http->options.read_timeout_ms;
-    own->deadline_ms = wick_http_now() + allowed;
+    own->reply_ms = wick_http_now();
+    own->deadline_ms = own->reply_ms + allowed;
+    make_room(own);
     wick_exchange_write(own);
 }
 

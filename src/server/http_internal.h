@@ -28,11 +28,13 @@ struct wick_exchange {
     bool must_close;                     /* after the reply */
     bool must_linger; /* bytes of the client may still be on their way: a plain close would destroy the reply */
     bool in_advance;
-    atomic_bool is_gone; /* read by whoever holds the exchange */
+    bool is_counted;        /* its reply, in http->reply_bytes */
+    atomic_bool is_gone;    /* read by whoever holds the exchange */
     atomic_bool *gone_flag; /* of wick_exchange_watch; NULL: none */
     struct event read_event, write_event;
     double deadline_ms; /* of the state; 0: none */
     double arrived_ms;
+    double reply_ms; /* since when it is to take its reply */
 
     char *in; /* the request's bytes from 0 on, and what follows it */
     size_t n_in, in_capacity;
@@ -71,8 +73,9 @@ struct wick_http {
     wick_exchange *connections, *dead;
     size_t n_busy;
     atomic_size_t n_connections;
-    size_t buffered_bytes;
-    char date[96]; /* a line of the reply's head */
+    size_t buffered_bytes; /* of input */
+    size_t reply_bytes;    /* of replies that have not been taken */
+    char date[96];         /* a line of the reply's head */
     int64_t date_second;
 
     pthread_mutex_t posted_lock;
@@ -103,7 +106,10 @@ void wick_connections_tick(wick_http *http, double now);
 void wick_connection_want(wick_exchange *own, bool reading, bool writing);
 void wick_connection_free(wick_exchange *own);
 
-/* http_exchange.c: goes on writing the reply. */
+/* http_exchange.c */
+/* Frees the reply. */
+void wick_exchange_forget_reply(wick_exchange *own);
+/* Goes on writing the reply. */
 void wick_exchange_write(wick_exchange *own);
 
 double wick_http_now(void); /* wick_now_ms */

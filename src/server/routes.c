@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const wick_route *const tables[] = {wick_routes_openai, wick_routes_wick, wick_routes_tei, wick_routes_ollama,
-                                           wick_routes_health, wick_routes_page};
+static const wick_route *const tables[] = {wick_routes_openai, wick_routes_wick,   wick_routes_tei,
+                                           wick_routes_ollama, wick_routes_health, wick_routes_page};
 #define N_TABLES (sizeof tables / sizeof tables[0])
 
 static bool matches(const wick_route *route, const char *path, bool by_prefix)

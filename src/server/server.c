@@ -430,12 +430,7 @@ static int open_http(wick_server *server, wick_error *error)
     const int rc = wick_http_open(&http, &server->http, error);
     if (rc != WICK_OK)
         return rc;
-    if (wick_http_on_signal(server->http, SIGTERM, on_terminate, server) &&
-        wick_http_on_signal(server->http, SIGINT, on_interrupt, server) &&
-        wick_http_on_signal(server->http, SIGHUP, on_hang_up, server) &&
-        wick_http_after(server->http, TICK_MS, on_tick, server))
-        return WICK_OK;
-    return wick_fail_memory(error, "the server's signals");
+    return wick_http_after(server->http, TICK_MS, on_tick, server) ? WICK_OK : wick_fail_memory(error, "the server");
 }
 
 static int open_parts(wick_server *server, wick_error *error)
@@ -538,6 +533,11 @@ uint16_t wick_server_port(const wick_server *server)
 
 int wick_server_run(wick_server *server)
 {
+    /* Only now: while models are being loaded, Ctrl-C ends the process at once. */
+    if (!wick_http_on_signal(server->http, SIGTERM, on_terminate, server) ||
+        !wick_http_on_signal(server->http, SIGINT, on_interrupt, server) ||
+        !wick_http_on_signal(server->http, SIGHUP, on_hang_up, server))
+        wick_log(WICK_LOG_ERROR, "signals cannot be waited for: they end the process at once");
     const int rc = wick_http_run(server->http, server->options.drain_ms);
     wick_access_log_flush(server->log);
     const bool is_clean = rc == 0 && server->n_handlings == 0 && wick_health_is_idle(server->health);

@@ -364,6 +364,24 @@ static void a_big_reply_to_a_slow_reader(void **state)
     free(reply);
 }
 
+static void replies_that_nobody_takes_make_way(void **state)
+{
+    int fds[4];
+    for (int i = 0; i < 4; i++) {
+        fds[i] = support_http_connect(wick_http_port(http));
+        support_http_send(fds[i], "GET /big HTTP/1.1\r\nHost: h\r\n" CLOSE "\r\n");
+        usleep(50000);
+    }
+    /* Each is larger than all may be together: only the last is whole. */
+    for (int i = 0; i < 4; i++) {
+        char *reply = support_http_read_all(fds[i]);
+        const size_t n = strlen(strstr(reply, "\r\n\r\n") + 4);
+        assert_int_equal(n == (size_t)8 << 20, i == 3);
+        free(reply);
+    }
+    expect("GET / HTTP/1.1\r\nHost: h\r\n" CLOSE "\r\n", "HTTP/1.1 200", NULL);
+}
+
 static void a_byte_at_a_time_meets_the_deadline(void **state)
 {
     static const char request[] =
@@ -523,6 +541,7 @@ int main(void)
         CASE(a_client_that_hangs_up_is_noticed),
         CASE(clients_that_hang_up_at_any_byte),
         CASE(a_big_reply_to_a_slow_reader),
+        CASE(replies_that_nobody_takes_make_way),
         CASE(a_byte_at_a_time_meets_the_deadline),
         CASE(a_silent_connection_is_closed),
         CASE(a_slow_request_within_the_deadline),

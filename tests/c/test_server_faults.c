@@ -257,6 +257,60 @@ static void a_late_request_is_answered_once(void **state)
     end();
 }
 
+static size_t resident_bytes(void)
+{
+    char line[256];
+    size_t kib = 0;
+    FILE *file = fopen("/proc/self/status", "r");
+    while (file && fgets(line, sizeof line, file))
+        if (!strncmp(line, "VmRSS:", 6))
+            kib = strtoul(line + 6, NULL, 10);
+    if (file)
+        fclose(file);
+    return kib << 10;
+}
+
+/* A number in JSON is two bytes of body and some 40 of memory. */
+static void bodies_full_of_something_else_do_not_stay(void **state)
+{
+    enum { N = 40, N_NUMBERS = 100000 };
+    int fds[N];
+    begin(30000, 10000);
+    support_fake_hold(&fake);
+    const int stuck = EMBED("one");
+    support_fake_wait_calls(&fake, 1);
+    char *request = malloc(2 * N_NUMBERS + 512);
+    int n = sprintf(request,
+                    "POST /embed HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n"
+                    "Content-Length: %d\r\n\r\n{\"inputs\":\"a\",\"other\":[1",
+                    26 + 2 * N_NUMBERS);
+    for (int i = 0; i < N_NUMBERS; i++)
+        n += sprintf(request + n, ",1");
+    strcpy(request + n, "]}");
+    const size_t before = resident_bytes();
+    for (int i = 0; i < N; i++) {
+        fds[i] = support_http_connect(wick_server_port(server));
+        support_http_send(fds[i], request);
+    }
+    wick_server *own = server;
+    wick_served *served;
+    wick_error error;
+    assert_int_equal(wick_models_borrow(wick_server_models(own), NULL, &served, &error), WICK_OK);
+    for (int i = 0; i < 5000 && wick_lane_get_state(served->lane).n_jobs < N + 1; i++)
+        usleep(1000);
+    assert_int_equal(wick_lane_get_state(served->lane).n_jobs, N + 1);
+    wick_models_return(wick_server_models(own), served);
+    const size_t after = resident_bytes();
+    if (before && after > before + ((size_t)80 << 20)) /* kept, they would be 150 MB */
+        fail_msg("%zu MB more", (after - before) >> 20);
+    support_fake_release(&fake);
+    expect(stuck, "200", "embeddings");
+    for (int i = 0; i < N; i++)
+        expect(fds[i], "200", "[[");
+    free(request);
+    end();
+}
+
 /* The last test: its server cannot be closed. */
 static void an_end_with_stuck_work_is_told(void **state)
 {
@@ -282,6 +336,7 @@ int main(void)
         cmocka_unit_test(a_failing_engine_rests_and_comes_back),
         cmocka_unit_test(work_for_clients_that_left_is_skipped),
         cmocka_unit_test(a_late_request_is_answered_once),
+        cmocka_unit_test(bodies_full_of_something_else_do_not_stay),
         cmocka_unit_test(an_end_with_stuck_work_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
