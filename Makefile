@@ -12,7 +12,7 @@ LOAD_ARGS ?=
 SETUP := sh tools/setup.sh
 
 .DEFAULT_GOAL := build
-.PHONY: build run test model bench load asan tsan coverage fuzz valgrind arm64 zig-macos oracle clients schemathesis combos chroot lint format install help clean
+.PHONY: build run test model bench load asan tsan coverage fuzz valgrind arm64 zig-macos oracle clients schemathesis page combos chroot lint format install help clean
 
 build: ## build/wick and the libraries
 	@$(SETUP) build
@@ -103,6 +103,11 @@ combos: ## every combination of the providers' build options builds and passes i
 	@$(SETUP) build test
 	@$(MAKE) --no-print-directory model
 	@sh tools/check-combos.sh $(JOBS)
+
+page: ## the server's page in headless Chromium (PYTEST_ARGS=--screenshots: the pictures in docs/images)
+	@$(MAKE) --no-print-directory build model
+	@$(SETUP) test page
+	@sh tools/run-page.sh build $(PYTEST_ARGS)
 
 chroot: ## `make run && make test` of HEAD in a fresh Debian 12 (needs root and debootstrap)
 	@$(SETUP) debootstrap

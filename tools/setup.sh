@@ -10,6 +10,7 @@ case $(uname -s) in Darwin) os=macos ;; *) os=linux ;; esac
 packages="" # what to install, by the package manager's name
 reasons=""  # one line each, for the user
 venv=no
+page=no
 
 # need PROBE APT BREW WHY: notes the package unless the probe finds what it is for. PROBE: a command, pc:MODULE (pkg-config), cc:FLAGS (links).
 # APT or BREW "-": not from there.
@@ -67,6 +68,11 @@ for level in "$@"; do
     coverage) need gcovr gcovr gcovr "sums up line coverage" ;;
     valgrind) need valgrind valgrind - "finds leaks and wild reads" ;;
     load) need wrk wrk wrk "drives the server under load" ;;
+    page) # on macOS a Chrome that is there; Selenium finds its driver
+        need chromium chromium - "runs the page's tests"
+        need chromedriver chromium-driver - "drives chromium"
+        page=yes
+        ;;
     lint)
         need clang-format clang-format clang-format "checks the layout of the sources"
         ;;
@@ -131,4 +137,9 @@ if [ $venv = yes ] && ! cmp -s tools/requirements-test.txt .venv/requirements-te
     python3 -m venv .venv
     .venv/bin/python -m pip install --quiet --disable-pip-version-check -r tools/requirements-test.txt </dev/null
     cp tools/requirements-test.txt .venv/requirements-test.txt
+fi
+if [ $page = yes ] && ! cmp -s tools/requirements-page.txt .venv/requirements-page.txt; then
+    echo "setup: adding $(grep -v '^#' tools/requirements-page.txt | tr '\n' ' ')to .venv"
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check -r tools/requirements-page.txt </dev/null
+    cp tools/requirements-page.txt .venv/requirements-page.txt
 fi

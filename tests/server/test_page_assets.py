@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The page for people as it is served: types, headers, caching; and what its files must not hold. What it does is tested in tests/page, in a browser."""
 import html.parser
+import pathlib
 import re
 
 import pytest
 
-from conftest import ROOT
-
-FILES = ROOT / "src/server/page"
+FILES = pathlib.Path(__file__).resolve().parents[2] / "src/server/page"
 TYPES = {".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 NAMES = sorted(path.name for path in FILES.iterdir())
 

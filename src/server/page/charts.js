@@ -187,7 +187,7 @@ export class PlaneMap {
 
   sizesOf(text, i) {
     const number = String(i + 1);
-    const lengths = this.texts.length > 40 ? [] : this.width < 420 ? [18, 12] : [40, 26, 14];
+    const lengths = this.texts.length > 40 ? [] : this.width < 420 ? [24, 18, 12] : [40, 26, 18, 12];
     const labels = [...lengths.map((n) => `${number} ${shorten(text, n)}`), number];
     return labels.map((label) => ({ label, width: this.pen.measureText(label).width + 2, height: 16 }));
   }

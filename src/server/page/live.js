@@ -9,7 +9,8 @@ const AGAIN_MS = 5000; // after a failure
 const WINDOW_MS = 10500; // that rates and latencies span: ten looks
 const PLACES = 60; // of a line
 
-// The routes that embed: what else is asked of the server (health, this page, the figures themselves) is not counted.
+// The routes that embed: what else is asked of the server (health, models, the figures themselves) is not counted. "/" is Text Embeddings Inference's other
+// name of /embed; that it is this page's as well adds a request when somebody opens it.
 const EMBEDS = new Set(["/api/v1/embed", "/v1/embeddings", "/embed", "/", "/invocations", "/similarity", "/api/embed", "/api/embeddings"]);
 
 // One line of Prometheus' text: name{labels} value.
