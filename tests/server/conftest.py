@@ -125,7 +125,7 @@ class Server:
         return text
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def launch():
     """launch(folder, arguments): a server that the test stops itself."""
     return Server
