@@ -26,6 +26,9 @@ static bool borrow_tokenizer(wick_call *call, wick_served **out, wick_api_error 
 
 /* ---- POST /tokenize ---- */
 
+/* An answer is some 30 times as long as its texts: past this many bytes it is refused, for memory that clients may ask for must stay bounded. */
+#define MAX_ANSWER_BYTES ((size_t)64 << 20)
+
 /* Where a character of a text begins. */
 typedef struct cursor {
     const char *text;
@@ -48,7 +51,7 @@ static void put_tokens(const wick_served *served, const wick_encoding *encoding,
 {
     cursor start = {.text = text, .n_bytes = n_bytes};
     wick_buffer_text(out, "[");
-    for (size_t i = 0; i < encoding->n_tokens; i++) {
+    for (size_t i = 0; i < encoding->n_tokens && out->n_bytes <= MAX_ANSWER_BYTES; i++) {
         wick_buffer_format(out, "%s{\"id\":%ld,\"text\":", i ? "," : "", (long)encoding->ids[i]);
         if (encoding->is_special[i]) {
             wick_json_put_text(out, wick_tokenizer_token(served->tokenizer, encoding->ids[i]));
@@ -77,7 +80,7 @@ static bool put_all_tokens(const wick_call *call, const wick_served *served, boo
     wick_tokenize_options_init(&options);
     options.add_special_tokens = add_special;
     wick_buffer_text(out, "[");
-    for (size_t i = 0; i < call->n_texts && code == WICK_OK; i++) {
+    for (size_t i = 0; i < call->n_texts && code == WICK_OK && out->n_bytes <= MAX_ANSWER_BYTES; i++) {
         code = wick_tokenize(served->tokenizer, call->texts[i], call->text_bytes[i], &options, encoding, &problem);
         wick_buffer_text(out, i ? "," : "");
         if (code == WICK_OK)
@@ -85,9 +88,13 @@ static bool put_all_tokens(const wick_call *call, const wick_served *served, boo
     }
     wick_buffer_text(out, "]");
     wick_encoding_free(encoding);
-    if (code != WICK_OK)
+    if (code != WICK_OK) {
         wick_api_error_from(&problem, error);
-    return code == WICK_OK;
+        return false;
+    }
+    return out->n_bytes <= MAX_ANSWER_BYTES ||
+           wick_refuse(error, WICK_REFUSE_TOO_LARGE, "inputs",
+                       "the answer would be longer than %zu bytes; send the texts in parts", MAX_ANSWER_BYTES);
 }
 
 int wick_tei_tokenize(wick_call *call, wick_buffer *out, const char **content_type, wick_api_error *error)
