@@ -108,7 +108,8 @@ static const char *log_level(void *user)
     wick_error error = {0};
     if (values->log_level)
         return values->log_level;
-    if ((getenv("WICK_LOG") && *getenv("WICK_LOG")) || (getenv("RUST_LOG") && *getenv("RUST_LOG")))
+    const char *own_level = getenv("WICK_LOG"), *rust_level = getenv("RUST_LOG");
+    if ((own_level && *own_level) || (rust_level && *rust_level))
         return NULL;
     if (wick_config_load(values->settings.config_path, &config, &error) != WICK_OK) {
         wick_log(WICK_LOG_ERROR, "the log level stays as it was: %s (%s)", error.message, error.where);

@@ -213,7 +213,7 @@ bool wick_log_level_set_by_name(const char *name)
             wick_log_set_level((wick_log_level)i);
             return true;
         }
-    if (strcmp(name, "off"))
+    if (strcmp(name, "off") != 0)
         return false;
     wick_log_set_level(WICK_LOG_OFF);
     return true;

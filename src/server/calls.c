@@ -271,7 +271,7 @@ static void answer_on_worker(void *arg, unsigned worker)
 static bool is_json(const char *content_type)
 {
     static const char json[] = "application/json";
-    if (!content_type || strncasecmp(content_type, json, sizeof json - 1))
+    if (!content_type || strncasecmp(content_type, json, sizeof json - 1) != 0)
         return false;
     const char *rest = content_type + sizeof json - 1;
     return *rest == 0 || *rest == ';' || *rest == ' ' || *rest == '\t';

@@ -12,7 +12,7 @@
 #include <time.h>
 
 /* A client has to take its reply at least this fast, and may always take the read timeout for it. */
-#define SLOWEST_BYTES_PER_MS 8
+#define SLOWEST_BYTES_PER_MS 8.0
 
 wick_method wick_exchange_method(const wick_exchange *exchange)
 {
@@ -256,7 +256,7 @@ static void send_reply(void *arg)
     own->out[2] = (struct iovec){own->body, own->body_bytes};
     if (own->head.method == WICK_HEAD || has_no_body)
         own->out[2].iov_len = 0;
-    const double allowed = (double)(own->body_bytes / SLOWEST_BYTES_PER_MS) + own->http->options.read_timeout_ms;
+    const double allowed = (double)own->body_bytes / SLOWEST_BYTES_PER_MS + own->http->options.read_timeout_ms;
     own->reply_ms = wick_http_now();
     own->deadline_ms = own->reply_ms + allowed;
     make_room(own);

@@ -79,8 +79,11 @@ static int bind_address(wick_http *http, wick_error *error)
     if (rc != 0)
         return wick_fail(error, WICK_E_IO, where, "give an address of this machine: 127.0.0.1, ::1, 0.0.0.0",
                          "cannot listen: %s", gai_strerror(rc));
-    for (const struct addrinfo *a = found; a && http->listen_fd < 0; a = a->ai_next)
-        http->listen_fd = listen_at(a);
+    /* A name may have addresses of both kinds (localhost): everybody who asks by name tries the older one too. */
+    for (int older = 1; older >= 0 && http->listen_fd < 0; older--)
+        for (const struct addrinfo *a = found; a && http->listen_fd < 0; a = a->ai_next)
+            if ((a->ai_family == AF_INET) == older)
+                http->listen_fd = listen_at(a);
     const int kept = errno;
     freeaddrinfo(found);
     errno = kept;
@@ -414,8 +417,11 @@ void wick_http_close(wick_http *http)
     }
     http->connections = NULL;
     wick_connections_reap(http);
-    while (http->timers)
-        timer_free(http->timers);
+    for (struct timer *timer = http->timers, *next; timer; timer = next) {
+        next = timer->next;
+        event_free(timer->event);
+        free(timer);
+    }
     for (struct signal_hook *hook = http->signals, *next; hook; hook = next) {
         next = hook->next;
         event_free(hook->event);

@@ -64,9 +64,10 @@ static bool decode_path(char *path, char *end)
     for (char *from = path; from < end; from++) {
         char c = *from;
         if (c == '%') {
-            if (end - from < 3 || hex_digit(from[1]) < 0 || hex_digit(from[2]) < 0)
+            const int high = end - from < 3 ? -1 : hex_digit(from[1]), low = high < 0 ? -1 : hex_digit(from[2]);
+            if (low < 0)
                 return false;
-            c = (char)(hex_digit(from[1]) << 4 | hex_digit(from[2]));
+            c = (char)(high * 16 + low);
             from += 2;
             if (!c)
                 return false;
@@ -125,7 +126,7 @@ static int parse_request_line(char *bytes, size_t n, wick_http_head *head, const
         return refuse(400, "malformed request line", message);
     const size_t target_end = (size_t)(blank - bytes);
     const char *version = blank + 1;
-    if (n - target_end - 1 != 8 || memcmp(version, "HTTP/", 5) || version[6] != '.' || version[5] < '0' ||
+    if (n - target_end - 1 != 8 || memcmp(version, "HTTP/", 5) != 0 || version[6] != '.' || version[5] < '0' ||
         version[5] > '9' || version[7] < '0' || version[7] > '9')
         return refuse(400, "malformed request line", message);
     if (version[5] != '1')
@@ -213,14 +214,14 @@ static int take_field(const char *bytes, const wick_http_field *field, wick_http
         if (!strcasecmp(name, "transfer-encoding")) {
             if (head->is_chunked || head->is_http_1_0)
                 return refuse(400, "Transfer-Encoding twice, or in HTTP/1.0", message);
-            if (strcasecmp(value, "chunked"))
+            if (strcasecmp(value, "chunked") != 0)
                 return refuse(501, "no Transfer-Encoding but chunked", message);
             head->is_chunked = true;
         }
         break;
     case 'e':
         if (!strcasecmp(name, "expect")) {
-            if (strcasecmp(value, "100-continue"))
+            if (strcasecmp(value, "100-continue") != 0)
                 return refuse(417, "no Expect but 100-continue", message);
             head->expects_continue = !head->is_http_1_0;
         }

@@ -109,7 +109,7 @@ size_t wick_keys_count(const wick_keys *keys)
 
 size_t wick_keys_match(const wick_keys *keys, const char *authorization)
 {
-    if (!keys || !authorization || strncasecmp(authorization, "Bearer ", 7))
+    if (!keys || !authorization || strncasecmp(authorization, "Bearer ", 7) != 0)
         return 0;
     const char *given = authorization + 7;
     given += strspn(given, " ");

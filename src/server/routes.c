@@ -29,7 +29,7 @@ const wick_dialect *wick_routes_dialect(const char *path)
 {
     if (!strncmp(path, "/v1/", 4) || !strcmp(path, "/v1"))
         return wick_routes_openai[0].dialect;
-    if (!strncmp(path, "/api/", 5) && strncmp(path, "/api/v1/", 8))
+    if (!strncmp(path, "/api/", 5) && strncmp(path, "/api/v1/", 8) != 0)
         return wick_routes_ollama[0].dialect;
     return wick_routes_wick[0].dialect;
 }

@@ -444,7 +444,7 @@ static int open_parts(wick_server *server, wick_error *error)
     server->log = wick_access_log_open(options->log_fd, !strcmp(options->log_format, "json"));
     server->metrics = wick_metrics_new();
     server->health = wick_health_new(server);
-    server->encodings = calloc(options->n_workers + 1, sizeof *server->encodings);
+    server->encodings = calloc(options->n_workers + 1, sizeof(wick_encoding *));
     const bool has_memory = server->log && server->metrics && server->health && server->encodings;
     /* A build without the native engine has no tokenizer, and makes no encodings. */
     for (unsigned i = 0; has_memory && i <= options->n_workers; i++)
