@@ -6,6 +6,8 @@
 #include "cli/command.h"
 #include "cli/engine_options.h"
 #include "server/server.h"
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -217,23 +219,67 @@ static int write_port(const char *path, unsigned port, wick_error *error)
     return WICK_OK;
 }
 
+/* Models are loaded beside the running loop, so that /health/live answers while a large one comes. */
+typedef struct loader {
+    wick_server *server;
+    const serve_values *values;
+    pthread_t thread;
+    int status; /* of the load; valid once is_over */
+    wick_error error;
+    atomic_bool is_over;
+} loader;
+
+static void *load(void *arg)
+{
+    loader *own = arg;
+    own->status = load_models(own->server, own->values, &own->error);
+    wick_server_set_loading(own->server, false);
+    if (own->status == WICK_OK)
+        own->status = write_port(own->values->port_file, wick_server_port(own->server), &own->error);
+    if (own->status == WICK_OK)
+        wick_log(WICK_LOG_INFO, "ready");
+    else
+        wick_server_stop(own->server);
+    atomic_store(&own->is_over, true);
+    return NULL;
+}
+
+/* Signals belong to the loop's thread, whatever the loader starts. */
+static int start_loading(loader *own, wick_error *error)
+{
+    sigset_t all, was;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &was);
+    wick_server_set_loading(own->server, true);
+    const int rc = pthread_create(&own->thread, NULL, load, own);
+    pthread_sigmask(SIG_SETMASK, &was, NULL);
+    return rc == 0 ? WICK_OK : wick_fail(error, WICK_E_INTERNAL, NULL, NULL, "cannot start a thread");
+}
+
 /* *is_stuck: threads still hold the server. */
 static int serve(serve_values *values, const char *keys, wick_server **server, bool *is_stuck, wick_error *error)
 {
+    static loader loading; /* a load that is cut short outlives this call */
     wick_server_options server_options;
     fill_options(values, keys, &server_options);
     int rc = wick_server_open(&server_options, server, error);
+    loading.server = *server;
+    loading.values = values;
     if (rc == WICK_OK)
-        rc = load_models(*server, values, error);
-    if (rc == WICK_OK)
-        rc = write_port(values->port_file, wick_server_port(*server), error);
+        rc = start_loading(&loading, error);
     if (rc != WICK_OK)
         return rc;
     wick_log(WICK_LOG_INFO,
              strchr(server_options.host, ':') ? "listening on http://[%s]:%u" : "listening on http://%s:%u",
              server_options.host, wick_server_port(*server));
-    *is_stuck = wick_server_run(*server) != 0;
-    return WICK_OK;
+    const bool is_clean = wick_server_run(*server) == 0;
+    if (!atomic_load(&loading.is_over)) /* a signal came while a model was being loaded, which cannot be hurried */
+        _exit(is_clean ? WICK_EXIT_DONE : WICK_EXIT_FAILED);
+    pthread_join(loading.thread, NULL);
+    *is_stuck = !is_clean;
+    if (loading.status != WICK_OK)
+        *error = loading.error;
+    return loading.status;
 }
 
 static int run(const wick_command *command, int argc, char **argv)

@@ -65,8 +65,14 @@ static bool borrow_model(wick_handling *handling)
 {
     wick_call *call = &handling->call;
     wick_error problem = {0};
+    const bool is_loading = atomic_load(&handling->server->is_loading); /* before it is looked for */
     if (wick_models_borrow(handling->server->models, call->model, &call->served, &problem) == WICK_OK)
         return true;
+    if (is_loading) {
+        handling->retry_after_ms = 1000;
+        return wick_refuse(&handling->error, WICK_REFUSE_UNAVAILABLE, NULL,
+                           "models are still being loaded; try again after the time in Retry-After");
+    }
     wick_api_error_from(&problem, &handling->error);
     return false;
 }

@@ -230,7 +230,9 @@ static int answer_ready(wick_call *call, wick_buffer *out, const char **content_
 {
     wick_server *server = call->server;
     wick_served *served[MAX_MODELS];
-    const char *reason = server->is_stopping ? "the server is stopping" : NULL;
+    const char *reason = server->is_stopping                ? "the server is stopping"
+                         : atomic_load(&server->is_loading) ? "models are being loaded"
+                                                            : NULL;
     const size_t n = wick_models_borrow_all(server->models, served, MAX_MODELS);
     if (!n && !reason)
         reason = "no model is loaded";

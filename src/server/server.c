@@ -526,6 +526,11 @@ wick_models *wick_server_models(wick_server *server)
     return server->models;
 }
 
+void wick_server_set_loading(wick_server *server, bool is_loading)
+{
+    atomic_store(&server->is_loading, is_loading);
+}
+
 uint16_t wick_server_port(const wick_server *server)
 {
     return wick_http_port(server->http);

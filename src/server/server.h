@@ -39,6 +39,8 @@ void wick_server_options_init(wick_server_options *options);
 int wick_server_open(const wick_server_options *options, wick_server **out, wick_error *error);
 void wick_server_close(wick_server *server);
 wick_models *wick_server_models(wick_server *server); /* to load models into, before or while it runs */
+/* While models are being loaded by another thread: /health/ready is 503, and so is a request for a model that is not there yet. Any thread. */
+void wick_server_set_loading(wick_server *server, bool is_loading);
 uint16_t wick_server_port(const wick_server *server);
 
 /* Serves until SIGTERM, SIGINT or wick_server_stop; SIGHUP reads keys and log level again. 0, or 1 where accepted requests stayed without an answer:

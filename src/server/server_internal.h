@@ -22,6 +22,7 @@ struct wick_server {
     wick_handling *handlings;  /* under way */
     size_t n_handlings;
     bool is_stopping;
+    atomic_bool is_loading;
     uint64_t id_seed, n_ids; /* of request ids */
 };
 

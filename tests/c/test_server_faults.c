@@ -311,6 +311,21 @@ static void bodies_full_of_something_else_do_not_stay(void **state)
     end();
 }
 
+static void while_models_are_loaded(void **state)
+{
+    static const char other[] = "{\"inputs\":\"a\",\"model\":\"other\"}";
+    begin(30000, 10000);
+    wick_server_set_loading(server, true);
+    expect(get("/health/live"), "200", "\"ok\"");
+    expect(get("/health/ready"), "503", "being loaded");
+    expect(ask("/api/v1/embed", other), "503", "Retry-After: 1\r\n");
+    expect(EMBED("what is there answers"), "200", "embeddings");
+    wick_server_set_loading(server, false);
+    expect(get("/health/ready"), "200", "\"ok\"");
+    expect(ask("/api/v1/embed", other), "404", "model_not_found");
+    end();
+}
+
 /* The last test: its server cannot be closed. */
 static void an_end_with_stuck_work_is_told(void **state)
 {
@@ -337,6 +352,7 @@ int main(void)
         cmocka_unit_test(work_for_clients_that_left_is_skipped),
         cmocka_unit_test(a_late_request_is_answered_once),
         cmocka_unit_test(bodies_full_of_something_else_do_not_stay),
+        cmocka_unit_test(while_models_are_loaded),
         cmocka_unit_test(an_end_with_stuck_work_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
