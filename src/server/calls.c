@@ -213,6 +213,12 @@ static void render_on_worker(void *arg, unsigned worker)
 static void take_failure(wick_handling *handling)
 {
     const wick_job *job = &handling->call.job;
+    if (job->code == WICK_E_UNAVAILABLE &&
+        atomic_load(&handling->is_gone)) { /* for log and metrics, and for who has only ended its sending side */
+        handling->status = WICK_STATUS_GONE;
+        wick_handling_refuse(handling, WICK_REFUSE_UNAVAILABLE, NULL, "the client has left");
+        return;
+    }
     if (job->code == WICK_E_TIMEOUT) {
         handling->retry_after_ms = 1000;
         wick_handling_refuse(handling, WICK_REFUSE_UNAVAILABLE, NULL, "the request's time was up before its turn came");

@@ -220,7 +220,8 @@ void wick_handling_reply_error(wick_handling *handling)
     }
     if (refusal == WICK_REFUSE_INTERNAL)
         wick_log(WICK_LOG_ERROR, "request %s failed: %s", handling->id, handling->error.message);
-    wick_metrics_error(handling->server->metrics, error_code(refusal));
+    if (handling->status != WICK_STATUS_GONE) /* nobody's error */
+        wick_metrics_error(handling->server->metrics, error_code(refusal));
     conclude(handling);
 }
 

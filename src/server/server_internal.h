@@ -28,6 +28,9 @@ struct wick_server {
 
 #define WICK_REQUEST_ID_BYTES 129
 
+/* The client hung up before its turn came: no status of HTTP's, but the one that logs of other servers say it with. */
+#define WICK_STATUS_GONE 499
+
 /* Where a request is. LANE and WORKER: in the hands of another thread. */
 typedef enum wick_stage { WICK_STAGE_LOOP, WICK_STAGE_WORKER, WICK_STAGE_LANE, WICK_STAGE_HEALTH } wick_stage;
 
