@@ -173,7 +173,7 @@ static void send_continue(wick_exchange *own)
 {
     static const char line[] = "HTTP/1.1 100 Continue\r\n\r\n";
     /* Should the socket's buffer be full, the client goes on after a while by itself. */
-    if (send(own->fd, line, sizeof line - 1, MSG_DONTWAIT) < 0)
+    if (send(own->fd, line, sizeof line - 1, MSG_DONTWAIT | WICK_NO_SIGNAL) < 0)
         errno = 0;
 }
 
@@ -189,15 +189,16 @@ static void begin_body(wick_exchange *own)
         wick_connection_refuse(own, 413, "the body is too large");
         return;
     }
+    const double deadline_ms = own->deadline_ms;
     if (options->on_head && (head->is_chunked || head->content_length > WICK_HTTP_EARLY_BYTES)) {
         own->must_close = own->must_linger = true; /* where it replies */
-        own->state = BUSY;
-        own->http->n_busy++;
+        hand_over(own, wick_http_now());
         options->on_head(options->user, own);
         if (own->state != BUSY)
             return;
         own->http->n_busy--;
         own->state = BODY;
+        own->deadline_ms = deadline_ms;
         own->must_close = own->must_linger = false;
     }
     if (head->expects_continue && own->n_in == own->head_bytes && (head->is_chunked || head->content_length))

@@ -176,11 +176,7 @@ void wick_exchange_write(wick_exchange *own)
 {
     while (own->out[0].iov_len + own->out[1].iov_len + own->out[2].iov_len) {
         struct msghdr message = {.msg_iov = own->out, .msg_iovlen = 3};
-#ifdef MSG_NOSIGNAL
-        ssize_t n = sendmsg(own->fd, &message, MSG_NOSIGNAL);
-#else
-        ssize_t n = sendmsg(own->fd, &message, 0);
-#endif
+        ssize_t n = sendmsg(own->fd, &message, WICK_NO_SIGNAL);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {

@@ -13,7 +13,15 @@
 #include <event2/event_struct.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
+
+/* A client that has gone is no reason for SIGPIPE; macOS has an option of the socket instead (http_loop.c). */
+#ifdef MSG_NOSIGNAL
+#define WICK_NO_SIGNAL MSG_NOSIGNAL
+#else
+#define WICK_NO_SIGNAL 0
+#endif
 
 enum connection_state { IDLE, HEAD, BODY, BUSY, WRITING, LINGER, CLOSED };
 

@@ -109,7 +109,7 @@ static void turn_away(int fd)
 {
     static const char answer[] =
         "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-    if (send(fd, answer, sizeof answer - 1, MSG_DONTWAIT) < 0)
+    if (send(fd, answer, sizeof answer - 1, MSG_DONTWAIT | WICK_NO_SIGNAL) < 0)
         errno = 0; /* it does without */
     close(fd);
 }

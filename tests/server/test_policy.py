@@ -54,6 +54,8 @@ def test_an_unauthorized_large_body_is_not_read(keyed):
     with keyed.connect() as sock:
         sock.sendall(b"POST /embed HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 5000000\r\n\r\n")
         assert b"HTTP/1.1 401 " in keyed.read_all(sock)
+    line = next(line for line in keyed.wait_for_log("status=401").splitlines() if "status=401" in line)
+    assert 0 <= float(line.split(" ms=")[1].split()[0]) < 5000
 
 
 def test_public_metrics(start):
