@@ -37,7 +37,12 @@ typedef struct wick_api_error {
     char param[64];    /* the field, or empty */
 } wick_api_error;
 
-typedef enum wick_encoding_format { WICK_FORMAT_FLOAT, WICK_FORMAT_BASE64, WICK_FORMAT_INT8, WICK_FORMAT_BINARY } wick_encoding_format;
+typedef enum wick_encoding_format {
+    WICK_FORMAT_FLOAT,
+    WICK_FORMAT_BASE64,
+    WICK_FORMAT_INT8,
+    WICK_FORMAT_BINARY
+} wick_encoding_format;
 
 typedef struct wick_server wick_server; /* server.h: keys, metrics, policy: nothing that a dialect looks at */
 typedef struct wick_route wick_route;
@@ -45,11 +50,11 @@ typedef struct wick_route wick_route;
 /* What dialects may know of the server; constant while it runs. */
 typedef struct wick_service {
     wick_models *models;
-    bool allow_load;         /* models may be loaded and unloaded by request */
-    const char *cache_dir;   /* the hub cache that models come from, NULL: the default */
-    size_t max_texts;        /* of a request */
+    bool allow_load;       /* models may be loaded and unloaded by request */
+    const char *cache_dir; /* the hub cache that models come from, NULL: the default */
+    size_t max_texts;      /* of a request */
     size_t max_body_bytes, max_connections, batch_tokens;
-    unsigned n_workers;      /* threads that tokenize */
+    unsigned n_workers; /* threads that tokenize */
 } wick_service;
 
 typedef struct wick_call {
@@ -57,26 +62,28 @@ typedef struct wick_call {
     const wick_service *service;
     wick_exchange *exchange; /* NULL in tests of the dialects */
     const wick_route *route;
-    wick_arena *arena;   /* memory that lives as long as the call */
-    wick_json *body;     /* the parsed body; texts point into it. NULL for GET */
+    wick_arena *arena; /* memory that lives as long as the call */
+    wick_json *
+        body; /* the parsed body; texts point into it until wick_call_bind has been called, then it may be gone. NULL for GET */
     /* Set by the dialect's read. */
-    const char *model;   /* NULL: the only one */
-    const char **texts;  /* [n_texts] */
-    size_t *text_bytes;  /* [n_texts] */
+    const char *model;       /* NULL: the only one */
+    const char *reply_model; /* how the reply names it, in the arena; NULL: as model */
+    const char **texts;      /* [n_texts] */
+    size_t *text_bytes;      /* [n_texts] */
     size_t n_texts;
     const wick_json *ids; /* token ids came in place of texts: one array of them, or an array of such arrays; texts and
                              text_bytes are without content until wick_call_bind */
-    bool is_single;      /* one string came, not a list of one */
-    const char *dtype;   /* asked for; NULL: any */
+    bool is_single;       /* one string came, not a list of one */
+    const char *dtype;    /* asked for; NULL: any */
     wick_embed_options options;
-    bool truncate;       /* false: a text that is too long is refused; the same as options.truncate */
+    bool truncate; /* false: a text that is too long is refused; the same as options.truncate */
     wick_encoding_format format;
     /* Set by calls.c. */
     wick_served *served;
-    uint32_t *n_tokens;  /* [n_texts] */
+    uint32_t *n_tokens; /* [n_texts] */
     uint64_t total_tokens;
-    size_t dimension;    /* of the vectors, after the cut */
-    float *vectors;      /* [n_texts, dimension] */
+    size_t dimension; /* of the vectors, after the cut */
+    float *vectors;   /* [n_texts, dimension] */
     double tokenize_ms, total_ms;
     wick_job job;
 } wick_call;
@@ -94,7 +101,7 @@ void wick_api_error_from(const wick_error *from, wick_api_error *to);
 
 typedef enum wick_route_kind {
     WICK_ROUTE_EMBED, /* read, tokenize, queue, write */
-    WICK_ROUTE_PLAIN  /* answer() makes the whole reply, on a worker where is_slow */
+    WICK_ROUTE_PLAIN /* answer() makes the whole reply, on a worker where is_slow, on a thread of its own where is_waiting */
 } wick_route_kind;
 
 /* The form that errors take. status: chosen for the refusal. */
@@ -106,11 +113,14 @@ typedef struct wick_dialect {
 
 struct wick_route {
     wick_method method;
-    const char *path; /* decoded; one that ends in '*' takes every path that begins with what stands before it, and is looked at last */
+    const char *
+        path; /* decoded; one that ends in '*' takes every path that begins with what stands before it, and is looked at last */
     const wick_dialect *dialect;
     wick_route_kind kind;
     bool is_public; /* needs no key: health, the page */
     bool is_slow;
+    bool
+        is_waiting; /* a WICK_ROUTE_PLAIN that waits for other requests: on a thread of its own, for workers may be what those wait for */
     /* WICK_ROUTE_EMBED: fills the call from call->body; false: error says why. */
     bool (*read)(wick_call *call, wick_api_error *error);
     void (*write)(const wick_call *call, wick_buffer *out);
@@ -122,6 +132,7 @@ struct wick_route {
 extern const wick_dialect wick_dialect_wick;
 
 /* Each dialect's routes, ended by one without a path. */
-extern const wick_route wick_routes_wick[], wick_routes_openai[], wick_routes_tei[], wick_routes_ollama[], wick_routes_page[];
+extern const wick_route wick_routes_wick[], wick_routes_openai[], wick_routes_tei[], wick_routes_ollama[],
+    wick_routes_page[];
 
 #endif

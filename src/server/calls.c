@@ -18,6 +18,8 @@
 #define SMALL_BODY_BYTES ((size_t)16 << 10)
 /* Larger results are written by a worker: 64 vectors of 384 values take 0.6 ms. */
 #define SMALL_RESULT_VALUES ((size_t)64 * 384)
+/* Models being loaded or unloaded by request at once: each is a thread that waits. */
+#define MAX_WAITING 8
 /* An engine that does not answer: this long after a request's deadline it is answered without. */
 #define GRACE_MS 500
 
@@ -278,6 +280,37 @@ static void answer_on_worker(void *arg, unsigned worker)
     to_loop(handling, rendered);
 }
 
+/* Loop. The thread has nothing left to do but to end. */
+static void waited(void *arg)
+{
+    wick_handling *handling = arg;
+    pthread_join(handling->thread, NULL);
+    handling->server->n_waiting--;
+    rendered(handling);
+}
+
+static void *answer_on_thread(void *arg)
+{
+    wick_handling *handling = arg;
+    handling->ok = answer(handling);
+    to_loop(handling, waited);
+    return NULL;
+}
+
+/* Loop. False: too many, or the machine gives no thread. */
+static bool to_thread(wick_handling *handling)
+{
+    wick_server *server = handling->server;
+    if (server->n_waiting == MAX_WAITING)
+        return false;
+    handling->stage = WICK_STAGE_WORKER;
+    server->n_waiting++; /* the thread may be done before pthread_create returns, but the loop is here */
+    if (pthread_create(&handling->thread, NULL, answer_on_thread, handling) == 0)
+        return true;
+    server->n_waiting--;
+    return false;
+}
+
 /* ---- the beginning ------------------------------------------------------------------------------------------------ */
 
 static bool is_json(const char *content_type)
@@ -319,6 +352,13 @@ void wick_call_begin(wick_handling *handling)
         handling->retry_after_ms = 1000;
         wick_handling_refuse(handling, WICK_REFUSE_OVERLOADED, NULL,
                              "the queue is full; try again after the time in Retry-After");
+    } else if (route->is_waiting) {
+        if (to_thread(handling))
+            return;
+        handling->stage = WICK_STAGE_LOOP;
+        handling->retry_after_ms = 1000;
+        wick_handling_refuse(handling, WICK_REFUSE_OVERLOADED, NULL,
+                             "too many models are being loaded or unloaded; try again after the time in Retry-After");
     } else if (route->is_slow || n > SMALL_BODY_BYTES) {
         if (to_worker(handling, route->kind == WICK_ROUTE_EMBED ? prepare_on_worker : answer_on_worker, false))
             return;

@@ -38,17 +38,11 @@ static const char *served_name(const wick_call *call, const char *name)
 
 static bool find_name(wick_call *call, wick_api_error *error)
 {
-    if (!call->model)
+    if (!call->model || !call->model[0])
         return true;
+    call->reply_model = wick_arena_copy_text(call->arena, call->model, strlen(call->model)); /* clients compare it */
     call->model = served_name(call, call->model);
-    return call->model || wick_refuse(error, WICK_REFUSE_INTERNAL, NULL, "out of memory");
-}
-
-/* The name asked for, as it was written: clients compare it. */
-static void put_name(const wick_call *call, wick_buffer *out)
-{
-    const char *asked = wick_json_string(wick_json_get(call->body, "model"), NULL);
-    wick_json_put_text(out, asked && asked[0] ? asked : wick_call_model_name(call));
+    return (call->model && call->reply_model) || wick_refuse(error, WICK_REFUSE_INTERNAL, NULL, "out of memory");
 }
 
 /* ---- POST /api/embed, POST /api/embeddings ---- */
@@ -62,7 +56,7 @@ static bool read_embed(wick_call *call, wick_api_error *error)
 static void write_embed(const wick_call *call, wick_buffer *out)
 {
     wick_buffer_text(out, "{\"model\":");
-    put_name(call, out);
+    wick_json_put_text(out, wick_call_model_name(call));
     wick_buffer_text(out, ",\"embeddings\":[");
     for (size_t i = 0; i < call->n_texts; i++) {
         wick_buffer_text(out, i ? "," : "");

@@ -3,6 +3,7 @@
 #ifndef WICK_SERVER_SERVER_INTERNAL_H
 #define WICK_SERVER_SERVER_INTERNAL_H
 #include "server/server.h"
+#include <pthread.h>
 
 typedef struct wick_handling wick_handling;
 typedef struct wick_health wick_health;
@@ -21,6 +22,7 @@ struct wick_server {
     wick_encoding **encodings; /* [n_workers + 1] scratch of each worker, the last of the loop */
     wick_handling *handlings;  /* under way */
     size_t n_handlings;
+    size_t n_waiting; /* of those, on threads of their own */
     bool is_stopping;
     atomic_bool is_loading;
     uint64_t id_seed, n_ids; /* of request ids */
@@ -45,6 +47,7 @@ struct wick_handling {
     char id[WICK_REQUEST_ID_BYTES];
     uint64_t client;
     wick_stage stage;
+    pthread_t thread; /* where the route is_waiting */
     atomic_bool is_gone;
     bool ok; /* the last stage went well; else error says why not */
     wick_api_error error;

@@ -17,6 +17,8 @@
 
 const char *wick_call_model_name(const wick_call *call)
 {
+    if (call->reply_model)
+        return call->reply_model;
     return call->model && call->model[0] ? call->model : call->served->name;
 }
 

@@ -188,6 +188,11 @@ static void begin_reply(trial *t, const char *path, const char *body)
     for (size_t i = 0; i < t->call.n_texts; i++)
         for (size_t k = 0; k < t->call.dimension; k++)
             vectors[i * t->call.dimension + k] = first[k] + (float)i;
+    /* calls.c keeps the texts and the model's name alone. */
+    if (t->call.model)
+        t->call.model = wick_arena_copy_text(&t->arena, t->call.model, strlen(t->call.model));
+    wick_json_free(t->call.body);
+    t->call.body = NULL;
     t->call.vectors = vectors;
     t->call.total_tokens = 7;
     t->call.total_ms = 2.6;

@@ -3,8 +3,11 @@
 import base64
 import json
 import pathlib
+import re
 import struct
 import subprocess
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -211,6 +214,11 @@ def test_large_requests_are_split_and_put_together(live, library):
     assert live.ask("POST", "/embed", {"model": "tiny", "inputs": texts + ["one more"]}).status == 413
 
 
+def test_ollama_repeats_the_name_as_it_was_asked(live):
+    for name in ("tiny", "tiny:latest"):
+        assert live.ask("POST", "/api/embed", {"model": name, "input": "a"}).json["model"] == name
+
+
 def test_loading_must_be_allowed(live):
     for what in ("load", "unload"):
         reply = live.ask("POST", f"/api/v1/models/{what}", {"model": "tiny"})
@@ -228,6 +236,27 @@ def test_models_come_and_go(tmp_path, launch_candle):
     assert own.ask("POST", "/api/v1/models/load", {"model": "no/such-model"}).status == 404
     assert own.ask("POST", "/api/v1/models/load", {"model": "../../etc"}).status in (400, 404)
     assert own.ask("POST", "/api/v1/models/load", {}).status == 400
+    own.stop()
+
+
+def test_unloading_waits_for_requests_in_flight(tmp_path, launch_candle):
+    """Their replies are large enough for a worker, of which there is one: whoever waits for them must not be that one."""
+    own = launch_candle(tmp_path, "--model", MINILM, "--model", TINY, "--allow-load", "--workers", "1")
+    replies = {}
+    texts = [f"text {i} " + "and so on " * 20 for i in range(150)]
+    threads = [threading.Thread(target=lambda i=i: replies.update({i: own.ask("POST", "/embed", {"model": MINILM, "inputs": texts})})) for i in range(2)]
+    for thread in threads:
+        thread.start()
+    depth = re.compile(rb"^wick_queue_tokens(?:{[^}]*})? [1-9]", re.MULTILINE)
+    while not depth.search(own.get("/metrics").body):
+        time.sleep(0.01)
+    assert own.ask("POST", "/api/v1/models/unload", {"model": MINILM}).status == 200
+    for thread in threads:
+        thread.join()
+    # One of them may have come when the model was leaving.
+    statuses = sorted(reply.status for reply in replies.values())
+    assert statuses[0] == 200 and statuses[1] in (200, 404)
+    assert own.ask("POST", "/embed", {"inputs": "a"}).status == 200
     own.stop()
 
 
