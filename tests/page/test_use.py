@@ -122,7 +122,12 @@ def test_everything_works_by_keyboard_alone(page, server):
     assert [name for name in seen if name in ("texts", "embed", "curl")] == ["texts", "embed", "curl"], seen
     assert any("pair" in name or "self" in name for name in seen), seen
 
-    page.js("document.activeElement.blur()")
+    while focused(page) != "SUMMARY":
+        press(page, Keys.TAB)
+    press(page, Keys.ENTER, Keys.TAB)  # the field for a key opens and is left again
+    assert focused(page) == "key"
+    press(page, Keys.ESCAPE)
+    assert focused(page) == "SUMMARY" and not page.get("#access").get_attribute("open")
     while focused(page) != "texts":
         press(page, Keys.TAB)
     ActionChains(page.driver).key_down(Keys.CONTROL).send_keys("a").key_up(Keys.CONTROL).perform()
@@ -210,6 +215,7 @@ def test_a_key_is_asked_for_used_and_kept_out_of_sight(page, start):
     page.wait(lambda: page.get("#access").get_attribute("open"))
     page.wait(lambda: "ask for an API key" in page.text("#live-note"))
     assert page.text("#error") == "" and not page.get("#results").is_displayed()
+    assert page.get("#empty").text == "This server asks for an API key."
     page.get("#key").send_keys("wrong-key", Keys.ENTER)
     page.wait(lambda: "does not know this API key" in page.text("#error"))
     page.get("#key").send_keys("right-key", Keys.ENTER)

@@ -343,6 +343,12 @@ onSchemeChange(() => {
   document.querySelectorAll(".strip").forEach((strip, i) => drawStrip(strip, state.vectors[i], largest));
 });
 
+get("access").addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  get("access").open = false;
+  get("access").querySelector("summary").focus();
+});
+
 if (/Mac|iPhone|iPad/.test(navigator.platform)) get("modifier").textContent = "⌘";
 number();
 showCurl(lines().filter((line) => line.trim()), null);
@@ -351,7 +357,11 @@ live.wake();
 loadModels().then(
   () => (state.models.length ? run() : undefined),
   (error) => {
-    if (error.status === 401) get("access").open = true;
-    else showError(error);
+    if (error.status !== 401) {
+      showError(error);
+      return;
+    }
+    get("access").open = true;
+    get("empty").textContent = "This server asks for an API key.";
   },
 );
