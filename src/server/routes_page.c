@@ -10,6 +10,7 @@
 #define FILES(X)                                                                                                       \
     X(index_html, "/", "text/html; charset=utf-8")                                                                     \
     X(page_css, "/page/page.css", "text/css; charset=utf-8")                                                           \
+    X(results_css, "/page/results.css", "text/css; charset=utf-8")                                                     \
     X(page_js, "/page/page.js", "text/javascript; charset=utf-8")                                                      \
     X(api_js, "/page/api.js", "text/javascript; charset=utf-8")                                                        \
     X(charts_js, "/page/charts.js", "text/javascript; charset=utf-8")                                                  \
@@ -33,9 +34,10 @@ typedef struct page_file {
 static const page_file files[] = {FILES(FILE_OF)};
 
 /* Trusted Types: a text that is taken for markup throws, even if somebody writes such a line into the page one day. */
-static const char policy[] = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-                             "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
-                             "trusted-types 'none'";
+static const char policy[] =
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
+    "trusted-types 'none'";
 
 static const char *const headers[][2] = {
     {"Content-Security-Policy", policy},
