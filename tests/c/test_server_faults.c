@@ -257,8 +257,12 @@ static void a_late_request_is_answered_once(void **state)
     end();
 }
 
+/* 0: not known, or of no meaning, for sanitizers keep what was freed. */
 static size_t resident_bytes(void)
 {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    return 0;
+#endif
     char line[256];
     size_t kib = 0;
     FILE *file = fopen("/proc/self/status", "r");
