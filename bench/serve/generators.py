@@ -79,7 +79,7 @@ def wrk(server, texts, connections, seconds, path="/api/v1/embed", field="inputs
     def measure():
         with Quiet(server) as quiet:
             cpu = server.cpu()
-            out, own_cpu = _run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", HERE / "embed.lua",
+            out, own_cpu = _run(["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "30s", "-s", HERE / "embed.lua",
                                  f"http://127.0.0.1:{server.port}", "--", path, texts, field], cpus)
             cpu = server.cpu() - cpu
         result = json.loads(out[out.index("\nJSON ") + 6:].splitlines()[0])
