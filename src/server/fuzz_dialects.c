@@ -131,6 +131,10 @@ static bool embed(wick_call *call, uint8_t seed, wick_buffer *out, wick_api_erro
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++)
         vectors[i] = (float)((double)(int8_t)(seed * (i + 1)) * 0.01);
     call->vectors = vectors;
+    if (call->model) /* calls.c keeps it and the texts, and frees the body */
+        CHECK((call->model = wick_arena_copy_text(call->arena, call->model, strlen(call->model))));
+    wick_json_free(call->body);
+    call->body = NULL;
     call->route->write(call, out);
     return true;
 }
