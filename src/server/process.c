@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #if defined(__APPLE__)
@@ -25,6 +26,10 @@ static uint64_t cpu_us(void)
 static uint64_t count_open_fds(void)
 {
 #if defined(__linux__)
+    struct stat
+        facts; /* since Linux 6.2 its size is their number; listing them takes the loop 12 ms where there are 10,000 */
+    if (stat("/proc/self/fd", &facts) == 0 && facts.st_size > 0)
+        return (uint64_t)facts.st_size;
     DIR *folder = opendir("/proc/self/fd");
 #else
     DIR *folder = opendir("/dev/fd");
