@@ -136,13 +136,17 @@ def launch_candle():
     """launch_candle(folder, *arguments): a server with the native engine, which the caller stops."""
     if build_option("WICK_CANDLE") == "OFF":
         pytest.skip("the native engine is not built in")
-    return lambda folder, *arguments: Server(folder, ("--provider", "candle", *arguments))
+    servers = []
 
+    def begin(folder, *arguments):
+        servers.append(Server(folder, ("--provider", "candle", *arguments)))
+        return servers[-1]
 
-@pytest.fixture(scope="session")
-def sanitized():
-    """Whether the build carries sanitizers, which take memory of their own."""
-    return build_option("WICK_SANITIZE") != ""
+    yield begin
+    for server in servers:
+        if server.process.poll() is None:  # its test failed
+            server.process.kill()
+            server.process.wait()
 
 
 @pytest.fixture(scope="session")
