@@ -75,7 +75,7 @@ struct wick_http {
     uint16_t port;
     pthread_t loop_thread;
     bool is_stopping, is_listening, was_quiet;
-    double stop_ms;
+    double stop_ms, shut_ms; /* when each began; 0: not yet */
     unsigned drain_ms;
 
     wick_exchange *connections, *dead;

@@ -15,11 +15,14 @@
 #include <time.h>
 #include <unistd.h>
 #ifdef __linux__
+#include <linux/filter.h>
 #include <sys/eventfd.h>
 #endif
 
 /* After wick_http_stop new connections are taken for so long: clients that have not heard yet. */
 #define STOP_LISTENING_MS 500
+/* From then on the kernel lets nobody new knock; who has begun to gets so long to come in. */
+#define SHUT_DOOR_MS 50
 /* How many connections one event accepts before others have their turn. */
 #define ACCEPT_AT_ONCE 64
 
@@ -287,10 +290,37 @@ bool wick_http_on_signal(wick_http *http, int signal_number, void (*fn)(void *ar
 
 /* ---- running and stopping ----------------------------------------------------------------------------------------- */
 
-static void stop_listening(wick_http *http)
+/* A socket that is closed resets the connections which the kernel has made since the last accept, and their requests with them. Linux can be told to pass
+ * over the first packet of new ones, as if it were lost on the way (the sender repeats it after a second, and is refused by then), while the
+ * listening socket is emptied. False: no such thing here. */
+static bool shut_door(const wick_http *http)
+{
+#ifdef SO_ATTACH_FILTER
+    enum { FLAGS_AT = 13, SYN = 0x02 }; /* of the TCP header, which the filter's bytes begin with */
+    struct sock_filter no_syn[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, FLAGS_AT),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, SYN, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+    };
+    const struct sock_fprog program = {sizeof no_syn / sizeof no_syn[0], no_syn};
+    return setsockopt(http->listen_fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0;
+#else
+    return false;
+#endif
+}
+
+static void stop_listening(wick_http *http, double now)
 {
     if (!http->is_listening)
         return;
+    if (http->shut_ms == 0) {
+        http->shut_ms = now;
+        if (shut_door(http))
+            return;
+    } else if (now - http->shut_ms < SHUT_DOOR_MS) {
+        return;
+    }
     accept_some(http, UINT32_MAX); /* who stands in the backlog has been accepted by the kernel: answer them */
     http->is_listening = false;
     event_del(http->listen_event);
@@ -303,8 +333,8 @@ static void drain(wick_http *http, double now)
 {
     const bool is_alone = http->n_busy == 0 && !http->connections;
     const double since = now - http->stop_ms;
-    if (is_alone || since >= STOP_LISTENING_MS)
-        stop_listening(http); /* may bring new ones */
+    if (is_alone || http->shut_ms > 0 || since >= STOP_LISTENING_MS)
+        stop_listening(http, now); /* may bring new ones */
     bool is_waiting = http->n_busy > 0 || http->is_listening;
     for (const wick_exchange *c = http->connections; c && !is_waiting; c = c->next)
         is_waiting = c->state != IDLE;
