@@ -150,6 +150,12 @@ def launch_candle():
 
 
 @pytest.fixture(scope="session")
+def sanitized():
+    """Whether the build carries sanitizers, which take memory of their own."""
+    return build_option("WICK_SANITIZE") != ""
+
+
+@pytest.fixture(scope="session")
 def binary_path():
     return str(find_binary().resolve())
 
