@@ -23,7 +23,7 @@ typedef struct crowding {
     unsigned backoff; /* calls after the next crowded one */
 } crowding;
 
-#define LEAST_BACKOFF 8
+#define LEAST_BACKOFF 1
 #define LARGEST_BACKOFF 512
 
 struct wick_backend {
