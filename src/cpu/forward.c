@@ -10,7 +10,8 @@
  *     hidden  = LayerNorm(hidden + inner W_down^T + b)
  *   out     = pool(hidden), Dense modules               [sequences, dimension]   pooling.c
  *
- * A team shares each step by panels of output columns (and blocks of rows), with a barrier where a step reads what others wrote. */
+ * A team shares few rows step by step: panels of output columns (and blocks of rows), with a barrier where a step reads what others wrote. Of many rows each
+ * thread has a share of its own, which it takes alone through all steps but attention: two barriers a layer instead of eight. */
 #include "cpu/forward.h"
 
 #include <math.h>
@@ -18,6 +19,8 @@
 
 /* Rows that stay in a core's second-level cache together with a panel while all panels pass: 128 rows of 1536 values are 786 KB. */
 #define ROW_BLOCK 128
+/* From so many rows a thread on, each thread has its own (docs/speed.md): all of them read all weights then, which few rows do not pay for. */
+#define OWN_ROWS 48
 
 typedef struct linear_step {
     const wick_cpu_linear *linear;
@@ -166,26 +169,44 @@ static void pool_sequences(const wick_cpu_model *model, const wick_team *team, c
     }
 }
 
+/* Who takes which rows through the steps between two attentions: the whole team all of them, or each thread, a team of one, its share. */
+typedef struct row_share {
+    wick_team team;
+    size_t first, last;
+} row_share;
+
+static row_share share_rows(const wick_team *team, size_t n_rows)
+{
+    row_share share = {*team, 0, n_rows};
+    if (n_rows / team->size >= OWN_ROWS) {
+        wick_team_share(team, n_rows, &share.first, &share.last);
+        share.team = (wick_team){team->pool, 0, 1};
+    }
+    return share;
+}
+
 void wick_layer_forward(const wick_cpu_model *model, const wick_cpu_layer *layer, const wick_cpu_layer *next,
-                        const wick_team *team, const wick_chunk *chunk, const wick_activations *act,
+                        const wick_team *all, const wick_chunk *chunk, const wick_activations *act,
                         const wick_thread_scratch *scratch)
 {
-    size_t rows = chunk->n_rows;
+    const row_share share = share_rows(all, chunk->n_rows);
+    const wick_team *team = &share.team;
+    const size_t first = share.first, rows = share.last - share.first;
     const wick_rows *hidden = &act->hidden, *context = &act->context, *inner = &act->inner;
-    linear_rows(model, team, &(linear_step){&layer->qkv, hidden, act->qkv, 0, rows, false, WICK_ACT_NONE});
-    wick_team_barrier(team);
-    wick_attention(model, team, chunk, act, scratch);
-    wick_team_barrier(team);
-    narrow_shared(model, team, context, &layer->attention_output, 0, rows);
+    linear_rows(model, team, &(linear_step){&layer->qkv, hidden, act->qkv, first, rows, false, WICK_ACT_NONE});
+    wick_team_barrier(all);
+    wick_attention(model, all, chunk, act, scratch);
+    wick_team_barrier(all);
+    narrow_shared(model, team, context, &layer->attention_output, first, rows);
     linear_rows(model, team,
-                &(linear_step){&layer->attention_output, context, hidden->f32, 0, rows, true, WICK_ACT_NONE});
+                &(linear_step){&layer->attention_output, context, hidden->f32, first, rows, true, WICK_ACT_NONE});
     wick_team_barrier(team);
-    norm_rows(model, team, &layer->attention_norm, hidden, &layer->up, 0, rows);
+    norm_rows(model, team, &layer->attention_norm, hidden, &layer->up, first, rows);
     wick_team_barrier(team);
     /* One thread alone takes the rows block by block, so that `inner` is still in its cache when it is read back. */
     size_t block = team->size > 1 || rows <= ROW_BLOCK ? rows : ROW_BLOCK;
-    for (size_t row = 0; row < rows; row += block) {
-        size_t n = rows - row < block ? rows - row : block;
+    for (size_t row = first; row < share.last; row += block) {
+        size_t n = share.last - row < block ? share.last - row : block;
         linear_rows(model, team,
                     &(linear_step){&layer->up, hidden, inner->f32, row, n, false, model->files->activation});
         wick_team_barrier(team);
@@ -214,6 +235,7 @@ void wick_forward(const wick_cpu_model *model, const wick_team *team, const wick
     wick_embed_tokens(model, n > 0 ? layers : NULL, team, chunk, act);
     for (size_t i = 0; i < n; i++)
         wick_layer_forward(model, &layers[i], i + 1 < n ? &layers[i + 1] : NULL, team, chunk, act, scratch);
+    wick_team_barrier(team); /* threads with rows of their own end a layer alone */
     pool_sequences(model, team, chunk, act->hidden.f32, scratch->pooled, out);
     wick_team_barrier(team); /* the next chunk overwrites hidden */
 }
