@@ -3,7 +3,8 @@
  *
  * A worker waits for the next run, and a thread at the barrier for the others, by spinning a few microseconds and then sleeping on
  * a condition variable. Spins are short because cores may be shared: a spinning thread must not take the time of the one it waits for.
- * Nor does a thread spin for one that was last seen on its own core: where other processes keep the cores busy, the scheduler may put both on one.
+ * Nor does a thread spin for one that was last seen on its own core. The scheduler likes to wake a thread on the core of the one that wakes it, and two that wake each
+ * other in turn stay there for good, next to an idle core: a worker that finds itself on another's core moves to one of its own.
  * run_number and barrier_number only grow, so a waiter asks "has it changed since I looked" and nothing is reset between uses. */
 #include "base/pool.h"
 
@@ -61,6 +62,7 @@ struct wick_pool {
     waiting_room start;              /* a new run */
     _Alignas(64) atomic_uint n_left; /* workers still in the run */
     waiting_room finish;
+    _Alignas(64) atomic_uint n_begun;   /* threads of the run that have begun it */
     _Alignas(64) atomic_uint n_arrived; /* at the barrier */
     waiting_room barrier;
     _Atomic uint64_t slept_ns; /* at the barrier */
@@ -125,14 +127,39 @@ static bool shares_core(const wick_pool *pool)
     return false;
 }
 
+/* A worker that is on the core of another thread of the run goes to an allowed one where none of them was last seen, if there are enough for all. What it is allowed
+ * does not change. The caller's own thread is not ours to move. True: it has moved. */
+static bool leave_shared_core(wick_pool *pool)
+{
+#ifdef __linux__
+    cpu_set_t allowed, free_ones;
+    if (own_index == 0 || !shares_core(pool) || sched_getaffinity(0, sizeof allowed, &allowed) != 0 ||
+        (unsigned)CPU_COUNT(&allowed) < pool->n_running)
+        return false;
+    free_ones = allowed;
+    for (unsigned i = 0; i < pool->n_running; i++) {
+        const int cpu = atomic_load_explicit(&pool->seats[i].cpu, memory_order_relaxed);
+        if (i != own_index && cpu >= 0 && cpu < CPU_SETSIZE)
+            CPU_CLR(cpu, &free_ones);
+    }
+    if (CPU_COUNT(&free_ones) == 0 || sched_setaffinity(0, sizeof free_ones, &free_ones) != 0)
+        return false;
+    sched_setaffinity(0, sizeof allowed, &allowed);
+    take_seat(pool);
+    return true;
+#else
+    return false;
+#endif
+}
+
 /* Returns once the number is no longer `seen`. pool: NULL, or whose threads are waited for. slept_ns: NULL, or what a sleep is added to. */
-static void room_wait(waiting_room *room, unsigned seen, unsigned n_spins, const wick_pool *pool,
+static void room_wait(waiting_room *room, unsigned seen, unsigned n_spins, wick_pool *pool,
                       _Atomic uint64_t *slept_ns)
 {
     for (unsigned i = 0; i < n_spins; i++) {
         if (atomic_load_explicit(&room->number, memory_order_acquire) != seen)
             return;
-        if (i == SPINS_BEFORE_LOOK && pool && shares_core(pool))
+        if (i == SPINS_BEFORE_LOOK && pool && shares_core(pool) && !leave_shared_core(pool))
             break;
         RELAX();
     }
@@ -145,6 +172,10 @@ static void room_wait(waiting_room *room, unsigned seen, unsigned n_spins, const
     pthread_mutex_unlock(&room->mutex);
     if (slept_ns)
         atomic_fetch_add_explicit(slept_ns, now_ns() - start, memory_order_relaxed);
+    if (pool) {
+        take_seat(pool); /* it may have been woken elsewhere */
+        leave_shared_core(pool);
+    }
 }
 
 typedef struct worker_start {
@@ -166,6 +197,8 @@ static void *worker(void *arg)
             return NULL;
         if (self.index < pool->n_running) {
             take_seat(pool);
+            leave_shared_core(pool);
+            atomic_fetch_add_explicit(&pool->n_begun, 1, memory_order_relaxed);
             pool->fn(pool->arg, self.index);
         }
         /* Every worker checks out, also one that had no part: the next run must not begin before all have seen this one. */
@@ -217,6 +250,7 @@ int wick_pool_new(unsigned n_threads, wick_pool **out, wick_error *error)
     room_init(&pool->barrier);
     atomic_init(&pool->n_left, 0);
     atomic_init(&pool->n_arrived, 0);
+    atomic_init(&pool->n_begun, 0);
     atomic_init(&pool->slept_ns, 0);
     int code = WICK_OK;
     pool->threads = calloc(n_threads, sizeof *pool->threads);
@@ -281,6 +315,7 @@ void wick_pool_run(wick_pool *pool, unsigned n_threads, wick_pool_fn fn, void *a
         atomic_store(&pool->n_left, pool->n_threads - 1);
         own_index = 0;
         take_seat(pool);
+        atomic_store(&pool->n_begun, 1);
         room_advance(&pool->start);
         fn(arg, 0);
         room_wait(&pool->finish, seen, SPINS_AT_BARRIER, pool, NULL);
@@ -298,6 +333,8 @@ void wick_pool_barrier(wick_pool *pool)
         atomic_store(&pool->n_arrived, 0);
         room_advance(&pool->barrier);
     } else {
-        room_wait(&pool->barrier, seen, SPINS_AT_BARRIER, pool, &pool->slept_ns);
+        /* A thread that has yet to wake up says nothing about how busy the cores are. */
+        const bool all_begun = atomic_load_explicit(&pool->n_begun, memory_order_relaxed) == pool->n_running;
+        room_wait(&pool->barrier, seen, SPINS_AT_BARRIER, pool, all_begun ? &pool->slept_ns : NULL);
     }
 }

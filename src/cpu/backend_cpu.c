@@ -16,8 +16,8 @@
 #include "cpu/plan.h"
 #include "cpu/workspace.h"
 
-/* Whether threads that share a chunk get their cores. Where other processes take them, each barrier waits for a time slice, and one thread alone is
- * faster: after a call that mostly slept, some calls are made alone, more of them each time it happens again. */
+/* Whether threads that share the few rows of a chunk get their cores. Where other processes take them, each of the many barriers waits for a time slice, and one
+ * thread alone is faster: after a call that mostly slept, some calls are made alone, more of them each time it happens again. */
 typedef struct crowding {
     unsigned n_alone; /* calls left to be made by one thread */
     unsigned backoff; /* calls after the next crowded one */
@@ -164,6 +164,11 @@ static void run_together(encode_job *job)
     }
 }
 
+static size_t first_chunk_rows(const encode_job *job)
+{
+    return chunk_at(job, 0).n_rows;
+}
+
 static int cpu_encode(wick_backend *b, const wick_packed_batch *batch, float *out, wick_error *error)
 {
     (void)error;
@@ -172,12 +177,15 @@ static int cpu_encode(wick_backend *b, const wick_packed_batch *batch, float *ou
         encode_job job = {.backend = b, .batch = batch, .out = out};
         atomic_init(&job.next, 0);
         wick_plan_make(&b->plan, batch, next, b->n_threads);
-        if (b->plan.together && b->crowding.n_alone > 0) {
+        const bool has_many_barriers = b->plan.together && !wick_rows_are_own(first_chunk_rows(&job), b->n_threads);
+        if (has_many_barriers && b->crowding.n_alone > 0) {
             b->crowding.n_alone--;
             wick_plan_make(&b->plan, batch, next, 1);
             encode_alone(&job, 0);
-        } else if (b->plan.together) {
+        } else if (has_many_barriers) {
             run_together(&job);
+        } else if (b->plan.together) {
+            wick_pool_run(b->pool, 0, encode_together, &job);
         } else {
             wick_pool_run(b->pool, 0, encode_alone, &job);
         }

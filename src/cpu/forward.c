@@ -19,8 +19,6 @@
 
 /* Rows that stay in a core's second-level cache together with a panel while all panels pass: 128 rows of 1536 values are 786 KB. */
 #define ROW_BLOCK 128
-/* From so many rows a thread on, each thread has its own (docs/speed.md): all of them read all weights then, which few rows do not pay for. */
-#define OWN_ROWS 48
 
 typedef struct linear_step {
     const wick_cpu_linear *linear;
@@ -178,7 +176,7 @@ typedef struct row_share {
 static row_share share_rows(const wick_team *team, size_t n_rows)
 {
     row_share share = {*team, 0, n_rows};
-    if (n_rows / team->size >= OWN_ROWS) {
+    if (wick_rows_are_own(n_rows, team->size)) {
         wick_team_share(team, n_rows, &share.first, &share.last);
         share.team = (wick_team){team->pool, 0, 1};
     }

@@ -37,6 +37,13 @@ typedef struct wick_rows {
     wick_row_scale *scales; /* [max_rows], int8 only */
 } wick_rows;
 
+/* From so many rows a thread on, each thread has its own between two attentions: all of them read all weights then, which few rows do not pay for. */
+#define WICK_OWN_ROWS 48
+static inline bool wick_rows_are_own(size_t n_rows, unsigned team_size)
+{
+    return n_rows / team_size >= WICK_OWN_ROWS;
+}
+
 /* Activations of one chunk, shared by its team. Sizes for max_rows tokens. */
 typedef struct wick_activations {
     size_t max_rows;

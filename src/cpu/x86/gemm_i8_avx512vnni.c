@@ -22,7 +22,7 @@
 #define MAX_ROWS 14
 #define WIDTH 32
 #define STEP 4
-#define PREFETCH_STEPS 16 /* 2 KiB ahead, as in gemm_f32_avx512.c */
+#define PREFETCH_STEPS 96 /* 12 KiB ahead, as in gemm_f32_avx512.c */
 
 static inline __m512i broadcast4(const uint8_t *a)
 {

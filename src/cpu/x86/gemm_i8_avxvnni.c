@@ -21,7 +21,7 @@
 #define MAX_ROWS 6
 #define COLUMNS 16
 #define STEP 4
-#define PREFETCH_STEPS 32
+#define PREFETCH_STEPS 192 /* 12 KiB ahead, as in gemm_f32_avx512.c */
 
 static inline __m256i broadcast4(const uint8_t *a)
 {
