@@ -46,7 +46,7 @@ static const wick_option options[] = {
     {"allowed-host", WICK_OPTION_LIST, "NAME", AT(allowed_hosts), "a name of this server in Host headers, beside the\nbound one; may stand many times"},
     {NULL, WICK_OPTION_FLAG, NULL, 0, "Limits"},
     {"batch-tokens", WICK_OPTION_COUNT, "N", AT(batch_tokens), "tokens embedded at once (default: 1024)", NULL, 1u << 24},
-    {"queue-tokens", WICK_OPTION_COUNT, "N", AT(queue_tokens), "tokens that may wait; beyond: 429 (default: 32768)", NULL, 1u << 30},
+    {"queue-tokens", WICK_OPTION_COUNT, "N", AT(queue_tokens), "tokens that may wait; beyond: 429 (default: 131072)", NULL, 1u << 30},
     {"max-body", WICK_OPTION_COUNT, "BYTES", AT(max_body), "of a request (default: 8388608)", NULL, 1u << 30},
     {"max-texts", WICK_OPTION_COUNT, "N", AT(max_texts), "of a request (default: 2048)", NULL, 1u << 20},
     {"max-connections", WICK_OPTION_COUNT, "N", AT(max_connections), "at once; beyond: 503 (default: 16384)", NULL, 1u << 20},

@@ -322,6 +322,15 @@ static bool is_json(const char *content_type)
     return *rest == 0 || *rest == ';' || *rest == ' ' || *rest == '\t';
 }
 
+/* Ollama's own examples send their JSON as a form (curl -d), and its server takes it. A page of a browser may send a form to anybody without asking for leave, but
+ * says where it comes from. */
+static bool is_readable(const wick_handling *handling)
+{
+    const wick_exchange *exchange = handling->exchange;
+    return is_json(wick_exchange_header(exchange, "Content-Type")) ||
+           (handling->call.route->dialect->takes_any_type && !wick_exchange_header(exchange, "Origin"));
+}
+
 /* Under overload nothing is read that would be refused afterwards. With one model it is known beforehand where the call would go. */
 static bool is_overloaded(const wick_handling *handling)
 {
@@ -345,7 +354,7 @@ void wick_call_begin(wick_handling *handling)
         return;
     }
     wick_exchange_watch(handling->exchange, &handling->is_gone);
-    if (route->method == WICK_POST && !is_json(wick_exchange_header(handling->exchange, "Content-Type"))) {
+    if (route->method == WICK_POST && !is_readable(handling)) {
         wick_handling_refuse(handling, WICK_REFUSE_MEDIA, NULL,
                              "send the body with the header Content-Type: application/json");
     } else if (route->kind == WICK_ROUTE_EMBED && is_overloaded(handling)) {

@@ -18,7 +18,7 @@ static void write_error(const wick_api_error *error, int status, wick_buffer *ou
     wick_buffer_text(out, "}");
 }
 
-static const wick_dialect dialect = {"ollama", wick_refusal_status, write_error};
+static const wick_dialect dialect = {"ollama", true, wick_refusal_status, write_error};
 
 /* ---- names ---- */
 

@@ -55,7 +55,7 @@ static void write_error(const wick_api_error *error, int status, wick_buffer *ou
     wick_buffer_text(out, "}}");
 }
 
-static const wick_dialect dialect = {"openai", wick_refusal_status, write_error};
+static const wick_dialect dialect = {"openai", false, wick_refusal_status, write_error};
 
 /* ---- POST /v1/embeddings ---- */
 

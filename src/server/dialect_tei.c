@@ -47,7 +47,7 @@ static void write_error(const wick_api_error *error, int status, wick_buffer *ou
     wick_buffer_text(out, "}");
 }
 
-static const wick_dialect dialect = {"tei", status_of, write_error};
+static const wick_dialect dialect = {"tei", false, status_of, write_error};
 
 /* ---- POST /embed ---- */
 

@@ -45,7 +45,7 @@ static void write_error(const wick_api_error *error, int status, wick_buffer *ou
     wick_buffer_text(out, "}}");
 }
 
-const wick_dialect wick_dialect_wick = {"wick", wick_refusal_status, write_error};
+const wick_dialect wick_dialect_wick = {"wick", false, wick_refusal_status, write_error};
 
 /* ---- POST /api/v1/embed ---- */
 

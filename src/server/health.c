@@ -265,7 +265,7 @@ static void write_error(const wick_api_error *error, int status, wick_buffer *ou
     wick_routes_wick[0].dialect->write_error(error, status, out);
 }
 
-static const wick_dialect dialect = {"wick", wick_refusal_status, write_error};
+static const wick_dialect dialect = {"wick", false, wick_refusal_status, write_error};
 
 #define GET .method = WICK_GET, .dialect = &dialect, .kind = WICK_ROUTE_PLAIN
 

@@ -37,7 +37,7 @@ void wick_server_options_init(wick_server_options *options)
         .drain_ms = 25000,
         .n_workers = 2,
         .models = {.lane = {.batch_tokens = 1024,
-                            .queue_tokens = 32768,
+                            .queue_tokens = 131072,
                             .n_retries = 2,
                             .breaker_failures = 5,
                             .breaker_open_ms = 5000},

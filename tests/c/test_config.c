@@ -216,7 +216,7 @@ static void the_example_loads_and_names_every_key(void **state)
     assert_int_equal(config->port, 8080);
     /* What it shows as defaults is what `wick serve` does without it. */
     assert_int_equal(config->server.batch_tokens, 1024);
-    assert_int_equal(config->server.queue_tokens, 32768);
+    assert_int_equal(config->server.queue_tokens, 131072);
     assert_int_equal(config->server.max_body_bytes, 8 << 20);
     assert_string_equal(config->server.log_format, "logfmt");
     assert_false(config->server.allow_public);

@@ -44,10 +44,18 @@ def test_other_methods_are_405_and_say_which_there_are(server, method, path, all
     assert reply.json["error"]
 
 
-@pytest.mark.parametrize("path", ["/api/v1/embed", "/v1/embeddings", "/embed", "/api/embed"])
+@pytest.mark.parametrize("path", ["/api/v1/embed", "/v1/embeddings", "/embed"])
 @pytest.mark.parametrize("media", ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", ""])
 def test_a_body_that_is_not_json_is_415(server, path, media):
     reply = server.ask("POST", path, b'{"inputs": "a", "input": "a"}', {"Content-Type": media})
+    assert reply.status == 415 and reply.json["error"]
+
+
+@pytest.mark.parametrize("media", ["text/plain", "application/x-www-form-urlencoded", ""])
+def test_ollama_s_examples_name_no_type_but_pages_must(server, media):
+    body = b'{"model": "mock", "input": "a"}'
+    assert server.ask("POST", "/api/embed", body, {"Content-Type": media}).status in (200, 404)
+    reply = server.ask("POST", "/api/embed", body, {"Content-Type": media, "Origin": "https://elsewhere.example"})
     assert reply.status == 415 and reply.json["error"]
 
 
