@@ -206,6 +206,7 @@ typedef struct late_run {
 
 static void arrive_late(void *arg, unsigned thread_index)
 {
+    wick_pool_barrier(((late_run *)arg)->pool); /* all have begun: what they wait for from here on counts */
     late_run *run = arg;
     const struct timespec pause = {0, (long)run->late_ms * 1000000};
     if (thread_index == 1)
