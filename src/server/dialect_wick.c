@@ -11,31 +11,10 @@
 
 /* ---- errors ---- */
 
-static const char *code_of(wick_refusal refusal)
-{
-    switch (refusal) {
-    case WICK_REFUSE_MODEL:
-        return "model_not_found";
-    case WICK_REFUSE_TOO_LARGE:
-        return "payload_too_large";
-    case WICK_REFUSE_UNAUTHORIZED:
-    case WICK_REFUSE_FORBIDDEN:
-        return "unauthorized";
-    case WICK_REFUSE_OVERLOADED:
-        return "overloaded";
-    case WICK_REFUSE_UNAVAILABLE:
-        return "service_unavailable";
-    case WICK_REFUSE_INTERNAL:
-        return "internal";
-    default:
-        return "invalid_input";
-    }
-}
-
 static void write_error(const wick_api_error *error, int status, wick_buffer *out)
 {
     wick_buffer_text(out, "{\"error\":{\"code\":");
-    wick_json_put_text(out, code_of(error->refusal));
+    wick_json_put_text(out, wick_refusal_code(error->refusal));
     wick_buffer_text(out, ",\"message\":");
     wick_json_put_text(out, error->message);
     if (error->param[0]) {

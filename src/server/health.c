@@ -260,14 +260,7 @@ static int answer_metrics(wick_call *call, wick_buffer *out, const char **conten
     return 200;
 }
 
-static void write_error(const wick_api_error *error, int status, wick_buffer *out)
-{
-    wick_routes_wick[0].dialect->write_error(error, status, out);
-}
-
-static const wick_dialect dialect = {"wick", false, wick_refusal_status, write_error};
-
-#define GET .method = WICK_GET, .dialect = &dialect, .kind = WICK_ROUTE_PLAIN
+#define GET .method = WICK_GET, .dialect = &wick_dialect_wick, .kind = WICK_ROUTE_PLAIN
 
 const wick_route wick_routes_health[] = {
     {GET, .path = "/health", .is_public = true}, /* answered when the canary is back */

@@ -47,6 +47,27 @@ void wick_api_error_from(const wick_error *from, wick_api_error *to)
                 from->mend[0] ? "; " : "", from->mend);
 }
 
+const char *wick_refusal_code(wick_refusal refusal)
+{
+    switch (refusal) {
+    case WICK_REFUSE_MODEL:
+        return "model_not_found";
+    case WICK_REFUSE_TOO_LARGE:
+        return "payload_too_large";
+    case WICK_REFUSE_UNAUTHORIZED:
+    case WICK_REFUSE_FORBIDDEN:
+        return "unauthorized";
+    case WICK_REFUSE_OVERLOADED:
+        return "overloaded";
+    case WICK_REFUSE_UNAVAILABLE:
+        return "service_unavailable";
+    case WICK_REFUSE_INTERNAL:
+        return "internal";
+    default:
+        return "invalid_input";
+    }
+}
+
 int wick_refusal_status(wick_refusal refusal)
 {
     static const int statuses[] = {

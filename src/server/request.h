@@ -11,6 +11,8 @@ bool wick_refuse(wick_api_error *error, wick_refusal refusal, const char *param,
 
 /* The status that HTTP has for it; of all dialects but Text Embeddings Inference's. */
 int wick_refusal_status(wick_refusal refusal);
+/* What Wick's own dialect and the metrics call it: "invalid_input", "model_not_found"...; static. */
+const char *wick_refusal_code(wick_refusal refusal);
 
 /* Each leaves *out alone where the field is absent or null. False: *error says what is wrong with it. */
 bool wick_request_bool(const wick_json *body, const char *key, bool *out, wick_api_error *error);

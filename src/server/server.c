@@ -181,27 +181,6 @@ void wick_handling_reply(wick_handling *handling)
     conclude(handling);
 }
 
-static const char *error_code(wick_refusal refusal)
-{
-    switch (refusal) {
-    case WICK_REFUSE_MODEL:
-        return "model_not_found";
-    case WICK_REFUSE_TOO_LARGE:
-        return "payload_too_large";
-    case WICK_REFUSE_UNAUTHORIZED:
-    case WICK_REFUSE_FORBIDDEN:
-        return "unauthorized";
-    case WICK_REFUSE_OVERLOADED:
-        return "overloaded";
-    case WICK_REFUSE_UNAVAILABLE:
-        return "service_unavailable";
-    case WICK_REFUSE_INTERNAL:
-        return "internal";
-    default:
-        return "invalid_input";
-    }
-}
-
 void wick_handling_reply_error(wick_handling *handling)
 {
     const wick_refusal refusal = handling->error.refusal;
@@ -221,7 +200,7 @@ void wick_handling_reply_error(wick_handling *handling)
     if (refusal == WICK_REFUSE_INTERNAL)
         wick_log(WICK_LOG_ERROR, "request %s failed: %s", handling->id, handling->error.message);
     if (handling->status != WICK_STATUS_GONE) /* nobody's error */
-        wick_metrics_error(handling->server->metrics, error_code(refusal));
+        wick_metrics_error(handling->server->metrics, wick_refusal_code(refusal));
     conclude(handling);
 }
 
