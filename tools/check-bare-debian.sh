@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 command=${1:-}
 [ "$(id -u)" = 0 ] || { echo "check-bare-debian: needs root" >&2; exit 1; }
 # "deb [options] URL suite ..." or "URIs: URL": the first URL that ends in /debian
-mirror=${DEBIAN_MIRROR:-$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | grep -v '^ *#' | grep -oE 'https?://[^ ]+/debian/?( |$)' | head -n 1)}
+mirror=${DEBIAN_MIRROR:-$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | grep -v '^ *#' | grep -oE 'https?://[^ ]+/debian/?( |$)' | head -n 1 || true)}
 mirror=${mirror%% *}
 [ -n "$mirror" ] || { echo "check-bare-debian: set DEBIAN_MIRROR to a Debian archive" >&2; exit 2; }
 root=$(mktemp -d "${TMPDIR:-/var/tmp}/wick-debian.XXXXXX")
