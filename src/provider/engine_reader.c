@@ -44,6 +44,8 @@ void wick_tokenizer_settle(const char *folder, const char *prepared_dir, const w
     if (!document)
         return; /* it was kept already, or not read */
     wick_json_free(document);
+    if (!prepared_dir)
+        return; /* nothing is taken behind the back of a caller who counts */
     path = wick_path_join(folder, "tokenizer.json");
     if (path)
         wick_tokenizer_keep(prepared_dir, path, tokenizer);
