@@ -55,7 +55,9 @@ def test_who_leaves_the_queue_is_counted_and_leaves_nothing(launch_candle, tmp_p
         statuses = {name: value - before.get(name, 0) for name, value in after.items()
                     if name.startswith('wick_requests_total{route="/embed"') and value != before.get(name, 0)}
         gone = statuses.get('wick_requests_total{route="/embed",status="499"}', 0)
-        assert gone > 100 and sum(statuses.values()) == 501, statuses
+        # A reset takes with it what the server has not read yet: such a request never was.
+        total = sum(statuses.values())
+        assert gone > 100 and (total <= 501 if how == "reset" else total == 501), statuses
         assert not any('status="5' in name for name in statuses), statuses
         assert {name: value for name, value in after.items() if name.startswith("wick_errors_total") and value} == {}
         assert after['wick_texts_total{model="tiny-bert"}'] - before['wick_texts_total{model="tiny-bert"}'] == 200 + 500 - gone
