@@ -227,8 +227,12 @@ static void read_small_parts(reader *r, const flat_head *head, wick_tokenizer *t
     const wick_normalizer *normalizer = &head->normalizer;
     expect(r, is_bool(&normalizer->ascii_is_plain) && normalizer->n_steps <= WICK_MAX_NORMALIZER_STEPS &&
                   (normalizer->ascii_case == 0 || normalizer->ascii_case == 0x20));
-    for (size_t i = 0; i < WICK_MAX_NORMALIZER_STEPS && !r->is_bad; i++)
-        expect(r, i >= normalizer->n_steps || (unsigned)normalizer->steps[i] <= (unsigned)WICK_STEP_MARKS);
+    size_t n_decomposing = 0; /* twice would never come to an end: the marks of both wait in one place */
+    for (size_t i = 0; i < normalizer->n_steps && !r->is_bad; i++) {
+        expect(r, (unsigned)normalizer->steps[i] <= (unsigned)WICK_STEP_MARKS);
+        n_decomposing += normalizer->steps[i] == WICK_STEP_NFD;
+    }
+    expect(r, n_decomposing <= 1);
     for (size_t i = 0; i < 128; i++)
         expect(r, normalizer->ascii_to[i] < 128 && normalizer->ascii_n[i] <= 1);
     expect(r, is_bool(&head->pretokenizer.has_plain_words));

@@ -243,7 +243,7 @@ def test_unloading_waits_for_requests_in_flight(tmp_path, launch_candle):
     """Their replies are large enough for a worker, of which there is one: whoever waits for them must not be that one."""
     own = launch_candle(tmp_path, "--model", MINILM, "--model", TINY, "--allow-load", "--workers", "1")
     replies = {}
-    texts = [f"text {i} " + "and so on " * 20 for i in range(150)]
+    texts = [f"text {i} " + "and so on " * 6 for i in range(100)]
     threads = [threading.Thread(target=lambda i=i: replies.update({i: own.ask("POST", "/embed", {"model": MINILM, "inputs": texts})})) for i in range(2)]
     for thread in threads:
         thread.start()
