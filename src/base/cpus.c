@@ -67,34 +67,63 @@ static unsigned smaller_limit(unsigned a, unsigned b)
     return a == 0 ? b : b == 0 ? a : a < b ? a : b;
 }
 
-/* The limits of the process's own cgroup (v2) and of all those above it; the smallest counts. */
-static unsigned v2_limit(const char *group)
+static unsigned v2_limit(const char *folder)
 {
-    char path[512], file[560];
+    char path[512];
+    long long numbers[2];
+    snprintf(path, sizeof path, "%s/cpu.max", folder);
+    return read_numbers(path, numbers) == 2 ? quota_cpus(numbers[0], numbers[1]) : 0;
+}
+
+/* The limits of the process's own cgroup, below root, and of all those above it; the smallest counts. */
+static unsigned group_limit(const char *root, const char *group, unsigned (*limit_of)(const char *folder))
+{
+    char path[480];
     unsigned limit = 0;
-    if (snprintf(path, sizeof path, "/sys/fs/cgroup%s", group) >= (int)sizeof path)
+    if (snprintf(path, sizeof path, "%s%s", root, strcmp(group, "/") == 0 ? "" : group) >= (int)sizeof path)
         return 0;
     for (;;) {
-        long long numbers[2];
-        snprintf(file, sizeof file, "%s/cpu.max", path);
-        if (read_numbers(file, numbers) == 2)
-            limit = smaller_limit(limit, quota_cpus(numbers[0], numbers[1]));
+        limit = smaller_limit(limit, limit_of(path));
         char *slash = strrchr(path, '/');
-        if (!slash || slash - path < (long)strlen("/sys/fs/cgroup"))
+        if (!slash || slash - path < (long)strlen(root))
             return limit;
         *slash = '\0';
     }
 }
 
+/* Whether a list like "cpu,cpuacct" has "cpu". */
+static bool has_cpu(const char *controllers, size_t n)
+{
+    for (size_t at = 0; at < n;) {
+        const size_t length = strcspn(controllers + at, ",:");
+        if (length == 3 && strncmp(controllers + at, "cpu", 3) == 0)
+            return true;
+        at += length + 1;
+    }
+    return false;
+}
+
+/* A line of /proc/self/cgroup: "0::/group" (v2), "4:cpu,cpuacct:/group" (v1). */
+static unsigned line_limit(const char *line)
+{
+    const char *controllers = strchr(line, ':'), *group = controllers ? strchr(controllers + 1, ':') : NULL;
+    if (!group)
+        return 0;
+    if (strncmp(line, "0::", 3) == 0)
+        return group_limit("/sys/fs/cgroup", group + 1, v2_limit);
+    return has_cpu(controllers + 1, (size_t)(group - controllers - 1))
+               ? group_limit("/sys/fs/cgroup/cpu", group + 1, v1_limit)
+               : 0;
+}
+
 static unsigned cgroup_cpus(void)
 {
-    unsigned limit = v1_limit("/sys/fs/cgroup/cpu");
+    unsigned limit = v1_limit("/sys/fs/cgroup/cpu"); /* a container's own group often stands there */
     FILE *file = fopen("/proc/self/cgroup", "re");
     char line[512];
     while (file && fgets(line, sizeof line, file)) {
         line[strcspn(line, "\n")] = '\0';
-        if (strncmp(line, "0::", 3) == 0)
-            limit = smaller_limit(limit, v2_limit(strcmp(line + 3, "/") == 0 ? "" : line + 3));
+        limit = smaller_limit(limit, line_limit(line));
     }
     if (file)
         fclose(file);

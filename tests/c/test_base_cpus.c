@@ -60,7 +60,45 @@ static void the_smaller_counts(void **state)
     memset(deep, 'a', sizeof deep);
     deep[0] = '/';
     deep[sizeof deep - 1] = '\0';
-    assert_int_equal(v2_limit(deep), 0);
+    assert_int_equal(group_limit("/sys/fs/cgroup", deep, v2_limit), 0);
+}
+
+static char asked[8][64];
+static unsigned n_asked;
+
+static unsigned note_folder(const char *folder)
+{
+    snprintf(asked[n_asked++ % 8], sizeof asked[0], "%s", folder);
+    return strcmp(folder, "/root/a") == 0 ? 2 : strcmp(folder, "/root/a/b") == 0 ? 3 : 0;
+}
+
+/* The group's own limit and those above it, up to the root, whichever is smallest. */
+static void groups_above_count(void **state)
+{
+    n_asked = 0;
+    assert_int_equal(group_limit("/root", "/a/b", note_folder), 2);
+    assert_int_equal(n_asked, 3);
+    assert_string_equal(asked[0], "/root/a/b");
+    assert_string_equal(asked[1], "/root/a");
+    assert_string_equal(asked[2], "/root");
+    n_asked = 0;
+    assert_int_equal(group_limit("/root", "/", note_folder), 0);
+    assert_int_equal(n_asked, 1);
+    assert_string_equal(asked[0], "/root");
+}
+
+static void controllers(void **state)
+{
+    assert_true(has_cpu("cpu", 3));
+    assert_true(has_cpu("cpu,cpuacct", 11));
+    assert_true(has_cpu("cpuacct,cpu", 11));
+    assert_false(has_cpu("cpuset", 6));
+    assert_false(has_cpu("cpuacct", 7));
+    assert_false(has_cpu("", 0));
+    assert_int_equal(line_limit("nonsense"), 0);
+    assert_int_equal(line_limit("1:cpu"), 0);
+    assert_int_equal(line_limit("3:cpuset:/"), 0);
+    assert_int_equal(line_limit("1:cpu:/no/such/group/of/this/name"), v1_limit("/sys/fs/cgroup/cpu"));
 }
 
 int main(void)
@@ -69,6 +107,8 @@ int main(void)
         cmocka_unit_test(quotas),
         cmocka_unit_test(files),
         cmocka_unit_test(the_smaller_counts),
+        cmocka_unit_test(groups_above_count),
+        cmocka_unit_test(controllers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

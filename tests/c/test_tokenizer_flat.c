@@ -143,9 +143,24 @@ static void changed_forms_do_no_harm(void **state)
     free(flat);
 }
 
+/* Found by fuzzing: two decompositions, one behind the other, never end. */
+static void decomposing_twice_is_refused(void **state)
+{
+    (void)state;
+    wick_tokenizer *tokenizer = read_json(TINY), *back;
+    size_t n;
+    tokenizer->normalizer.n_steps = 2;
+    tokenizer->normalizer.steps[0] = tokenizer->normalizer.steps[1] = WICK_STEP_NFD;
+    uint8_t *flat = flatten(tokenizer, &n);
+    assert_int_equal(wick_tokenizer_unflatten(flat, n, &back), WICK_E_CORRUPT);
+    wick_tokenizer_free(tokenizer);
+    free(flat);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(there_and_back), cmocka_unit_test(cut_forms_are_refused),
+                                       cmocka_unit_test(decomposing_twice_is_refused),
                                        cmocka_unit_test(changed_forms_do_no_harm)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
