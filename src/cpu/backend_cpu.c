@@ -50,10 +50,8 @@ static void cpu_close(wick_backend *backend)
 
 static int parse_dtype(const char *dtype, wick_compute *out, wick_error *error)
 {
-    static const char *const names[] = {
-        [WICK_COMPUTE_F32] = "f32", [WICK_COMPUTE_BF16] = "bf16", [WICK_COMPUTE_I8] = "int8"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(dtype ? dtype : "f32", names[i]) == 0) {
+    for (size_t i = 0; i < WICK_COMPUTES; i++)
+        if (strcmp(dtype ? dtype : "f32", wick_compute_names[i]) == 0) {
             *out = (wick_compute)i;
             return WICK_OK;
         }

@@ -13,6 +13,8 @@
 
 /* What the products of the encoder are computed in; everything else is f32 always. */
 typedef enum wick_compute { WICK_COMPUTE_F32, WICK_COMPUTE_BF16, WICK_COMPUTE_I8 } wick_compute;
+#define WICK_COMPUTES 3
+extern const char *const wick_compute_names[WICK_COMPUTES]; /* "f32", "bf16", "int8" */
 
 typedef struct wick_cpu_linear {
     wick_compute compute;

@@ -28,11 +28,12 @@ static uint64_t hash_settings(const wick_cpu_model *model)
     return wick_hash64(parts, sizeof parts, 0);
 }
 
+const char *const wick_compute_names[WICK_COMPUTES] = {
+    [WICK_COMPUTE_F32] = "f32", [WICK_COMPUTE_BF16] = "bf16", [WICK_COMPUTE_I8] = "int8"};
+
 void wick_weights_key_of(const wick_cpu_model *model, wick_weights_key *out)
 {
-    static const char *const dtypes[] = {
-        [WICK_COMPUTE_F32] = "f32", [WICK_COMPUTE_BF16] = "bf16", [WICK_COMPUTE_I8] = "int8"};
-    snprintf(out->kind, sizeof out->kind, "weights %s %s", model->kernels->tier, dtypes[model->compute]);
+    snprintf(out->kind, sizeof out->kind, "weights %s %s", model->kernels->tier, wick_compute_names[model->compute]);
     out->key = (wick_prepared_key){.kind = out->kind,
                                    .source = model->files->path,
                                    .format = FORMAT,

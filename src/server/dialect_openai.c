@@ -101,18 +101,8 @@ static void put_model(const wick_served *served, const char *name, wick_buffer *
 
 static int answer_models(wick_call *call, wick_buffer *out, const char **content_type, wick_api_error *error)
 {
-    wick_served *served[WICK_SERVICE_MAX_MODELS];
-    const size_t n = wick_models_borrow_all(call->service->models, served, WICK_SERVICE_MAX_MODELS);
-    const char *comma = "";
     wick_buffer_text(out, "{\"object\":\"list\",\"data\":[");
-    for (size_t i = 0; i < n; i++) {
-        for (size_t k = 0; k < served[i]->n_names; k++) {
-            wick_buffer_text(out, comma);
-            put_model(served[i], served[i]->names[k], out);
-            comma = ",";
-        }
-        wick_models_return(call->service->models, served[i]);
-    }
+    wick_service_put_names(call->service, put_model, out);
     wick_buffer_text(out, "]}");
     return 200;
 }

@@ -16,8 +16,8 @@
 
 #define MAX_BATCH_TEXTS ((size_t)16384) /* whatever the budget of tokens: bounds the scratch memory */
 #define QUANTA_A_BATCH 16               /* so many clients find room in one batch when all have much to do */
-#define SPIN_MS                                                                                                        \
-    0.03 /* after a batch, before sleep: longer than a job takes from a callback to the next submit at full load */
+/* After a batch, before sleep: longer than a job takes from a callback to the next submit at full load. */
+#define SPIN_MS 0.03
 #define SWEEP_MS 50.0      /* jobs deep in the queue learn within this that their deadline has passed */
 #define TURN_MAX_MS 3000.0 /* far more than any batch takes: another lane's engine is stuck */
 #define RATE_DECAY 0.9     /* of what earlier batches weigh in the tokens a second, at each batch */

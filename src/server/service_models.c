@@ -91,3 +91,20 @@ void wick_json_put_time(wick_buffer *out, double seconds)
         text[0] = '\0';
     wick_json_put_text(out, text);
 }
+
+void wick_service_put_names(const wick_service *service,
+                            void (*put)(const wick_served *served, const char *name, wick_buffer *out),
+                            wick_buffer *out)
+{
+    wick_served *served[WICK_SERVICE_MAX_MODELS];
+    const size_t n = wick_models_borrow_all(service->models, served, WICK_SERVICE_MAX_MODELS);
+    const char *comma = "";
+    for (size_t i = 0; i < n; i++) {
+        for (size_t k = 0; k < served[i]->n_names; k++) {
+            wick_buffer_text(out, comma);
+            put(served[i], served[i]->names[k], out);
+            comma = ",";
+        }
+        wick_models_return(service->models, served[i]);
+    }
+}

@@ -15,4 +15,9 @@ void wick_service_put_cached(const char *cache_dir, wick_buffer *out);
 /* Seconds since 1970 as "2026-11-23T08:30:00Z", a JSON string. */
 void wick_json_put_time(wick_buffer *out, double seconds);
 
+/* Calls put for every name of every model that is served, with commas in between. */
+void wick_service_put_names(const wick_service *service,
+                            void (*put)(const wick_served *served, const char *name, wick_buffer *out),
+                            wick_buffer *out);
+
 #endif

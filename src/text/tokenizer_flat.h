@@ -4,7 +4,7 @@
  *
  *     flat_head                      the small parts as they are, and where each array stands
  *     texts                          every token's text, terminated, one behind the other
- *     places     [n_ids] u32         by id: where its text begins; WICK_FLAT_NO_TEXT: no token has the id
+ *     places     [n_ids] u32         by id: where its text begins; the largest u32: no token has the id
  *     special    [n_ids] bool        by id
  *     the tries, the added tokens, the template
  */
