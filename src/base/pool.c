@@ -33,6 +33,9 @@
 /* After so many, a waiter looks whether it stands in the way of the one it waits for. */
 #define SPINS_BEFORE_LOOK 64
 
+/* What a thread may take to wake up and begin a run, however free the cores are; more of it means that somebody else had its core. */
+#define WAKE_UP_NS 200000
+
 #define CPU_UNKNOWN (-1)
 
 /* The core that a thread of the pool was on when it last began a run or came to the barrier. */
@@ -152,30 +155,29 @@ static bool leave_shared_core(wick_pool *pool)
 #endif
 }
 
-/* Returns once the number is no longer `seen`. pool: NULL, or whose threads are waited for. slept_ns: NULL, or what a sleep is added to. */
-static void room_wait(waiting_room *room, unsigned seen, unsigned n_spins, wick_pool *pool,
-                      _Atomic uint64_t *slept_ns)
+/* Waits until the number is no longer `seen`; returns the nanoseconds slept. pool: NULL, or whose threads are waited for. */
+static uint64_t room_wait(waiting_room *room, unsigned seen, unsigned n_spins, wick_pool *pool)
 {
     for (unsigned i = 0; i < n_spins; i++) {
         if (atomic_load_explicit(&room->number, memory_order_acquire) != seen)
-            return;
+            return 0;
         if (i == SPINS_BEFORE_LOOK && pool && shares_core(pool) && !leave_shared_core(pool))
             break;
         RELAX();
     }
-    uint64_t start = slept_ns ? now_ns() : 0;
+    const uint64_t start = now_ns();
     pthread_mutex_lock(&room->mutex);
     atomic_fetch_add(&room->n_sleepers, 1);
     while (atomic_load(&room->number) == seen)
         pthread_cond_wait(&room->changed, &room->mutex);
     atomic_fetch_sub(&room->n_sleepers, 1);
     pthread_mutex_unlock(&room->mutex);
-    if (slept_ns)
-        atomic_fetch_add_explicit(slept_ns, now_ns() - start, memory_order_relaxed);
+    const uint64_t slept = now_ns() - start;
     if (pool) {
         take_seat(pool); /* it may have been woken elsewhere */
         leave_shared_core(pool);
     }
+    return slept;
 }
 
 typedef struct worker_start {
@@ -191,7 +193,7 @@ static void *worker(void *arg)
     wick_pool *pool = self.pool;
     own_index = self.index;
     for (;;) {
-        room_wait(&pool->start, self.seen, SPINS_BETWEEN_RUNS, NULL, NULL);
+        room_wait(&pool->start, self.seen, SPINS_BETWEEN_RUNS, NULL);
         self.seen++;
         if (pool->stopping)
             return NULL;
@@ -318,7 +320,7 @@ void wick_pool_run(wick_pool *pool, unsigned n_threads, wick_pool_fn fn, void *a
         atomic_store(&pool->n_begun, 1);
         room_advance(&pool->start);
         fn(arg, 0);
-        room_wait(&pool->finish, seen, SPINS_AT_BARRIER, pool, NULL);
+        room_wait(&pool->finish, seen, SPINS_AT_BARRIER, pool);
     }
     pthread_mutex_unlock(&pool->turn);
 }
@@ -333,8 +335,9 @@ void wick_pool_barrier(wick_pool *pool)
         atomic_store(&pool->n_arrived, 0);
         room_advance(&pool->barrier);
     } else {
-        /* A thread that has yet to wake up says nothing about how busy the cores are. */
         const bool all_begun = atomic_load_explicit(&pool->n_begun, memory_order_relaxed) == pool->n_running;
-        room_wait(&pool->barrier, seen, SPINS_AT_BARRIER, pool, all_begun ? &pool->slept_ns : NULL);
+        const uint64_t slept = room_wait(&pool->barrier, seen, SPINS_AT_BARRIER, pool), due = all_begun ? 0 : WAKE_UP_NS;
+        if (slept > due)
+            atomic_fetch_add_explicit(&pool->slept_ns, slept - due, memory_order_relaxed);
     }
 }

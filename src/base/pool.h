@@ -23,7 +23,7 @@ void wick_pool_run(wick_pool *pool, unsigned n_threads, wick_pool_fn fn, void *a
 /* Waits until the n threads of the run under way have all come here. To be called by each thread of wick_pool_run alike. */
 void wick_pool_barrier(wick_pool *pool);
 
-/* Nanoseconds that threads have slept at barriers so far, all added up, waits for a thread that had yet to begin the run left out. Threads that wait for one that is running only spin: what grows this is a
+/* Nanoseconds that threads have slept at barriers so far, all added up, the 200 us left out that a thread may take to begin the run. Threads that wait for one that is running only spin: what grows this is a
  * thread whose core is taken by somebody else. */
 uint64_t wick_pool_slept_ns(const wick_pool *pool);
 

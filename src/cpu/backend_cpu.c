@@ -17,14 +17,16 @@
 #include "cpu/workspace.h"
 
 /* Whether threads that share the few rows of a chunk get their cores. Where other processes take them, each of the many barriers waits for a time slice, and one
- * thread alone is faster: after a call that mostly slept, some calls are made alone, more of them each time it happens again. */
+ * thread alone is faster: after a call that mostly slept, some calls are made alone, more of them each time it happens again. A call that goes well says little: the
+ * threads may just have got their time slices together. Only a stretch longer than a scheduler's slices (1 to 6 ms each on Linux) shows that the cores are free again. */
 typedef struct crowding {
     unsigned n_alone; /* calls left to be made by one thread */
-    unsigned backoff; /* calls after the next crowded one */
+    unsigned backoff; /* calls after the latest crowded one */
+    uint64_t well_ns; /* spent in calls together that went well, since the latest crowded one */
 } crowding;
 
-#define LEAST_BACKOFF 1
-#define LARGEST_BACKOFF 512
+#define LARGEST_BACKOFF 128 /* a crowded try takes a few times what a call alone takes: a loss of some 2 % */
+#define FREE_AGAIN_NS 20000000
 
 struct wick_backend {
     wick_cpu_model model;
@@ -145,21 +147,25 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* Runs the plan with all threads together, and notes whether they slept for more than a quarter of the time. */
+/* Crowded is a call whose n_threads slept for more than a quarter of the time it took. */
+static void note_crowding(crowding *c, uint64_t took_ns, uint64_t slept_ns, unsigned n_threads)
+{
+    if (slept_ns > took_ns / 4 * n_threads) {
+        c->backoff = c->backoff == 0 ? 1 : c->backoff < LARGEST_BACKOFF ? c->backoff * 2 : LARGEST_BACKOFF;
+        c->n_alone = c->backoff;
+        c->well_ns = 0;
+    } else if ((c->well_ns += took_ns) >= FREE_AGAIN_NS) {
+        c->backoff = 0;
+    }
+}
+
+/* Runs the plan with all threads together, and notes whether they got their cores. */
 static void run_together(encode_job *job)
 {
     wick_backend *b = job->backend;
     uint64_t slept = wick_pool_slept_ns(b->pool), start = now_ns();
     wick_pool_run(b->pool, 0, encode_together, job);
-    slept = wick_pool_slept_ns(b->pool) - slept;
-    if (slept > (now_ns() - start) / 4 * b->n_threads) {
-        b->crowding.backoff = b->crowding.backoff < LEAST_BACKOFF     ? LEAST_BACKOFF
-                              : b->crowding.backoff < LARGEST_BACKOFF ? b->crowding.backoff * 2
-                                                                      : LARGEST_BACKOFF;
-        b->crowding.n_alone = b->crowding.backoff;
-    } else {
-        b->crowding.backoff = 0;
-    }
+    note_crowding(&b->crowding, now_ns() - start, wick_pool_slept_ns(b->pool) - slept, b->n_threads);
 }
 
 static size_t first_chunk_rows(const encode_job *job)
