@@ -19,11 +19,13 @@ for module in jansson tomlplusplus; do
         [ -e "$header" ] && ln -sfn "$header" "$out/include/$(basename "$header")"
     done
 done
-# Debian keeps libevent's generated header apart; the compiler's search path names both folders.
+# Debian keeps the generated headers of libevent and OpenSSL apart; the compiler's search path names both folders.
 for folder in $(pkg-config --variable=includedir libevent_core) "/usr/include/$(cc -print-multiarch 2>/dev/null)"; do
-    [ -d "$folder/event2" ] || continue
-    mkdir -p "$out/include/event2"
-    ln -sf "$folder"/event2/*.h "$out/include/event2/"
+    for headers in event2 openssl; do
+        [ -d "$folder/$headers" ] || continue
+        mkdir -p "$out/include/$headers"
+        ln -sf "$folder/$headers"/*.h "$out/include/$headers/"
+    done
 done
 
 n=0

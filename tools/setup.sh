@@ -49,6 +49,11 @@ for level in "$@"; do
         need pc:jansson libjansson-dev jansson "reads JSON"
         need pc:tomlplusplus libtomlplusplus-dev tomlplusplus "reads TOML"
         need pc:libevent_core libevent-dev libevent "runs the server's event loop"
+        if [ $os = macos ]; then # linked into no folder that pkg-config looks at
+            need "${HOMEBREW_PREFIX:-/opt/homebrew}/opt/openssl@3/include/openssl/evp.h" - openssl@3 "checks what is downloaded"
+        else
+            need pc:libcrypto libssl-dev - "checks what is downloaded"
+        fi
         ;;
     test)
         need pc:cmocka libcmocka-dev cmocka "runs the C tests"

@@ -47,7 +47,7 @@ class Machine:
         return path.read_text().splitlines() if path.exists() else []
 
     def __call__(self, *levels, status=0):
-        done = subprocess.run([self.bin / "sh", self.folder / "tools" / "setup.sh", *levels], env={"PATH": str(self.bin), "HOME": str(self.folder)},
+        done = subprocess.run([self.bin / "sh", self.folder / "tools" / "setup.sh", *levels], env={"PATH": str(self.bin), "HOME": str(self.folder), "HOMEBREW_PREFIX": str(self.folder)},
                               capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60)
         assert done.returncode == status, done.stdout + done.stderr
         return done.stdout + done.stderr
@@ -78,7 +78,8 @@ def test_a_bare_machine(machine):
     machine("build")
     install = machine.calls()[-1].split()
     assert install[install.index("--no-install-recommends") + 1:] == [
-        "gcc", "g++", "make", "cmake", "ninja-build", "pkg-config", "libjansson-dev", "libtomlplusplus-dev", "libevent-dev"]
+        "gcc", "g++", "make", "cmake", "ninja-build", "pkg-config", "libjansson-dev", "libtomlplusplus-dev", "libevent-dev",
+        "libssl-dev"]
 
 
 def test_an_old_cmake_is_not_enough(machine):
@@ -126,7 +127,7 @@ def test_macos_uses_homebrew(machine):
     (machine.bin / "ninja").unlink()
     machine.add("brew", f'echo "$*" >>"{machine.folder}/calls"')
     machine("build")
-    assert machine.calls() == ["install --quiet cmake ninja"]
+    assert machine.calls() == ["install --quiet cmake ninja openssl@3"]
 
 
 def test_macos_without_a_compiler_says_what_to_do(machine):
