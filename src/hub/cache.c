@@ -144,8 +144,7 @@ static int find_path(const char *name, char **folder, wick_error *error)
     return WICK_OK;
 }
 
-/* "CACHE/models--ORG--NAME" */
-static char *repo_folder(const char *cache, const char *repo)
+char *wick_hub_repo_folder(const char *cache, const char *repo)
 {
     char name[sizeof "models--" + WICK_HUB_MAX_NAME + 2];
     const char *slash = strchr(repo, '/');
@@ -191,7 +190,7 @@ static int find_cached(const char *name, const char *cache, char **folder, wick_
     int rc = wick_hub_name_parse(name, &parsed, error);
     if (rc != WICK_OK)
         return rc;
-    char *repo_path = repo_folder(cache, parsed.repo), *snapshots = NULL, *snapshot = NULL;
+    char *repo_path = wick_hub_repo_folder(cache, parsed.repo), *snapshots = NULL, *snapshot = NULL;
     if (!repo_path)
         return wick_fail_memory(error, "a path in the hub cache");
     rc = read_reference(repo_path, parsed.revision, commit, error);

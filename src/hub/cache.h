@@ -24,6 +24,9 @@ int wick_hub_name_parse(const char *name, wick_hub_name *out, wick_error *error)
  * expanded, empty means unset. *out is malloc'ed; it need not exist. */
 int wick_hub_cache_dir(const char *cache_dir, char **out, wick_error *error);
 
+/* "CACHE/models--ORG--NAME", malloc'ed; NULL: out of memory. */
+char *wick_hub_repo_folder(const char *cache, const char *repo);
+
 /* Finds the folder. *folder is malloc'ed. WICK_E_MODEL_NOT_FOUND ("model not found: NAME", where: the cache or path looked in),
  * WICK_E_INVALID_INPUT (no name at all, a malformed one), WICK_E_CORRUPT (a reference in the cache that names no snapshot). */
 int wick_hub_find(const char *name, const char *cache_dir, char **folder, wick_error *error);

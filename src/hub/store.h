@@ -16,22 +16,34 @@
 
 typedef struct wick_hub_store wick_hub_store;
 
-/* Makes the folders that are missing. cache: the cache's path (wick_hub_cache_dir). */
-int wick_hub_store_open(const char *cache, const char *repo, wick_hub_store **out, wick_error *error);
+/* Makes the folders that are missing. cache: the cache's path (wick_hub_cache_dir). should_stop (may be NULL) is asked while waiting and hashing. */
+int wick_hub_store_open(const char *cache, const char *repo, bool (*should_stop)(void *user), void *user,
+                        wick_hub_store **out, wick_error *error);
 void wick_hub_store_close(wick_hub_store *store);
 
 /* Whether the blob is there with its size. */
 bool wick_hub_store_has(const wick_hub_store *store, const wick_hub_file *file);
+/* How many bytes of the file an earlier try left: a guess, for progress alone. */
+uint64_t wick_hub_store_partial(const wick_hub_store *store, const wick_hub_file *file);
+/* Reads a blob of at most max_bytes into malloc'ed *text, with a terminator. */
+int wick_hub_store_read(const wick_hub_store *store, const wick_hub_file *file, size_t max_bytes, char **text,
+                        size_t *n, wick_error *error);
+/* WICK_E_IO where the disk cannot take so many bytes more. */
+int wick_hub_store_check_room(const wick_hub_store *store, uint64_t size_bytes, wick_error *error);
 
-/* A blob that is being made, under its lock. Another process may have finished it while this one waited: *out is NULL then, with WICK_OK. waiting (may be NULL) is called once where the lock is somebody else's. */
+/* A blob that is being made, under its lock. */
 typedef struct wick_hub_incomplete {
-    int fd;               /* DIGEST.incomplete, open for reading and writing */
-    uint64_t have_bytes;  /* what an earlier try left */
-    int lock_fd;
+    int fd;              /* DIGEST.incomplete, open for reading and writing */
+    uint64_t have_bytes; /* what an earlier try left */
+    int lock_fd;         /* -1: this file system has no locks; the file's name is our own then */
+    char name[112];
 } wick_hub_incomplete;
+
+/* Takes the lock and opens what an earlier try left. Another process may have finished the blob while this one waited: *out is NULL then, with WICK_OK.
+ * waiting (may be NULL) is called once where the lock is somebody else's. Any number of threads may call this and what follows at a time. */
 int wick_hub_store_begin(wick_hub_store *store, const wick_hub_file *file, void (*waiting)(void *user), void *user,
                          wick_hub_incomplete **out, wick_error *error);
-/* Checks size and digest of what is in fd, syncs, renames to the blob's name, lets the lock go. WICK_E_CORRUPT (retriable; the incomplete file is emptied) where they differ. Frees incomplete. */
+/* Checks size and digest of what is in fd, syncs, renames to the blob's name, lets the lock go. WICK_E_CORRUPT (retriable; the incomplete file is gone) where they differ. Frees incomplete. */
 int wick_hub_store_finish(wick_hub_store *store, const wick_hub_file *file, wick_hub_incomplete *incomplete,
                           wick_error *error);
 /* Lets the lock go and keeps what came for a later try. Frees incomplete; accepts NULL. */

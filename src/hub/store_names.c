@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * store_names.c: the names by which blobs and commits are found: snapshots/COMMIT/PATH, .no_exist/COMMIT/PATH, refs/REVISION. Each is made beside its place and
+ * renamed, so that a reader sees the old one or the new one. Folders are walked without following links. */
+#include "hub/store_internal.h"
+#include "base/error.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int not_a_name(const char *what, wick_error *error)
+{
+    return wick_fail(error, WICK_E_INVALID_INPUT, "the hub cache", NULL, "not a name that may be written: %s", what);
+}
+
+/* Opens the folder that top/commit/path lies in. Negative: errno says why. */
+static int open_place(const wick_hub_store *store, const char *top, const char *commit, const char *path,
+                      const char **last)
+{
+    char whole[WICK_HUB_MAX_PATH + 80];
+    snprintf(whole, sizeof whole, "%s/%s/%s", top, commit, path);
+    const int fd = wick_store_parent(store->repo_fd, whole, last);
+    if (fd >= 0)
+        *last = strrchr(path, '/') ? strrchr(path, '/') + 1 : path; /* whole does not outlive this call */
+    return fd;
+}
+
+static bool link_says(int folder, const char *name, const char *target)
+{
+    char text[WICK_HUB_MAX_PATH * 2];
+    const ssize_t n = readlinkat(folder, name, text, sizeof text);
+    return n >= 0 && (size_t)n == strlen(target) && memcmp(text, target, (size_t)n) == 0;
+}
+
+/* Puts the temporary in its place, or removes it. */
+static int settle(const wick_hub_store *store, int folder, const char *temporary, const char *name, const char *what,
+                  wick_error *error)
+{
+    if (renameat(folder, temporary, folder, name) == 0)
+        return fsync(folder) == 0 ? WICK_OK : wick_store_fail(store, what, error);
+    const int rc = wick_store_fail(store, what, error);
+    unlinkat(folder, temporary, 0);
+    return rc;
+}
+
+int wick_hub_store_link(wick_hub_store *store, const char *commit, const wick_hub_file *file, wick_error *error)
+{
+    static const char what[] = "cannot link a file into its snapshot";
+    if (!wick_hub_is_commit(commit) || !wick_hub_is_digest(file->digest) || !wick_hub_path_is_safe(file->path))
+        return not_a_name(file->path, error);
+    char target[2 * WICK_HUB_MAX_PATH], temporary[64];
+    size_t n = 0; /* snapshots/COMMIT, and what lies between */
+    memcpy(target, "../../", 6);
+    n += 6;
+    for (const char *c = file->path; *c; c++)
+        if (*c == '/') {
+            memcpy(target + n, "../", 3);
+            n += 3;
+        }
+    snprintf(target + n, sizeof target - n, "blobs/%s", file->digest);
+    const char *name;
+    const int folder = open_place(store, "snapshots", commit, file->path, &name);
+    if (folder < 0)
+        return wick_store_fail(store, what, error);
+    int rc = WICK_OK;
+    if (!link_says(folder, name, target)) {
+        wick_store_temporary(temporary);
+        rc = symlinkat(target, folder, temporary) == 0 ? settle(store, folder, temporary, name, what, error)
+                                                       : wick_store_fail(store, what, error);
+    }
+    close(folder);
+    return rc;
+}
+
+int wick_hub_store_note_absent(wick_hub_store *store, const char *commit, const char *path, wick_error *error)
+{
+    static const char what[] = "cannot note that a file is not there";
+    if (!wick_hub_is_commit(commit) || !wick_hub_path_is_safe(path))
+        return not_a_name(path, error);
+    const char *name;
+    const int folder = open_place(store, ".no_exist", commit, path, &name);
+    if (folder < 0)
+        return wick_store_fail(store, what, error);
+    const int fd = openat(folder, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
+    const int rc = fd >= 0 ? WICK_OK : wick_store_fail(store, what, error);
+    if (fd >= 0)
+        close(fd);
+    close(folder);
+    return rc;
+}
+
+static bool file_says(int folder, const char *name, const char *text)
+{
+    char found[64];
+    const int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    const ssize_t n = read(fd, found, sizeof found);
+    close(fd);
+    return n >= 0 && (size_t)n == strlen(text) && memcmp(found, text, (size_t)n) == 0;
+}
+
+static int write_ref(const wick_hub_store *store, int folder, const char *name, const char *commit, wick_error *error)
+{
+    static const char what[] = "cannot write a reference";
+    char temporary[64];
+    wick_store_temporary(temporary);
+    const int fd = openat(folder, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return wick_store_fail(store, what, error);
+    const ssize_t n = (ssize_t)strlen(commit);
+    const ssize_t written = write(fd, commit, (size_t)n);
+    if (written >= 0 && written != n)
+        errno = ENOSPC;
+    int rc = written == n && fsync(fd) == 0 ? WICK_OK : wick_store_fail(store, what, error);
+    close(fd);
+    if (rc != WICK_OK)
+        unlinkat(folder, temporary, 0);
+    else
+        rc = settle(store, folder, temporary, name, what, error);
+    return rc;
+}
+
+int wick_hub_store_set_ref(wick_hub_store *store, const char *revision, const char *commit, wick_error *error)
+{
+    wick_hub_name parsed;
+    char name[WICK_HUB_MAX_REVISION + 8], path[WICK_HUB_MAX_REVISION + 8];
+    const int n = snprintf(name, sizeof name, "a/b@%s", revision); /* what a revision may be, cache.c knows */
+    if (!wick_hub_is_commit(commit) || n < 0 || (size_t)n >= sizeof name ||
+        wick_hub_name_parse(name, &parsed, NULL) != WICK_OK || strcmp(parsed.revision, revision) != 0)
+        return not_a_name(revision, error);
+    if (strcmp(revision, commit) == 0)
+        return WICK_OK;
+    snprintf(path, sizeof path, "refs/%s", revision);
+    const char *last;
+    const int folder = wick_store_parent(store->repo_fd, path, &last);
+    if (folder < 0)
+        return wick_store_fail(store, "cannot write a reference", error);
+    const int rc = file_says(folder, last, commit) ? WICK_OK : write_ref(store, folder, last, commit, error);
+    close(folder);
+    return rc;
+}
