@@ -31,6 +31,7 @@ typedef struct wick_hub_reply {
     char etag[129];       /* X-Linked-Etag, else ETag; W/ and quotes taken away */
     uint64_t size_bytes;  /* X-Linked-Size, else Content-Length; UINT64_MAX: not said */
     char error_code[64];  /* X-Error-Code: RepoNotFound, EntryNotFound, RevisionNotFound, GatedRepo... */
+    char next[1024];      /* Link's rel="next" as a path for the next wick_hub_get, where it leads below this endpoint; "": no more pages */
 } wick_hub_reply;
 
 /* GET path ("/api/models/org/name/revision/main", already percent-encoded) into malloc'ed *out with a terminator; a body over max_bytes, decoded, is WICK_E_CORRUPT. reply may be NULL. */
