@@ -13,7 +13,7 @@ if [ "$(uname -s)-$(uname -m)" = Linux-aarch64 ]; then
 fi
 
 sysroot=$PWD/build-arm64/sysroot
-if [ ! -f "$sysroot/complete" ] || [ ! -d "$sysroot/usr/include/openssl" ]; then
+if [ ! -f "$sysroot/complete" ] || [ ! -d "$sysroot/usr/include/aarch64-linux-gnu/curl" ]; then
     apt=$PWD/build-arm64/apt
     rm -rf "$sysroot" "$apt"
     mkdir -p "$sysroot" "$apt/lists/partial" "$apt/archives/partial"
@@ -25,7 +25,7 @@ if [ ! -f "$sysroot/complete" ] || [ ! -d "$sysroot/usr/include/openssl" ]; then
     }
     echo "check-arm64: fetching the arm64 libraries into build-arm64/sysroot"
     apt_get update 2>"$apt/log" || true # a list that is for another architecture alone is no matter
-    (cd "$apt" && apt_get download libjansson-dev libjansson4 libtomlplusplus-dev libtomlplusplus3 libevent-dev libevent-core-2.1-7 libcmocka-dev libcmocka0 libssl-dev libssl3) || {
+    (cd "$apt" && apt_get download libjansson-dev libjansson4 libtomlplusplus-dev libtomlplusplus3 libevent-dev libevent-core-2.1-7 libcmocka-dev libcmocka0 libssl-dev libssl3 libcurl4-openssl-dev) || {
         cat "$apt/log" >&2
         exit 1
     }

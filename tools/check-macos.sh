@@ -19,9 +19,9 @@ for module in jansson tomlplusplus; do
         [ -e "$header" ] && ln -sfn "$header" "$out/include/$(basename "$header")"
     done
 done
-# Debian keeps the generated headers of libevent and OpenSSL apart; the compiler's search path names both folders.
+# Debian keeps the generated headers of libevent, OpenSSL and curl apart; the compiler's search path names both folders.
 for folder in $(pkg-config --variable=includedir libevent_core) "/usr/include/$(cc -print-multiarch 2>/dev/null)"; do
-    for headers in event2 openssl; do
+    for headers in event2 openssl curl; do
         [ -d "$folder/$headers" ] || continue
         mkdir -p "$out/include/$headers"
         ln -sf "$folder/$headers"/*.h "$out/include/$headers/"

@@ -51,8 +51,10 @@ for level in "$@"; do
         need pc:libevent_core libevent-dev libevent "runs the server's event loop"
         if [ $os = macos ]; then # linked into no folder that pkg-config looks at
             need "${HOMEBREW_PREFIX:-/opt/homebrew}/opt/openssl@3/include/openssl/evp.h" - openssl@3 "checks what is downloaded"
+            need "${HOMEBREW_PREFIX:-/opt/homebrew}/opt/curl/include/curl/curl.h" - curl "downloads models"
         else
             need pc:libcrypto libssl-dev - "checks what is downloaded"
+            need pc:libcurl libcurl4-openssl-dev - "downloads models"
         fi
         ;;
     test)

@@ -79,7 +79,7 @@ def test_a_bare_machine(machine):
     install = machine.calls()[-1].split()
     assert install[install.index("--no-install-recommends") + 1:] == [
         "gcc", "g++", "make", "cmake", "ninja-build", "pkg-config", "libjansson-dev", "libtomlplusplus-dev", "libevent-dev",
-        "libssl-dev"]
+        "libssl-dev", "libcurl4-openssl-dev"]
 
 
 def test_an_old_cmake_is_not_enough(machine):
@@ -127,7 +127,7 @@ def test_macos_uses_homebrew(machine):
     (machine.bin / "ninja").unlink()
     machine.add("brew", f'echo "$*" >>"{machine.folder}/calls"')
     machine("build")
-    assert machine.calls() == ["install --quiet cmake ninja openssl@3"]
+    assert machine.calls() == ["install --quiet cmake ninja openssl@3 curl"]
 
 
 def test_macos_without_a_compiler_says_what_to_do(machine):
