@@ -9,6 +9,7 @@ shift
 WICK_BUILD=$PWD/$build
 export WICK_BUILD
 export WICK_PREPARED_DIR="$PWD/$build/prepared" # not the user's
+export HF_HUB_OFFLINE=1 # tests/hub has a hub of its own
 export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1}"
 status=0
 

@@ -17,8 +17,13 @@ typedef struct wick_hub_pull_options {
     const wick_hub_timing *timing;  /* NULL: the defaults */
     bool refresh;                   /* ask the hub for the revision's commit though one is cached; opening a model does not */
     void (*progress)(void *user, const wick_hub_progress *progress); /* may be NULL; one thread at a time */
-    bool (*should_stop)(void *user);                                 /* may be NULL */
+    bool (*should_stop)(void *user); /* may be NULL; asked a few times a second, by several threads; true ends with WICK_E_UNAVAILABLE, "cancelled" */
     void *user;
+    /* Whether the model may be run, asked with modules.json (or NULL) and config.json before anything large comes. NULL: whatever has the files. src/hub does not know src/model: the engine's check is
+     * put here by wick_model_pull (provider/pull.h), which is what everybody but tests calls. */
+    int (*check)(void *check_user, const char *modules, size_t n_modules, const char *config, size_t n_config,
+                 wick_error *error);
+    void *check_user;
 } wick_hub_pull_options;
 
 typedef struct wick_hub_pulled {

@@ -3,6 +3,7 @@
  * programs link and load, and an error that says what is missing. */
 #include "base/error.h"
 #include "provider/provider.h"
+#include "provider/pull.h"
 
 static int absent(wick_error *error)
 {
@@ -25,6 +26,12 @@ int wick_tokenizer_open(const char *name, const char *cache_dir, wick_tokenizer 
 {
     *out = NULL;
     return absent(error);
+}
+
+/* A model may be got without the engine that would say whether it runs. */
+int wick_model_pull(const char *name, const wick_hub_pull_options *options, wick_hub_pulled *out, wick_error *error)
+{
+    return wick_hub_pull(name, options, out, error);
 }
 
 void wick_tokenizer_close(wick_tokenizer *tokenizer)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * engine.h: what the files of the native engine share: the model, and the scratch memory of one call.
+ *   engine_pull.c      name -> folder, downloaded where it is not cached
  *   engine_open.c      name -> folder -> files, tokenizer, backend; info; close
  *   engine_reader.c    the tokenizer's file, read on a thread of its own
  *   engine_device.c    which backend serves
@@ -74,6 +75,9 @@ typedef struct wick_block {
     size_t n_texts, n_bytes;
     bool truncate, truncate_left;
 } wick_block;
+
+/* Finds the model's folder, or gets the model from the hub. tokenizer_alone: a folder that has no more than the tokenizer will do. *folder is malloc'ed. */
+int wick_engine_folder(const char *name, const char *cache_dir, bool tokenizer_alone, char **folder, wick_error *error);
 
 /* Which backend serves: requested, else the environment, else auto. WICK_E_INVALID_INPUT for an unknown name, WICK_E_UNAVAILABLE for
  * a GPU that is not there where strict is set. Logs the choice. */

@@ -6,7 +6,6 @@
 #include "base/log.h"
 #include "base/mapped.h"
 #include "base/path.h"
-#include "hub/cache.h"
 #include "model/json_keys.h"
 #include "model/modules.h"
 #include "provider/engine.h"
@@ -43,7 +42,7 @@ int wick_tokenizer_open(const char *name, const char *cache_dir, wick_tokenizer 
 {
     char *folder = NULL, *below = NULL, *prepared_dir = NULL;
     *out = NULL;
-    int rc = wick_hub_find(name, cache_dir, &folder, error);
+    int rc = wick_engine_folder(name, cache_dir, true, &folder, error);
     if (rc == WICK_OK && !(below = transformer_folder(folder)))
         rc = wick_fail_memory(error, "the tokenizer's path");
     wick_prepared_dir(&prepared_dir);
@@ -152,7 +151,7 @@ int wick_model_open_on(const char *name, const wick_model_options *options, cons
     const double start = wick_now_ms();
     wick_model *model = NULL;
     char *folder = NULL;
-    int rc = wick_hub_find(name, options->cache_dir, &folder, error);
+    int rc = wick_engine_folder(name, options->cache_dir, false, &folder, error);
     if (rc == WICK_OK && !ops)
         rc = wick_device_select(options->device, options->strict_device, &ops, error);
     if (rc != WICK_OK)

@@ -26,7 +26,7 @@ class Wick:
     def __init__(self, folder):
         self.binary = str(find_binary().resolve())
         self.folder = folder
-        self.env = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+        self.env = {**{name: value for name, value in os.environ.items() if name not in FOREIGN}, "HF_HUB_OFFLINE": "1"}
         self.env["XDG_CONFIG_HOME"] = str(folder / "no-config")
 
     def __call__(self, *arguments, stdin=b"", env=None, check=0, **more):

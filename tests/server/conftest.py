@@ -51,7 +51,7 @@ class Server:
         self.log_path = folder / "log"
         port_file = folder / "port"
         port_file.unlink(missing_ok=True)
-        base = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+        base = {**{name: value for name, value in os.environ.items() if name not in FOREIGN}, "HF_HUB_OFFLINE": "1"}
         base["XDG_CONFIG_HOME"] = str(folder / "no-config")
         self.log = open(self.log_path, "ab")
         self.process = subprocess.Popen(
@@ -204,7 +204,7 @@ def fails(tmp_path):
     """Runs the server with arguments that it must refuse; returns its one line."""
 
     def run(*arguments, env=None, code=1):
-        base = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+        base = {**{name: value for name, value in os.environ.items() if name not in FOREIGN}, "HF_HUB_OFFLINE": "1"}
         base["XDG_CONFIG_HOME"] = str(tmp_path / "no-config")
         done = subprocess.run([str(find_binary().resolve()), "serve", "--provider", "mock", *arguments], cwd=tmp_path, env={**base, **(env or {})},
                               capture_output=True, timeout=30)

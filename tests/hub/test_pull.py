@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Opening a model by name: it is got once, completely, and served from the cache after that."""
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+from conftest import NAME
+from hub_server import Repository
+
+WANTED = {"1_Pooling/config.json", "config.json", "config_sentence_transformers.json", "model.safetensors", "modules.json",
+          "sentence_bert_config.json", "tokenizer.json", "tokenizer_config.json"}
+
+
+def paths(folder):
+    return {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
+
+
+def test_a_name_is_got_once(wick, hub, vector):
+    done = wick.embed()
+    assert done.out == vector
+    assert "downloading org/tiny from " + hub.url in done.err
+    assert paths(wick.snapshot()) == WANTED
+    assert (wick.repo / "refs/main").read_text() == hub.repositories[NAME].commit
+    for path in WANTED:
+        link = wick.snapshot() / path
+        assert os.readlink(link) == "../" * (2 + path.count("/")) + "blobs/" + hub.repositories[NAME].digest(path)
+    wick.check_blobs()
+    assert len(wick.blobs()) == len(WANTED) and not any("incomplete" in name for name in wick.blobs())
+    assert (wick.repo / ".no_exist" / hub.repositories[NAME].commit / "vocab.txt").read_bytes() == b""
+    hub.log.clear()
+    again = wick.embed()
+    assert again.out == vector and again.err == "" and hub.log == []
+
+
+def test_only_what_is_needed_is_asked_for(wick, hub):
+    wick.embed()
+    resolved = {r["path"].split("/resolve/")[1].split("/", 1)[1] for r in hub.requests("/resolve/")}
+    assert resolved == WANTED
+    assert len(hub.requests("/resolve/")) == len(WANTED)
+
+
+@pytest.mark.parametrize("revision", ["v1", "refs/pr/12", "a-branch"])
+def test_revisions(wick, hub, vector, revision):
+    hub.repositories[NAME].revisions.append(revision)
+    assert wick.embed(f"{NAME}@{revision}").out == vector
+    assert (wick.repo / "refs" / revision).read_text() == hub.repositories[NAME].commit
+    assert not (wick.repo / "refs/main").exists()
+    hub.log.clear()
+    assert wick.embed(f"{NAME}@{revision}").out == vector and hub.log == []
+
+
+def test_a_commit(wick, hub, vector):
+    commit = hub.repositories[NAME].commit
+    assert wick.embed(f"{NAME}@{commit}").out == vector
+    assert not (wick.repo / "refs").exists()
+    assert not hub.requests("/revision/")
+    hub.log.clear()
+    wick.embed(f"{NAME}@{commit}")
+    wick.embed()  # the same commit under a name: one question, nothing to get
+    assert [r["path"] for r in hub.log] == [f"/api/models/{NAME}/revision/main"]
+    assert (wick.repo / "refs/main").read_text() == commit
+
+
+def test_the_tokenizer_alone(wick, hub):
+    tokens = json.loads(wick("tokenize", "--model", NAME, "--json", "hello").out)
+    assert len(tokens["ids"]) > 2
+
+
+def test_a_listing_in_pages(wick, hub, vector):
+    hub.page_size = 3
+    assert wick.embed().out == vector
+    assert len(hub.requests("/tree/")) > 3
+
+
+def test_shards_and_folders(wick, hub, vector):
+    """An old layout: the transformer in a folder of its own."""
+    files = dict(hub.repositories[NAME].files)
+    for path in ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "sentence_bert_config.json"):
+        files["0_Transformer/" + path] = files.pop(path)
+    modules = json.loads(files["modules.json"])
+    modules[0]["path"] = "0_Transformer"
+    files["modules.json"] = json.dumps(modules).encode()
+    names = sorted(json.loads(files["0_Transformer/model.safetensors"][8:8 + int.from_bytes(files["0_Transformer/model.safetensors"][:8], "little")]))
+    files["0_Transformer/model-00001-of-00001.safetensors"] = files.pop("0_Transformer/model.safetensors")
+    files["0_Transformer/model.safetensors.index.json"] = json.dumps(
+        {"weight_map": {name: "model-00001-of-00001.safetensors" for name in names if name != "__metadata__"}}).encode()
+    hub.add(NAME, Repository(files))
+    assert wick.embed().out == vector
+    hub.log.clear()
+    assert wick.embed().out == vector and hub.log == []
+
+
+def test_a_token_goes_to_the_hub_alone(wick, hub, vector):
+    hub.token = "hf_secret_0123456789"
+    refused = wick.embed(check=1)
+    assert "HF_TOKEN" in refused.err and "gated or private" in refused.err
+    hub.log.clear()
+    done = wick.embed(env={"HF_TOKEN": hub.token, "WICK_LOG": "debug"})
+    assert done.out == vector and hub.token not in done.err
+    assert all((r["authorization"] == f"Bearer {hub.token}") == (r["host"] == "hub") for r in hub.log)
+    assert {r["host"] for r in hub.log} == {"hub", "store"}
+    assert subprocess.run(["grep", "-rq", hub.token, str(wick.folder)], check=False).returncode == 1
+
+
+def test_not_found_names_what_is_near(wick, hub):
+    wick.embed()
+    done = wick.embed("org/tiyn", check=1)
+    assert "model not found: org/tiyn" in done.err and "did you mean org/tiny?" in done.err
+    assert "nothing-like" not in done.err
+    assert not (wick.cache / "models--org--tiyn").exists()
+    done = wick.embed(f"{NAME}@v9", check=1)
+    assert f"model not found: {NAME}@v9" in done.err and "no revision v9" in done.err
+    done = wick.embed("org/tiyn", check=1, env={"HF_HUB_OFFLINE": "1"})
+    assert "model not found: org/tiyn" in done.err and "org/tiny" in done.err and "HF_HUB_OFFLINE" in done.err
+
+
+def test_what_does_not_run_is_told_before_its_weights_come(wick, hub):
+    files = dict(hub.repositories[NAME].files)
+    config = {**json.loads(files["config.json"]), "model_type": "gpt2"}
+    hub.add("org/gpt", Repository({**files, "config.json": json.dumps(config).encode()}))
+    hub.add("org/torch", Repository({k: v for k, v in files.items() if k != "model.safetensors"}))
+    hub.add("org/data", Repository({"README.md": b"x", "data.csv": b"y" * 100000}))
+    for name, words in (("org/gpt", "model_type gpt2 is not supported"), ("org/torch", "no model.safetensors"), ("org/data", "no config.json")):
+        hub.log.clear()
+        assert words in wick.embed(name, check=1).err
+        assert not [r for r in hub.log if r["host"] == "store"]
+        assert not (wick.cache / name.replace("org/", "models--org--") / "snapshots").exists()
+
+
+def test_offline_makes_no_socket(wick, hub, vector):
+    wick.embed()
+    hub.log.clear()
+    if not shutil.which("strace"):
+        pytest.skip("no strace")
+    for model, code in ((NAME, 0), ("org/unknown", 1), (NAME + "@v2", 1)):
+        trace = wick.folder / "trace"
+        done = wick.embed(model, check=code, env={"HF_HUB_OFFLINE": "1"}, before=["strace", "-f", "-e", "trace=network,openat", "-o", str(trace)])
+        calls = trace.read_text()
+        assert "socket(" not in calls and "connect(" not in calls
+        assert "libcurl" not in calls and "libcrypto" not in calls
+    assert hub.log == []
+    assert done.out == b""
+
+
+def test_a_cached_model_loads_no_library(wick):
+    wick.embed()
+    if not shutil.which("strace"):
+        pytest.skip("no strace")
+    trace = wick.folder / "trace"
+    wick.embed(before=["strace", "-f", "-e", "trace=network,openat", "-o", str(trace)])
+    calls = trace.read_text()
+    assert "libcurl" not in calls and "libcrypto" not in calls and "socket(" not in calls
+
+
+def test_a_partial_snapshot_is_completed(wick, hub, vector):
+    """As huggingface_hub leaves it when it was asked for one file, or stopped: the reference first, files one by one."""
+    wick.embed()
+    for path in ("model.safetensors", "1_Pooling/config.json", "modules.json"):
+        (wick.snapshot() / path).unlink()
+    hub.log.clear()
+    offline = wick.embed(check=1, env={"HF_HUB_OFFLINE": "1"})
+    assert "not whole" in offline.err
+    assert wick.embed().out == vector
+    assert not hub.requests("/resolve/")  # the blobs are there
+
+
+def test_what_only_seems_whole_is_asked_for(wick, hub, vector):
+    """Config, tokenizer and weights alone, as transformers gets them: the pooling of modules.json would be missed silently."""
+    wick.embed()
+    for path in ("modules.json", "1_Pooling/config.json", "sentence_bert_config.json", "config_sentence_transformers.json"):
+        target = (wick.snapshot() / path).resolve()
+        (wick.snapshot() / path).unlink()
+        target.unlink()
+    offline = wick.embed(env={"HF_HUB_OFFLINE": "1"})
+    assert "modules.json is not in the cache" in offline.err
+    hub.log.clear()
+    assert wick.embed().out == vector
+    assert len(hub.requests("/resolve/")) == 4
+
+
+def test_a_hub_that_is_down(wick, hub, vector):
+    wick.embed()
+    (wick.snapshot() / "modules.json").unlink()  # no longer surely whole
+    hub.fault = lambda request: request.answer(503)
+    done = wick.embed(check=None, timeout=60)
+    assert done.returncode == 0 and "the cached files serve" in done.err
