@@ -22,8 +22,8 @@ run() {
 }
 
 run "$build/ctest.log" ctest --test-dir "$build" --output-on-failure --no-tests=error -j 2 || status=1
-if [ -n "$(find tests -name 'test_*.py' -not -path "tests/oracle/*" -not -path "tests/page/*" -not -path "tests/server/clients/*" | head -n 1)" ]; then
-    run "$build/pytest.log" .venv/bin/python -m pytest -q -p no:cacheprovider --ignore tests/oracle --ignore tests/page --ignore tests/server/clients tests "$@" || {
+if [ -n "$(find tests -name 'test_*.py' -not -path "tests/oracle/*" -not -path "tests/hub/long/*" -not -path "tests/page/*" -not -path "tests/server/clients/*" | head -n 1)" ]; then
+    run "$build/pytest.log" .venv/bin/python -m pytest -q -p no:cacheprovider --ignore tests/oracle --ignore tests/hub/long --ignore tests/page --ignore tests/server/clients tests "$@" || {
         pytest=$?
         # 5: every test was deselected by the arguments given, which is no failure of a test.
         [ $pytest = 5 ] && [ $# -gt 0 ] || status=1

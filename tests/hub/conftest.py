@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 from hub_server import Hub, Repository
+from loopback_hub import LoopbackHub, clean_environment
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NAME = "org/tiny"
@@ -91,3 +92,18 @@ def wick(tmp_path, hub):
 def vector(wick):
     """What the folder itself gives."""
     return wick.embed(str(ROOT / "tests/fixtures/tiny-bert")).out
+
+
+@pytest.fixture
+def loopback():
+    """A hub that speaks the whole protocol, with faults (loopback_hub.py)."""
+    with LoopbackHub() as own:
+        yield own
+
+
+@pytest.fixture
+def loopback_env(loopback, tmp_path):
+    """loopback_env(NAME=value...): the environment of a client of `loopback`, with a cache and a home of the test's own."""
+    def make(**more):
+        return clean_environment(**{"HF_ENDPOINT": loopback.endpoint, "HF_HOME": tmp_path / "hf", "HOME": tmp_path, **more})
+    return make
