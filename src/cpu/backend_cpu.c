@@ -74,7 +74,9 @@ static int cpu_open(const wick_model_files *files, const wick_backend_options *o
     pthread_mutex_init(&b->mutex, NULL);
     b->pool = options->pool;
     b->n_threads = wick_pool_size(options->pool);
-    b->model = (wick_cpu_model){.kernels = wick_kernels_select(), .compute = compute, .files = files};
+    const wick_kernels *kernels = wick_kernels_select();
+    b->model = (wick_cpu_model){
+        .kernels = kernels, .compute = compute, .panel_width = kernels->panel_width, .files = files};
     code = wick_cpu_model_open(&b->model, options->prepared_dir, options->pool, error);
     if (code == WICK_OK)
         code = wick_workspace_open(&b->model, b->n_threads, &b->workspace, error);

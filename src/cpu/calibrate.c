@@ -3,8 +3,8 @@
  *
  * A few channels of a transformer's activations are far larger than the rest, and one scale per token would spend the 256 steps on them.
  * SmoothQuant (Xiao et al. 2023, alpha = 1/2) divides each input channel j by what its weights are multiplied by instead:
- *     factor[j] = sqrt(largest weight of column j / largest input of channel j)
- * The largest inputs are seen by running the model itself, in f32, layer by layer, over made-up token ids: on all-MiniLM-L6-v2 random ids serve
+ *     factor[j] = sqrt(largest weight of column j / size of channel j's inputs)
+ * The size is the fourth root of the sum of their fourth powers: near the largest, but not at the mercy of one token (docs/speed.md). The inputs are seen by running the model itself, in f32, layer by layer, over made-up token ids: on all-MiniLM-L6-v2 random ids serve
  * as well as text (docs/speed.md), and no file of texts has to travel with the library. The ids are the same in every run.
  * Memory: one layer's weights in f32 at a time. Called once at open, by model_cpu.c. */
 #include <math.h>
@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "cpu/calibrate.h"
 #include "cpu/workspace.h"
 
 #define N_SEQUENCES 10
@@ -93,8 +94,8 @@ static void run(calibration *c, const wick_cpu_layer *layer)
         if (layer) {
             memcpy(act->hidden.f32, hidden, bytes);
             for (size_t j = 0; j < chunk.n_rows * width; j++) { /* what comes in, the layer's first product sees */
-                float magnitude = fabsf(hidden[j]), *largest = &layer->qkv.observed[j % width];
-                *largest = magnitude > *largest ? magnitude : *largest;
+                const float square = hidden[j] * hidden[j];
+                layer->qkv.observed[j % width] += square * square;
             }
             wick_layer_forward(&c->f32, layer, NULL, &team, &chunk, act, &c->workspace.scratch[0]);
         } else {
@@ -115,7 +116,8 @@ static void set_factors(const wick_cpu_linear *from, const wick_cpu_linear *to, 
             for (size_t j = 0; j < panel_width; j++)
                 largest = fabsf(weights[j]) > largest ? fabsf(weights[j]) : largest;
         }
-        float factor = from->observed[k] > 0 && largest > 0 ? sqrtf(largest / from->observed[k]) : 0;
+        const float size = sqrtf(sqrtf(from->observed[k]));
+        float factor = size > 0 && largest > 0 ? sqrtf(largest / size) : 0;
         to->factors[k] = isfinite(factor) ? factor : 0;
         sum += to->factors[k];
     }
@@ -134,7 +136,7 @@ static int calibrate_layer(calibration *c, size_t index, wick_error *error)
     const wick_model_files *files = c->model->files;
     wick_cpu_layer *to = &c->model->layers[index];
     wick_packing list[WICK_PACKINGS_A_LAYER];
-    size_t n = wick_cpu_list_packings(files, index, &c->layer, list), width = c->model->kernels->panel_width;
+    size_t n = wick_cpu_list_packings(files, index, &c->layer, list), width = c->f32.panel_width;
     memset(c->observed, 0, (3 * files->hidden_size + files->intermediate_size) * sizeof *c->observed);
     int code = wick_cpu_pack(&c->f32, list, n, c->pool, error);
     if (code != WICK_OK)
@@ -151,7 +153,11 @@ static int calibrate_layer(calibration *c, size_t index, wick_error *error)
 
 int wick_cpu_calibrate(wick_cpu_model *model, wick_pool *pool, wick_error *error)
 {
+    wick_kernels kernels;
+    wick_calibration_kernels(model->kernels, &kernels);
     calibration c = {.model = model, .pool = pool, .f32 = *model};
+    c.f32.kernels = &kernels;
+    c.f32.panel_width = model->kernels->panel_width; /* it runs */
     c.f32.compute = WICK_COMPUTE_F32; /* its words stay narrow: what comes in is what will come in */
     int code = take(&c, error);
     if (code == WICK_OK)

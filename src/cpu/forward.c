@@ -14,8 +14,7 @@
  * thread has a share of its own, which it takes alone through all steps but attention: two barriers a layer instead of eight. */
 #include "cpu/forward.h"
 
-#include <math.h>
-#include <string.h>
+#include "cpu/table.h"
 
 /* Rows that stay in a core's second-level cache together with a panel while all panels pass: 128 rows of 1536 values are 786 KB. */
 #define ROW_BLOCK 128
@@ -67,13 +66,13 @@ static void linear_rows(const wick_cpu_model *model, const wick_team *team, cons
     }
 }
 
-/* While calibrating: the largest magnitude of each input. */
+/* While calibrating: sums of the fourth powers of each input. */
 static void observe_rows(const wick_rows *x, size_t row, size_t n, float *observed)
 {
     for (size_t i = row; i < row + n; i++)
         for (size_t j = 0; j < x->width; j++) {
-            float magnitude = fabsf(x->f32[i * x->width + j]);
-            observed[j] = magnitude > observed[j] ? magnitude : observed[j];
+            const float square = x->f32[i * x->width + j] * x->f32[i * x->width + j];
+            observed[j] += square * square;
         }
 }
 
@@ -121,15 +120,11 @@ static void norm_rows(const wick_cpu_model *model, const wick_team *team, const 
 static void word_embedding(const wick_cpu_model *model, size_t id, float *x)
 {
     size_t width = model->files->hidden_size;
-    if (!model->words) {
+    if (!model->words.rows) {
         wick_tensor_to_f32(&model->files->word_embeddings, id * width, width, x);
         return;
     }
-    const uint16_t *word = model->words + id * ((width + 1) / 2 * 2);
-    for (size_t k = 0; k < width; k++) { /* a bf16 is the upper half of an f32 */
-        uint32_t bits = (uint32_t)word[k] << 16;
-        memcpy(&x[k], &bits, sizeof bits);
-    }
+    wick_table_get(&model->words, id, x);
 }
 
 /* hidden = word + position + token type, of the team's share of the rows. */
@@ -143,10 +138,8 @@ static void embed_rows(const wick_cpu_model *model, const wick_team *team, const
         size_t n = wick_sequence_rows(batch, chunk->sequences[i]);
         for (size_t j = row < first ? first - row : 0; j < n && row + j < last; j++) {
             float *x = hidden + (row + j) * width;
-            const float *position = model->positions + j * width;
             word_embedding(model, (size_t)ids[j], x);
-            for (size_t k = 0; k < width; k++)
-                x[k] += position[k];
+            wick_table_add(&model->positions, j, x);
         }
         row += n;
     }

@@ -14,6 +14,8 @@
 #include "base/error.h"
 #include "base/mapped.h"
 #include "cpu/constants.h"
+#include "cpu/layout.h"
+#include "cpu/table.h"
 #include "cpu/weights_key.h"
 
 #define HUGE_PAGE_BYTES ((size_t)2 << 20)
@@ -46,75 +48,34 @@ typedef struct layout {
     bool overflow;
 } layout;
 
-/* n * m values of 4 bytes. */
-static void *place(layout *l, size_t n, size_t m)
+static void *place(void *arg, const char *name, void *piece, size_t n_bytes)
 {
+    (void)name;
+    (void)piece;
+    layout *l = arg;
     size_t bytes, end;
-    if (!wick_mul_size(n, m, &bytes) || !wick_mul_size(bytes, 4, &bytes) || !wick_round_up(bytes, LINE_BYTES, &bytes) ||
-        !wick_add_size(l->n_bytes, bytes, &end)) {
+    if (!wick_round_up(n_bytes, LINE_BYTES, &bytes) || !wick_add_size(l->n_bytes, bytes, &end)) {
         l->overflow = true;
         return NULL;
     }
-    void *piece = l->memory ? l->memory + l->n_bytes : NULL;
+    void *placed = l->memory ? l->memory + l->n_bytes : NULL;
     l->n_bytes = end;
-    return piece;
-}
-
-static void place_linear(layout *l, wick_cpu_linear *linear, wick_compute compute, size_t out, size_t in,
-                         size_t panel_width)
-{
-    linear->compute = compute;
-    linear->in = in;
-    linear->out = out;
-    linear->n_panels = (out + panel_width - 1) / panel_width;
-    linear->n_units = wick_compute_padded(compute, in) / wick_compute_values(compute);
-    linear->panels = place(l, linear->n_panels * panel_width, linear->n_units);
-    linear->bias = place(l, linear->n_panels, panel_width);
-    if (compute == WICK_COMPUTE_I8) {
-        linear->scales = place(l, linear->n_panels, panel_width);
-        linear->sums = place(l, linear->n_panels, panel_width);
-        linear->factors = place(l, in, 1);
-    }
-}
-
-static void place_norm(layout *l, wick_cpu_norm *norm, size_t hidden_size)
-{
-    norm->weight = place(l, hidden_size, 1);
-    norm->bias = place(l, hidden_size, 1);
-}
-
-static void place_layer(layout *l, const wick_cpu_model *model, wick_compute compute, wick_cpu_layer *layer)
-{
-    size_t hidden = model->files->hidden_size, inner = model->files->intermediate_size,
-           width = model->kernels->panel_width;
-    place_linear(l, &layer->qkv, compute, 3 * hidden, hidden, width);
-    place_linear(l, &layer->attention_output, compute, hidden, hidden, width);
-    place_norm(l, &layer->attention_norm, hidden);
-    place_linear(l, &layer->up, compute, inner, hidden, width);
-    place_linear(l, &layer->down, compute, hidden, inner, width);
-    place_norm(l, &layer->output_norm, hidden);
+    return placed;
 }
 
 size_t wick_cpu_place_layer(const wick_cpu_model *model, wick_compute compute, void *memory, wick_cpu_layer *layer)
 {
     layout l = {.memory = memory};
-    place_layer(&l, model, compute, layer);
-    return l.overflow ? 0 : l.n_bytes;
+    wick_cpu_walk walk = {place, &l, false};
+    wick_cpu_walk_layer(&walk, model, compute, 0, layer);
+    return l.overflow || walk.overflow ? 0 : l.n_bytes;
 }
 
 static void place_model(layout *l, wick_cpu_model *model)
 {
-    const wick_model_files *files = model->files;
-    size_t width = model->kernels->panel_width;
-    model->positions = place(l, files->max_positions, files->hidden_size);
-    if (model->compute != WICK_COMPUTE_F32) /* place counts in values of 4 bytes */
-        model->words = place(l, files->vocab_size, (files->hidden_size + 1) / 2);
-    place_norm(l, &model->embedding_norm, files->hidden_size);
-    for (size_t i = 0; i < files->n_layers; i++)
-        place_layer(l, model, model->compute, &model->layers[i]);
-    for (size_t i = 0; i < files->n_dense; i++)
-        place_linear(l, &model->dense[i], WICK_COMPUTE_F32, files->dense[i].out_features, files->dense[i].in_features,
-                     width);
+    wick_cpu_walk walk = {place, l, false};
+    wick_cpu_walk_model(&walk, model);
+    l->overflow |= walk.overflow;
 }
 
 /* ---- filling ------------------------------------------------------------------------------------------------------- */
@@ -172,14 +133,14 @@ static const uint32_t *row_units(const wick_packing *p, const wick_kernels *kern
 }
 
 /* scratch: [PACK_ROWS + 1, widest_in] */
-static void pack_rows(const wick_packing *p, size_t row, size_t n_rows, const wick_kernels *kernels, uint32_t *scratch,
+static void pack_rows(const wick_packing *p, size_t row, size_t n_rows, const wick_cpu_model *model, uint32_t *scratch,
                       size_t widest_in)
 {
-    size_t n_units = p->target->n_units, width = kernels->panel_width;
+    size_t n_units = p->target->n_units, width = model->panel_width;
     const uint32_t *rows[PACK_ROWS];
     float *f32 = (float *)(void *)(scratch + PACK_ROWS * widest_in);
     for (size_t i = 0; i < n_rows; i++)
-        rows[i] = row_units(p, kernels, row + i, f32, scratch + i * widest_in);
+        rows[i] = row_units(p, model->kernels, row + i, f32, scratch + i * widest_in);
     for (size_t i = 0; i < n_rows;) { /* runs of rows that fall into the same panel */
         size_t column = (p->first_row + row + i) % width,
                run = width - column < n_rows - i ? width - column : n_rows - i;
@@ -210,7 +171,7 @@ static void fill_worker(void *arg, unsigned thread_index)
     while ((i = atomic_fetch_add(&job->next, 1)) < job->n_packings) {
         const wick_packing *p = &job->packings[i];
         for (size_t row = 0; row < p->n_rows; row += PACK_ROWS)
-            pack_rows(p, row, p->n_rows - row < PACK_ROWS ? p->n_rows - row : PACK_ROWS, job->model->kernels, scratch,
+            pack_rows(p, row, p->n_rows - row < PACK_ROWS ? p->n_rows - row : PACK_ROWS, job->model, scratch,
                       job->widest_in);
         wick_mapped_release_pages(p->source->weight.data, p->source->weight.size_bytes);
     }
@@ -235,30 +196,33 @@ static void fill_norm(const wick_layer_norm *from, const wick_cpu_norm *to, size
     wick_tensor_to_f32(&from->bias, 0, hidden_size, to->bias);
 }
 
-/* Rows of an odd length have a value of padding. row: scratch, [hidden_size] */
+/* row: scratch, [hidden_size] */
 static void fill_words(const wick_cpu_model *model, float *row)
 {
     const wick_tensor *words = &model->files->word_embeddings;
-    size_t hidden = model->files->hidden_size, stride = (hidden + 1) / 2 * 2;
+    size_t hidden = model->files->hidden_size;
     for (size_t i = 0; i < model->files->vocab_size; i++) {
         wick_tensor_to_f32(words, i * hidden, hidden, row);
-        model->kernels->to_bf16(row, hidden, 1, hidden, model->words + i * stride, stride);
+        wick_table_set(&model->words, i, row);
         if (i % 4096 == 4095)
             wick_mapped_release_pages(words->data, words->size_bytes);
     }
     wick_mapped_release_pages(words->data, words->size_bytes);
 }
 
-/* row: scratch, [hidden_size] */
-static void fill_small(const wick_cpu_model *model, float *row)
+/* rows: scratch, [2, hidden_size] */
+static void fill_small(const wick_cpu_model *model, float *rows)
 {
     const wick_model_files *files = model->files;
     size_t hidden = files->hidden_size;
-    wick_tensor_to_f32(&files->position_embeddings, 0, files->max_positions * hidden, model->positions);
-    wick_tensor_to_f32(&files->token_type_embeddings, 0, hidden, row);
-    for (size_t i = 0; i < files->max_positions; i++)
+    float *type = rows, *position = rows + hidden;
+    wick_tensor_to_f32(&files->token_type_embeddings, 0, hidden, type);
+    for (size_t i = 0; i < files->max_positions; i++) {
+        wick_tensor_to_f32(&files->position_embeddings, i * hidden, hidden, position);
         for (size_t j = 0; j < hidden; j++)
-            model->positions[i * hidden + j] += row[j];
+            position[j] += type[j];
+        wick_table_set(&model->positions, i, position);
+    }
     fill_norm(&files->embedding_norm, &model->embedding_norm, hidden);
     for (size_t i = 0; i < files->n_layers; i++) {
         fill_norm(&files->layers[i].attention_norm, &model->layers[i].attention_norm, hidden);
@@ -291,11 +255,11 @@ static int fill(wick_cpu_model *model, wick_pool *pool, wick_error *error)
     const wick_model_files *files = model->files;
     size_t n = 0;
     wick_packing *list = calloc(files->n_layers * WICK_PACKINGS_A_LAYER + files->n_dense + 1, sizeof *list);
-    float *row = calloc(files->hidden_size, sizeof *row);
+    float *row = calloc(2 * files->hidden_size, sizeof *row);
     int code = list && row ? WICK_OK : wick_fail_memory(error, "packing the weights");
     if (code == WICK_OK) {
         fill_small(model, row);
-        if (model->words)
+        if (model->words.rows)
             fill_words(model, row);
         if (model->compute == WICK_COMPUTE_I8)
             code = wick_cpu_calibrate(model, pool, error);

@@ -25,7 +25,7 @@ typedef struct wick_cpu_linear {
     float *scales;    /* [n_panels * panel_width], int8 only: weight = scale * s8 */
     float *sums;     /* [n_panels * panel_width], int8 only: the sum of a column's weights as they are after rounding */
     float *factors;  /* [in], int8 only: what the inputs are multiplied by, and the weights divided by (calibrate.c) */
-    float *observed; /* [in], while calibrating only: the largest magnitude of each input so far; else NULL */
+    float *observed; /* [in], while calibrating only: the sum of the fourth powers of each input so far; else NULL */
 } wick_cpu_linear;
 
 /* Values in a unit. */
@@ -50,12 +50,21 @@ typedef struct wick_cpu_layer {
     wick_cpu_norm attention_norm, output_norm;
 } wick_cpu_layer;
 
+/* Rows of embeddings (table.h). */
+typedef struct wick_cpu_table {
+    wick_compute kind; /* f32, bf16, or int8 with a scale a row */
+    size_t n_rows, width;
+    void *rows;    /* [n_rows, width rounded up to whole units]; NULL: there is no such table */
+    float *scales; /* [n_rows], int8 only */
+} wick_cpu_table;
+
 typedef struct wick_cpu_model {
     const wick_kernels *kernels;
     wick_compute compute;
+    size_t panel_width; /* of the linear layers: the kernels', or WICK_PACK_PANEL_WIDTH in what is written to a packed file */
     const wick_model_files *files; /* hyper-parameters, and in f32 the word embeddings, which are read in place */
-    uint16_t *words;               /* [vocab_size, hidden_size] bf16, where compute is not f32; else NULL */
-    float *positions;              /* [max_positions, hidden_size]: position embedding + embedding of token type 0 */
+    wick_cpu_table words;     /* [vocab_size, hidden_size] in bf16 or int8; no table where compute is f32 */
+    wick_cpu_table positions; /* [max_positions, hidden_size]: position embedding + embedding of token type 0; bf16 in int8, else f32 */
     wick_cpu_norm embedding_norm;
     wick_cpu_layer *layers; /* [n_layers] */
     wick_cpu_linear dense[WICK_MAX_DENSE];
@@ -84,7 +93,7 @@ size_t wick_cpu_place_layer(const wick_cpu_model *model, wick_compute compute, v
 int wick_cpu_calibrate(wick_cpu_model *model, wick_pool *pool, wick_error *error);
 
 /* Maps the weights as they were packed before, where prepared_dir (may be NULL) has them, else packs them and keeps them there.
- * out: kernels, compute and files are set. */
+ * out: kernels, compute, panel_width and files are set. */
 int wick_cpu_model_open(wick_cpu_model *out, const char *prepared_dir, wick_pool *pool, wick_error *error);
 void wick_cpu_model_close(wick_cpu_model *model);
 

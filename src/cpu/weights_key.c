@@ -8,7 +8,7 @@
 #include "base/hash.h"
 
 /* To be raised when the same weights are packed into other bytes: layout, packing, rounding, calibration. */
-#define FORMAT 3
+#define FORMAT 4
 
 /* Sizes; what calibration runs the model with; which Dense modules have a bias; how kernels want panels. All of it may change while the weights stay. */
 static uint64_t hash_settings(const wick_cpu_model *model)
@@ -17,7 +17,7 @@ static uint64_t hash_settings(const wick_cpu_model *model)
     uint64_t parts[12 + 3 * WICK_MAX_DENSE] = {files->n_layers,   files->hidden_size,         files->n_heads,
                                                files->vocab_size, files->intermediate_size,   files->max_positions,
                                                files->max_tokens, files->type_vocab_size,     files->activation,
-                                               files->n_dense,    model->kernels->panel_width};
+                                               files->n_dense,    model->panel_width};
     memcpy(&parts[11], &files->layer_norm_eps, sizeof parts[11]);
     for (size_t i = 0; i < files->n_dense; i++) {
         uint64_t *dense = &parts[12 + 3 * i];
