@@ -12,7 +12,7 @@ LOAD_ARGS ?=
 SETUP := sh tools/setup.sh
 
 .DEFAULT_GOAL := build
-.PHONY: build run test model bench load asan tsan coverage fuzz valgrind arm64 zig-macos oracle clients schemathesis page combos chroot lint format install help clean
+.PHONY: build run test model bench load asan tsan coverage fuzz valgrind arm64 zig-macos oracle hub-long clients schemathesis page combos chroot lint format install help clean
 
 build: ## build/wick and the libraries
 	@$(SETUP) build
@@ -88,6 +88,11 @@ oracle: ## the long tests against the tokenizers package and sentence-transforme
 	@grep -qs '^WICK_TESTS:BOOL=ON' build/CMakeCache.txt || cmake --preset release -DWICK_TESTS=ON
 	@$(MAKE) --no-print-directory build model
 	@sh tools/run-oracle.sh build $(PYTEST_ARGS)
+
+hub-long: ## the hub's long tests: 200 kills, every hostile name, a file of 2 GB
+	@$(SETUP) build test
+	@$(MAKE) --no-print-directory build
+	@.venv/bin/python -m pytest -q -p no:cacheprovider tests/hub/long $(PYTEST_ARGS)
 
 clients: ## the official Python clients of OpenAI, Hugging Face, Ollama, LangChain and LlamaIndex against wick serve
 	@$(SETUP) build python

@@ -57,6 +57,15 @@ static void curl_load(void)
         take(library, "curl_slist_free_all", &curl.slist_free_all) && curl.global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
 }
 
+/* HF_HUB_DOWNLOAD_TIMEOUT, in seconds, as huggingface_hub has it: so long without a byte ends a try. */
+static unsigned stall_ms_of_environment(void)
+{
+    const char *value = getenv("HF_HUB_DOWNLOAD_TIMEOUT");
+    char *end = NULL;
+    const long seconds = value ? strtol(value, &end, 10) : 0;
+    return value && end != value && *end == '\0' && seconds > 0 && seconds <= 3600 ? (unsigned)seconds * 1000 : 10000;
+}
+
 int wick_hub_client_open(const wick_hub_endpoint *endpoint, const wick_hub_timing *timing,
                          bool (*should_stop)(void *user), void *user, wick_hub_client **out, wick_error *error)
 {
@@ -75,7 +84,7 @@ int wick_hub_client_open(const wick_hub_endpoint *endpoint, const wick_hub_timin
     client->timing = timing ? *timing : (wick_hub_timing){0};
     client->timing.n_tries = client->timing.n_tries ? client->timing.n_tries : 5;
     client->timing.connect_ms = client->timing.connect_ms ? client->timing.connect_ms : 10000;
-    client->timing.stall_ms = client->timing.stall_ms ? client->timing.stall_ms : 10000;
+    client->timing.stall_ms = client->timing.stall_ms ? client->timing.stall_ms : stall_ms_of_environment();
     client->timing.first_pause_ms = client->timing.first_pause_ms ? client->timing.first_pause_ms : 500;
     client->jitter = wick_fetch_now_ms() ^ (uint64_t)(uintptr_t)client;
     *out = client;

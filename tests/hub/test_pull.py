@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 import pytest
-from conftest import NAME
+from machine import NAME
 from hub_server import Repository
 
 WANTED = {"1_Pooling/config.json", "config.json", "config_sentence_transformers.json", "model.safetensors", "modules.json",
@@ -180,9 +180,13 @@ def test_what_only_seems_whole_is_asked_for(wick, hub, vector):
     assert len(hub.requests("/resolve/")) == 4
 
 
-def test_a_hub_that_is_down(wick, hub, vector):
+def test_a_hub_that_is_broken(wick, hub, vector):
     wick.embed()
     (wick.snapshot() / "modules.json").unlink()  # no longer surely whole
-    hub.fault = lambda request: request.answer(503)
-    done = wick.embed(check=None, timeout=60)
-    assert done.returncode == 0 and "the cached files serve" in done.err
+    hub.fault = lambda request: request.answer(410)
+    done = wick.embed()
+    assert "the cached files serve" in done.err
+    (wick.snapshot() / "config.json").unlink()  # surely not
+    assert "410" in wick.embed(check=1).err
+    hub.fault = None
+    assert wick.embed().out == vector
