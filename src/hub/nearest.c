@@ -48,11 +48,11 @@ static bool is_near(const char *wanted, const char *name, size_t *distance)
 {
     const char *a = strrchr(wanted, '/'), *b = strrchr(name, '/');
     *distance = wick_hub_distance(wanted, name);
-    if (*distance > 0 && strcmp(a ? a + 1 : wanted, b ? b + 1 : name) == 0) {
+    if (strcmp(wanted, name) == 0)
+        return false; /* it is there, but not as it was asked for */
+    if (strcmp(a ? a + 1 : wanted, b ? b + 1 : name) == 0 && *distance > 1)
         *distance = 1;
-        return true;
-    }
-    return *distance > 0 && *distance <= 1 + strlen(wanted) / 5;
+    return *distance <= 1 + strlen(wanted) / 5;
 }
 
 void wick_hub_nearest(const char *cache, const char *repo, char *out, size_t n_out)

@@ -137,7 +137,7 @@ static int get_all(wick_pull *pull, wick_error *error)
 }
 
 /* The commit's snapshot may be there already, from another revision or with an older reference. */
-static bool take_snapshot(wick_pull *pull, const char *cached_commit, wick_hub_pulled *out, int *rc, wick_error *error)
+static bool take_snapshot(wick_pull *pull, const char *cached_commit, wick_hub_pulled *out)
 {
     char missing[WICK_HUB_MAX_PATH + 1], name[WICK_HUB_MAX_NAME + 48], *folder = NULL;
     snprintf(name, sizeof name, "%s@%s", pull->name->repo, pull->listing.commit);
@@ -148,19 +148,20 @@ static bool take_snapshot(wick_pull *pull, const char *cached_commit, wick_hub_p
     }
     out->folder = folder;
     out->from_cache = true;
-    *rc = WICK_OK;
-    if (strcmp(cached_commit, pull->listing.commit) != 0) {
-        *rc = wick_hub_store_open(pull->cache, pull->name->repo, wick_pull_should_stop, pull, &pull->store, error);
-        if (*rc == WICK_OK)
-            *rc = wick_hub_store_set_ref(pull->store, pull->name->revision, pull->listing.commit, error);
-    }
+    if (strcmp(cached_commit, pull->listing.commit) == 0)
+        return true;
+    wick_error own = {0}; /* a cache that is only read serves all the same; the hub is asked again next time */
+    if (wick_hub_store_open(pull->cache, pull->name->repo, wick_pull_should_stop, pull, &pull->store, &own) !=
+            WICK_OK ||
+        wick_hub_store_set_ref(pull->store, pull->name->revision, pull->listing.commit, &own) != WICK_OK)
+        wick_log(WICK_LOG_WARN, "%s: %s", own.where, own.message);
     return true;
 }
 
 static int pull_opened(wick_pull *pull, const char *cached_commit, wick_hub_pulled *out, wick_error *error)
 {
     int rc = get_commit(pull, error);
-    if (rc != WICK_OK || take_snapshot(pull, cached_commit, out, &rc, error))
+    if (rc != WICK_OK || take_snapshot(pull, cached_commit, out))
         return rc;
     rc = get_listing(pull, error);
     if (rc == WICK_OK)
