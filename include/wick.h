@@ -163,7 +163,8 @@ static inline void wick_model_options_init(wick_model_options *options)
     wick_model_options_init_sized(options, sizeof *options);
 }
 
-/* Opens a model: hub name ("sentence-transformers/all-MiniLM-L6-v2") or a folder of Hugging Face files. options may be NULL.
+/* Opens a model: hub name ("sentence-transformers/all-MiniLM-L6-v2", "org/name@revision") or a folder of Hugging Face files. options may be NULL.
+ * A hub name that the cache has not is downloaded first, which takes as long as it takes (HF_HUB_OFFLINE=1: never; docs/hub.md).
  * What was computed of the weights is kept in $WICK_PREPARED_DIR ("off": nowhere), else $XDG_CACHE_HOME/wick, else ~/.cache/wick, and mapped at the
  * next open; files there may be removed at any time. */
 WICK_API int wick_model_open(const char *name, const wick_model_options *options, wick_model **out, wick_error *error);

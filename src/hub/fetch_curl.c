@@ -7,6 +7,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -305,6 +306,8 @@ static void set_up(wick_fetch *f, const char *url, struct curl_slist *headers)
     if (f->is_head)
         curl.easy_setopt(handle, CURLOPT_NOBODY, 1L);
     if (f->fd < 0)
+        curl.easy_setopt(handle, CURLOPT_TIMEOUT_MS, 60000L); /* a byte now and then is no answer */
+    if (f->fd < 0)
         curl.easy_setopt(handle, CURLOPT_ACCEPT_ENCODING, ""); /* what is decoded counts against max_bytes */
 }
 
@@ -374,6 +377,24 @@ static int fail_curl(const wick_fetch *f, CURLcode code, wick_error *error)
     return WICK_E_INTERNAL;
 }
 
+/* OpenSSL writes to sockets that the hub may have closed; the SIGPIPE of that, which would end the program, is taken away here. */
+static CURLcode perform_quietly(CURL *handle)
+{
+    sigset_t pipe, before, pending;
+    int number;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    sigpending(&pending);
+    const bool was_pending = sigismember(&pending, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe, &before);
+    const CURLcode code = curl.easy_perform(handle);
+    sigpending(&pending);
+    if (!was_pending && sigismember(&pending, SIGPIPE))
+        sigwait(&pipe, &number);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return code;
+}
+
 int wick_fetch_once(wick_fetch *f, const char *url, bool is_endpoint, wick_error *error)
 {
     struct curl_slist *headers = NULL;
@@ -385,7 +406,7 @@ int wick_fetch_once(wick_fetch *f, const char *url, bool is_endpoint, wick_error
     int rc = make_headers(f, is_endpoint, &headers) ? WICK_OK : wick_fail_memory(error, "a connection");
     if (rc == WICK_OK) {
         set_up(f, url, headers);
-        const CURLcode code = curl.easy_perform(f->client->curl);
+        const CURLcode code = perform_quietly(f->client->curl);
         rc = code == CURLE_OK ? WICK_OK : fail_curl(f, code, error);
     }
     curl.easy_reset(f->client->curl); /* no pointer to what is freed here stays */

@@ -8,7 +8,8 @@
 
 typedef struct told {
     size_t n_calls, n_waits, n_files, n_done;
-    uint64_t all_have_bytes, all_size_bytes, stop_at_bytes;
+    _Atomic uint64_t all_have_bytes; /* should_stop looks at it from other threads */
+    uint64_t all_size_bytes, stop_at_bytes;
     bool went_back, went_over;
 } told;
 
@@ -59,7 +60,7 @@ int main(int argc, char **argv)
            "\"files\": %zu, \"done\": %zu, \"have\": %" PRIu64 ", \"size\": %" PRIu64
            ", \"went_back\": %s, \"went_over\": %s}\n",
            pulled.folder, pulled.commit, pulled.downloaded_bytes, pulled.from_cache ? "true" : "false", t.n_calls,
-           t.n_waits, t.n_files, t.n_done, t.all_have_bytes, t.all_size_bytes, t.went_back ? "true" : "false",
+           t.n_waits, t.n_files, t.n_done, (uint64_t)t.all_have_bytes, t.all_size_bytes, t.went_back ? "true" : "false",
            t.went_over ? "true" : "false");
     wick_hub_pulled_clear(&pulled);
     return 0;
