@@ -47,6 +47,24 @@ static int add_absent(choosing *c, const char *path)
     return WICK_OK;
 }
 
+static bool is_weights(const char *path)
+{
+    const size_t n = strlen(path), n_suffix = strlen(".safetensors");
+    return n >= n_suffix && strcmp(path + n - n_suffix, ".safetensors") == 0;
+}
+
+/* Nobody should wait for a tokenizer of 100 GB. */
+static int check_sizes(const choosing *c)
+{
+    for (size_t i = 0; i < c->out->n_files; i++) {
+        const wick_hub_file *file = c->out->files[i];
+        if (file->size_bytes > WICK_HUB_MAX_SMALL_BYTES && !is_weights(file->path))
+            return wick_fail(c->error, WICK_E_CORRUPT, c->where, "choose another model; this repository is damaged",
+                             "%s has %llu bytes", file->path, (unsigned long long)file->size_bytes);
+    }
+    return WICK_OK;
+}
+
 /* folder/name of the listing; NULL: it is not there. */
 static const wick_hub_file *find(const choosing *c, const char *folder, const char *name)
 {
@@ -186,6 +204,8 @@ int wick_hub_choose(const wick_hub_listing *listing, const char *where, const wi
         rc = add_small(&c, folder);
     if (rc == WICK_OK)
         rc = add_weights(&c, folder);
+    if (rc == WICK_OK)
+        rc = check_sizes(&c);
     if (rc != WICK_OK)
         wick_hub_choice_clear(out);
     free(c.modules_text);

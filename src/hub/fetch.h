@@ -15,7 +15,7 @@ typedef struct wick_hub_client wick_hub_client;
 typedef struct wick_hub_timing {
     unsigned n_tries;       /* 0: 5 */
     unsigned connect_ms;    /* 0: 10,000 */
-    unsigned stall_ms;      /* so long without a byte ends a try; 0: 10,000 */
+    unsigned stall_ms;      /* so long without a byte ends a try; 0: HF_HUB_DOWNLOAD_TIMEOUT (seconds), else 10,000 */
     unsigned first_pause_ms; /* 0: 500; doubles, at most 8 s; Retry-After up to 60 s is obeyed */
 } wick_hub_timing;
 

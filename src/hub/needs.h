@@ -7,6 +7,8 @@
 
 #define WICK_HUB_MAX_JSON_BYTES ((size_t)4 << 20)  /* modules.json, config.json */
 #define WICK_HUB_MAX_INDEX_BYTES ((size_t)8 << 20) /* model.safetensors.index.json */
+/* tokenizer.json and what else is no weights; the largest seen have 35 MB. */
+#define WICK_HUB_MAX_SMALL_BYTES ((uint64_t)256 << 20)
 #define WICK_HUB_MAX_MODULES 16
 #define WICK_HUB_MAX_SHARDS 1024
 

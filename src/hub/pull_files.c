@@ -2,6 +2,7 @@
  * pull_files.c: gets blobs: each under its lock, resumed, checked, named; up to four at a time, the largest first. In: files of the listing. Out: blobs in the
  * cache, or the first error; what came of the others is kept for the next try. */
 #include "base/error.h"
+#include "base/log.h"
 #include "hub/pull_internal.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +56,9 @@ static void on_waiting(void *user)
 {
     transfer *t = user;
     pthread_mutex_lock(&t->pull->lock);
+    if (!t->pull->has_waited)
+        wick_log(WICK_LOG_WARN, "%s: waiting for another process that is downloading it", t->pull->asked);
+    t->pull->has_waited = true;
     tell(t, t->told_bytes, true);
     pthread_mutex_unlock(&t->pull->lock);
 }

@@ -28,8 +28,9 @@ typedef struct wick_pull {
     size_t n_todo, next;
     wick_hub_progress progress; /* of all; path and the file's own numbers are filled for each call */
     uint64_t downloaded_bytes;
-    bool may_tell; /* the sums are known */
-    int code;      /* of the first that failed */
+    bool may_tell;   /* the sums are known */
+    bool has_waited; /* it was told in the log */
+    int code;        /* of the first that failed */
     wick_error failure;
 } wick_pull;
 

@@ -56,7 +56,7 @@ static int choose(repository *r, wick_hub_listing *listing, wick_hub_choice *cho
     for (char *rest = paths, *path; (path = strtok_r(rest, " ", &rest));)
         n += (size_t)snprintf(json + n, sizeof json - n,
                               "%s{\"type\":\"file\",\"oid\":\"" OID "\",\"size\":%d,\"path\":\"%s\"}", n > 1 ? "," : "",
-                              strstr(path, "HUGE") ? 100000000 : 5, path);
+                              strstr(path, "HUGE") ? 1000000000 : 5, path);
     snprintf(json + n, sizeof json - n, "]");
     assert_int_equal(wick_hub_listing_add(listing, json, strlen(json), error), WICK_OK);
     const wick_hub_chooser chooser = {.read = read_fake, .check = check_fake, .read_user = r, .check_user = r};
@@ -170,7 +170,24 @@ static void what_contradicts_itself_is_refused(void **state)
     refused(&outside, WICK_E_CORRUPT, "../../x", "modules.json ");
     repository huge = {.paths = "modules.json HUGE/config.json HUGE/tokenizer.json HUGE/model.safetensors",
                        .modules = "[" TRANSFORMER("HUGE") "]"};
-    refused(&huge, WICK_E_CORRUPT, "HUGE/config.json has 100000000 bytes", "modules.json ");
+    refused(&huge, WICK_E_CORRUPT, "HUGE/config.json has 1000000000 bytes", "modules.json ");
+}
+
+static void what_is_huge_and_no_weights_is_refused(void **state)
+{
+    static const char tree[] =
+        "[{\"type\":\"file\",\"oid\":\"" OID "\",\"size\":5,\"path\":\"config.json\"},"
+        "{\"type\":\"file\",\"oid\":\"" OID "\",\"size\":100000000000,\"path\":\"tokenizer.json\"},"
+        "{\"type\":\"file\",\"oid\":\"" OID "\",\"size\":100000000000,\"path\":\"model.safetensors\"}]";
+    repository r = {0};
+    const wick_hub_chooser chooser = {.read = read_fake, .check = check_fake, .read_user = &r, .check_user = &r};
+    wick_hub_listing listing = {0};
+    wick_hub_choice choice;
+    wick_error error = {0};
+    assert_int_equal(wick_hub_listing_add(&listing, tree, strlen(tree), NULL), WICK_OK);
+    assert_int_equal(wick_hub_choose(&listing, "org/name", &chooser, &choice, &error), WICK_E_CORRUPT);
+    assert_string_equal(error.message, "tokenizer.json has 100000000000 bytes");
+    wick_hub_listing_clear(&listing);
 }
 
 int main(void)
@@ -181,6 +198,7 @@ int main(void)
         cmocka_unit_test(of_an_old_folder_with_dense_and_shards),
         cmocka_unit_test(what_cannot_run_is_told_before_anything_large),
         cmocka_unit_test(what_contradicts_itself_is_refused),
+        cmocka_unit_test(what_is_huge_and_no_weights_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -260,9 +260,12 @@ def test_kills(wick, hub, vector):
 def test_eight_processes_download_once(wick, hub, vector):
     hub.fault = Times(faults.slowly(8192, lambda sent: time.sleep(0.02)), host="store")
     processes = [wick.start("embed", "--model", NAME, "--format", "f32", "hello world") for _ in range(8)]
+    told = 0
     for process in processes:
         out, err = process.communicate(timeout=60)
         assert process.returncode == 0 and out == vector, err
+        told += err.count(b"waiting for another process")
+    assert 1 <= told <= 7
     resolved = [r["path"] for r in hub.requests("/resolve/")]
     assert len(resolved) == len(set(resolved)) == len(WANTED)
     assert len([r for r in hub.log if r["host"] == "store"]) == 1
