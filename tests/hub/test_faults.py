@@ -292,3 +292,49 @@ def test_someone_else_in_the_parent_folder(wick, hub, vector):
     (wick.cache / ".locks/models--org--tiny" / (digest + ".lock")).symlink_to(outside / "lock")
     assert wick.embed().out == vector
     assert paths(outside) == {"victim"} and (outside / "victim").read_bytes() == b"precious"
+
+
+def test_links_that_come_and_go(wick, hub, vector):
+    """The same, while Wick writes: folders and files are swapped for links as fast as can be."""
+    outside = wick.folder / "outside"
+    (outside / "1_Pooling").mkdir(parents=True)
+    before = {p: p.stat().st_mtime_ns for p in [outside, *outside.rglob("*")]}
+    commit, over = hub.repositories[NAME].commit, threading.Event()
+    places = [wick.repo / "snapshots", wick.repo / "snapshots" / commit, wick.repo / "blobs", wick.repo / "refs", wick.repo / ".no_exist",
+              wick.repo / "blobs" / (hub.repositories[NAME].digest(WEIGHTS) + ".incomplete")]
+
+    def swap():
+        dice = random.Random(3)
+        while not over.is_set():
+            place = dice.choice(places)
+            aside = place.with_name(place.name + ".aside")
+            try:
+                os.rename(place, aside)
+                os.symlink(outside, place)
+                os.unlink(place)
+                os.rename(aside, place)
+            except OSError:
+                pass
+    thread = threading.Thread(target=swap)
+    thread.start()
+    try:
+        for _ in range(8):
+            wick.embed(check=None)
+            subprocess.run(["rm", "-rf", wick.repo], check=False)
+    finally:
+        over.set()
+        thread.join()
+    assert {p: p.stat().st_mtime_ns for p in [outside, *outside.rglob("*")]} == before
+    subprocess.run(["rm", "-rf", wick.repo], check=True)
+    assert wick.embed().out == vector
+
+
+@pytest.mark.parametrize("library, mend", [("libcurl", "libcurl4"), ("libcrypto", "lib")])
+def test_a_machine_without_the_libraries(wick, library, mend):
+    listed = subprocess.run(["ldconfig", "-p"], capture_output=True, text=True, check=False).stdout if os.geteuid() == 0 else ""
+    found = {os.path.realpath(line.split("=> ")[1]) for line in listed.splitlines() if line.strip().startswith(library) and "=> " in line}
+    hide = ["unshare", "-m", "sh", "-c", "".join(f"mount --bind /dev/null {path} && " for path in sorted(found)) + 'exec "$0" "$@"']
+    if not found or subprocess.run([*hide, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("nothing can be hidden here")
+    error = wick.embed(check=1, before=hide).err
+    assert "install" in error and mend in error
