@@ -260,6 +260,8 @@ typedef struct wick_config {
     const char *device;    /* [embedding] device */
     const char *dtype;     /* [embedding] dtype */
     const char *cache_dir; /* [embedding] cache_dir, or NULL */
+    const char *fallback;  /* [embedding] fallback, or NULL */
+    size_t retries;        /* [embedding] retries */
     const char *host;      /* [server] host */
     uint16_t port;         /* [server] port */
     wick_server_config server;
@@ -277,6 +279,10 @@ typedef struct wick_provider_options {
     size_t size;
     const char *provider; /* "candle" or "native", "mlx", "mock"; NULL: "candle" */
     const char *model;    /* NULL: sentence-transformers/all-MiniLM-L6-v2 */
+    /* A second provider for the same model: serves where the first cannot be opened (WICK_E_UNAVAILABLE) or keeps failing, if its vectors are the
+     * first's. NULL, or the provider itself: none. "mock" and others cannot stand in for each other: WICK_E_INVALID_INPUT. */
+    const char *fallback;
+    unsigned n_retries; /* of a call that failed for the provider's sake and may pass; 0 after init, at most 10 */
     wick_model_options model_options;
 } wick_provider_options;
 
@@ -321,7 +327,7 @@ WICK_API void wick_embed_response_clear(wick_embed_response *response);
 /* Fills model, dimension and max_tokens, and whatever else the provider knows; the rest is 0 or NULL. */
 WICK_API int wick_provider_model_info(const wick_provider *provider, wick_model_info *info, wick_error *error);
 WICK_API int wick_provider_health_check(wick_provider *provider, wick_error *error);
-/* "candle", "mlx" or "mock"; static. */
+/* "candle", "mlx" or "mock": the one that serves now, be it the fallback; static. */
 WICK_API const char *wick_provider_name(const wick_provider *provider);
 /* The tokenizer that the provider's own model uses; it lives as long as the provider. NULL where it has none of its own ("mock"). */
 WICK_API const wick_tokenizer *wick_provider_tokenizer(const wick_provider *provider);

@@ -17,6 +17,9 @@ int wick_settings_load(wick_settings *settings, wick_error *error)
     const wick_config *config = settings->config;
     prefer(&settings->device, config->device);
     prefer(&settings->model, config->model);
+    /* A provider that a flag names is alone: the file's fallback belongs to the file's provider. */
+    settings->fallback = settings->provider ? NULL : config->fallback;
+    settings->n_retries = config->retries;
     prefer(&settings->provider, config->provider);
     prefer(&settings->dtype, config->dtype);
     prefer(&settings->cache_dir, config->cache_dir);
@@ -29,6 +32,8 @@ void wick_settings_fill(const wick_settings *settings, wick_provider_options *op
     wick_model_options_init(&options->model_options);
     options->provider = settings->provider;
     options->model = settings->model;
+    options->fallback = settings->fallback;
+    options->n_retries = (unsigned)settings->n_retries;
     options->model_options.device = settings->device;
     options->model_options.strict_device = settings->strict_device;
     options->model_options.dtype = settings->dtype;

@@ -157,6 +157,10 @@ static void fill_options(serve_values *values, const char *keys, wick_server_opt
     to->log_level_user = values;
     fill_limits(values, server, to);
     wick_settings_fill(settings, &to->models.provider);
+    /* A failure is tried again in one place: by the provider, where another may stand in for it, else by the lane. */
+    const unsigned n_retries = to->models.provider.n_retries;
+    to->models.lane.n_retries = to->models.provider.fallback ? 0 : n_retries;
+    to->models.provider.n_retries = to->models.provider.fallback ? n_retries : 0;
 }
 
 /* ---- models ---- */

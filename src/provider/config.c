@@ -6,6 +6,7 @@
 #include "base/mapped.h"
 #include "base/path.h"
 #include "base/toml.h"
+#include "provider/fallback.h"
 #include "provider/settings.h"
 #include <errno.h>
 #include <stdio.h>
@@ -27,7 +28,8 @@ typedef struct setting {
     const char *const *choices; /* NULL: any text */
     size_t offset;              /* of the member of wick_config */
     const char *otherwise;      /* the default of a string */
-    size_t max;                 /* of an integer; at least 1 */
+    size_t max;                 /* of an integer */
+    bool may_be_zero;           /* else it is at least 1 */
 } setting;
 
 static const char *const log_formats[] = {"logfmt", "json", NULL};
@@ -50,6 +52,9 @@ static const setting settings[] = {
     {"embedding.device", WICK_TOML_STRING, "device", wick_device_names, offsetof(wick_config, device), "auto"},
     {"embedding.dtype", WICK_TOML_STRING, "dtype", wick_dtype_names, offsetof(wick_config, dtype), "f32"},
     {"embedding.cache_dir", WICK_TOML_STRING, "cache_dir", NULL, offsetof(wick_config, cache_dir), NULL},
+    {"embedding.fallback", WICK_TOML_STRING, "provider", wick_provider_names, offsetof(wick_config, fallback), NULL},
+    {"embedding.retries", WICK_TOML_INTEGER, "retries", NULL, offsetof(wick_config, retries), NULL, WICK_MAX_RETRIES,
+     true},
     {"server.host", WICK_TOML_STRING, "host", NULL, offsetof(wick_config, host), "127.0.0.1"},
     {"server.port", WICK_TOML_INTEGER, "port", NULL, offsetof(wick_config, port), NULL, UINT16_MAX},
     SERVER(models, STRINGS),
@@ -191,9 +196,10 @@ static int take_integer(const setting *one, const wick_toml_entry *entry, const 
                         wick_error *error)
 {
     const bool is_port = one->offset == offsetof(wick_config, port);
+    const int least = one->may_be_zero ? 0 : 1;
     char mend[64];
-    snprintf(mend, sizeof mend, is_port ? "a port is 1 to %zu" : "1 to %zu", one->max);
-    if (entry->integer < 1 || entry->integer > (int64_t)one->max)
+    snprintf(mend, sizeof mend, is_port ? "a port is %d to %zu" : "%d to %zu", least, one->max);
+    if (entry->integer < least || entry->integer > (int64_t)one->max)
         return wick_fail(error, WICK_E_INVALID_INPUT, place, mend, "line %u: %s is out of range: %lld", entry->line,
                          one->key, (long long)entry->integer);
     if (is_port)
@@ -301,6 +307,16 @@ static int apply_environment(config_box *box, wick_error *error)
     return WICK_OK;
 }
 
+static int check_fallback(const wick_config *config, wick_error *error)
+{
+    if (!config->fallback)
+        return WICK_OK;
+    if (wick_provider_is_same(config->provider, config->fallback))
+        return wick_fail(error, WICK_E_INVALID_INPUT, config->path, "name another provider, or leave fallback out",
+                         "embedding.fallback is the provider itself: %s", config->fallback);
+    return wick_fallback_check(config->provider, config->fallback, config->path, error);
+}
+
 /* "~/models" -> "/home/me/models" */
 static int expand_path(config_box *box, const char **path, wick_error *error)
 {
@@ -322,6 +338,7 @@ int wick_config_load(const char *path, wick_config **out, wick_error *error)
         if (settings[i].type == WICK_TOML_STRING)
             *string_member(&box->config, &settings[i]) = settings[i].otherwise;
     box->config.port = DEFAULT_PORT;
+    box->config.retries = WICK_DEFAULT_RETRIES;
 
     char *found = NULL;
     int rc = WICK_OK;
@@ -332,6 +349,8 @@ int wick_config_load(const char *path, wick_config **out, wick_error *error)
     if (rc == WICK_OK && path)
         rc = read_file(path, box, error);
     free(found);
+    if (rc == WICK_OK)
+        rc = check_fallback(&box->config, error);
     if (rc == WICK_OK)
         rc = apply_environment(box, error);
     if (rc == WICK_OK)

@@ -2,7 +2,8 @@
  * manager.c: opens the provider that options or the configuration name (AkiDB's EmbeddingManager). In: a name. Out: a provider, or an
  * error that says that it is not built in or not known. */
 #include "base/error.h"
-#include "provider/provider.h"
+#include "base/log.h"
+#include "provider/fallback.h"
 #include "provider/settings.h"
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,38 @@ static int open_named(const char *name, const char *model, const wick_model_opti
     return WICK_OK;
 }
 
+/* The provider with one that may stand in for it; or that one alone, where the first cannot be opened. */
+static int open_pair(const wick_provider_options *options, wick_provider **out, wick_error *error)
+{
+    wick_error failure = {0};
+    wick_provider_options second = *options;
+    second.provider = options->fallback;
+    int rc = wick_choice_check("provider", options->fallback, wick_provider_names, "fallback", error);
+    if (rc == WICK_OK)
+        rc = wick_choice_check("provider", options->provider, wick_provider_names, "provider", error);
+    if (rc == WICK_OK)
+        rc = wick_fallback_check(options->provider, options->fallback, "fallback", error);
+    if (rc != WICK_OK)
+        return rc;
+    wick_provider *first = NULL;
+    rc = open_named(options->provider, options->model, &options->model_options, &first, &failure);
+    if (rc == WICK_OK)
+        rc = wick_fallback_new(first, &second, wick_provider_open, 0, &first->fallback, &failure);
+    if (rc == WICK_OK) {
+        *out = first;
+        return rc;
+    }
+    wick_provider_close(first);
+    if (wick_fallback_helps_open(rc)) {
+        wick_log(WICK_LOG_WARN, "provider %s cannot be opened, %s serves in its place: %s", options->provider,
+                 options->fallback, failure.message);
+        return open_named(options->fallback, options->model, &options->model_options, out, error);
+    }
+    if (error)
+        *error = failure;
+    return rc;
+}
+
 int wick_provider_open(const wick_provider_options *given, wick_provider **out, wick_error *error)
 {
     *out = NULL;
@@ -64,9 +97,18 @@ int wick_provider_open(const wick_provider_options *given, wick_provider **out, 
         rc = wick_options_take(&inner, sizeof inner, &given->model_options, "options.model_options", error);
     if (rc != WICK_OK)
         return rc;
-    const char *name = options.provider && options.provider[0] ? options.provider : WICK_DEFAULT_PROVIDER;
-    const char *model = options.model && options.model[0] ? options.model : WICK_DEFAULT_MODEL;
-    return open_named(name, model, &inner, out, error);
+    options.model_options = inner;
+    if (!options.provider || !options.provider[0])
+        options.provider = WICK_DEFAULT_PROVIDER;
+    if (!options.model || !options.model[0])
+        options.model = WICK_DEFAULT_MODEL;
+    if (!options.fallback || !options.fallback[0] || wick_provider_is_same(options.provider, options.fallback))
+        rc = open_named(options.provider, options.model, &inner, out, error);
+    else
+        rc = open_pair(&options, out, error);
+    if (rc == WICK_OK)
+        (*out)->n_retries = options.n_retries < WICK_MAX_RETRIES ? options.n_retries : WICK_MAX_RETRIES;
+    return rc;
 }
 
 int wick_provider_open_config(const wick_config *config, wick_provider **out, wick_error *error)
@@ -78,6 +120,8 @@ int wick_provider_open_config(const wick_config *config, wick_provider **out, wi
     wick_provider_options_init(&options);
     options.provider = config->provider;
     options.model = config->model;
+    options.fallback = config->fallback;
+    options.n_retries = (unsigned)config->retries;
     options.model_options.device = config->device;
     options.model_options.dtype = config->dtype;
     options.model_options.cache_dir = config->cache_dir;
@@ -90,6 +134,7 @@ void wick_provider_close(wick_provider *provider)
         return;
     if (provider->state)
         provider->ops->close(provider->state);
+    wick_fallback_free(provider->fallback);
     free(provider->model);
     free(provider);
 }

@@ -4,6 +4,7 @@
 #include "provider/provider.h"
 #include "base/checked.h"
 #include "base/error.h"
+#include "provider/fallback.h"
 #include "provider/settings.h"
 #include "provider/vectors.h"
 #include <stdlib.h>
@@ -49,7 +50,7 @@ int wick_provider_embed_batch(wick_provider *provider, const wick_embed_request 
     if (!out)
         return wick_fail_memory(error, "the response's vectors");
     wick_usage usage = {0};
-    rc = provider->ops->embed(provider->state, &request, out, &usage, error);
+    rc = wick_fallback_embed(provider, &request, out, &usage, error);
     if (rc != WICK_OK) {
         free(out);
         return rc;
@@ -69,7 +70,8 @@ void wick_embed_response_clear(wick_embed_response *response)
 int wick_provider_model_info(const wick_provider *provider, wick_model_info *info, wick_error *error)
 {
     wick_model_info own = {.size = sizeof own};
-    int rc = provider->ops->info(provider->state, &own, error);
+    const wick_provider *serving = wick_fallback_serving(provider);
+    int rc = serving->ops->info(serving->state, &own, error);
     if (rc != WICK_OK)
         return rc;
     own.model = provider->model;
@@ -94,7 +96,7 @@ int wick_provider_health_check(wick_provider *provider, wick_error *error)
 
 const char *wick_provider_name(const wick_provider *provider)
 {
-    return provider->ops->name;
+    return wick_fallback_serving(provider)->ops->name;
 }
 
 const wick_tokenizer *wick_provider_tokenizer(const wick_provider *provider)

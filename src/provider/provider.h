@@ -17,11 +17,15 @@ typedef struct wick_provider_ops {
     const wick_tokenizer *(*tokenizer)(const void *state); /* NULL: the provider has none */
 } wick_provider_ops;
 
+typedef struct wick_fallback wick_fallback;
+
 struct wick_provider {
     const wick_provider_ops *ops;
     void *state;
     char *model;      /* the name it was opened with */
     size_t dimension; /* of uncut vectors */
+    unsigned n_retries;
+    wick_fallback *fallback; /* NULL: none */
 };
 
 extern const wick_provider_ops wick_provider_candle, wick_provider_mlx, wick_provider_mock;

@@ -124,7 +124,8 @@ static void put_served(const wick_served *served, wick_buffer *out)
         wick_json_put_text(out, served->names[i]);
     }
     wick_buffer_text(out, "],\"loaded\":true,\"provider\":");
-    wick_json_put_text(out, served->provider_name);
+    /* Who serves now: a fallback may stand in. */
+    wick_json_put_text(out, served->provider ? wick_provider_name(served->provider) : served->provider_name);
     wick_buffer_text(out, ",\"dtype\":");
     wick_json_put_text(out, info->dtype);
     wick_buffer_text(out, ",\"device\":");

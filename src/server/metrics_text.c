@@ -200,7 +200,7 @@ static void put_models(wick_buffer *out, wick_models *models)
         } labels[] = {{"{model=", served[i]->name},
                       {",dtype=", served[i]->info.dtype},
                       {",device=", served[i]->info.device},
-                      {",provider=", served[i]->provider_name}};
+                      {",provider=", wick_provider_name(served[i]->provider)}};
         wick_buffer_text(out, "wick_model_info");
         for (size_t k = 0; k < sizeof labels / sizeof labels[0]; k++) {
             wick_buffer_text(out, labels[k].key);

@@ -15,7 +15,7 @@ typedef struct wick_served {
     wick_provider *provider;
     const wick_tokenizer *tokenizer; /* NULL: the provider has none (mock); its tokens are counted by bytes / 4 + 2 */
     wick_model_info info;      /* its strings live as long as the model */
-    const char *provider_name; /* "candle" */
+    const char *provider_name; /* "candle": who served when it was loaded; a fallback may stand in since then */
     wick_lane *lane;
     double loaded_at;          /* seconds since 1970 */
 } wick_served;

@@ -73,6 +73,8 @@ static void defaults_where_there_is_no_file(void **state)
     assert_string_equal(config->provider, "candle");
     assert_string_equal(config->model, "sentence-transformers/all-MiniLM-L6-v2");
     assert_string_equal(config->device, "auto");
+    assert_null(config->fallback);
+    assert_int_equal(config->retries, 2);
     assert_string_equal(config->dtype, "f32");
     assert_null(config->cache_dir);
     assert_string_equal(config->host, "127.0.0.1");
@@ -211,6 +213,7 @@ static void the_example_loads_and_names_every_key(void **state)
     assert_string_equal(config->model, "sentence-transformers/all-MiniLM-L6-v2");
     assert_string_equal(config->device, "auto");
     assert_string_equal(config->dtype, "f32");
+    assert_int_equal(config->retries, 2); /* as without a file */
     assert_string_equal(config->cache_dir, cache);
     assert_string_equal(config->host, "127.0.0.1");
     assert_int_equal(config->port, 8080);
@@ -232,6 +235,22 @@ static void the_example_loads_and_names_every_key(void **state)
         assert_non_null(strstr(text, line));
     }
     free(text);
+}
+
+static void a_fallback_runs_the_same_model(void **state)
+{
+    wick_config *config = load_text("[embedding]\nprovider = \"mlx\"\nfallback = \"candle\"\nretries = 0\n");
+    assert_string_equal(config->fallback, "candle");
+    assert_int_equal(config->retries, 0);
+    wick_config_free(config);
+    refused("[embedding]\nfallback = \"native\"\n", "given.toml", "fallback is the provider itself: native",
+            "leave fallback out");
+    refused("[embedding]\nfallback = \"mock\"\n", "given.toml", "mock cannot stand in for candle", "the same model");
+    refused("[embedding]\nprovider = \"mock\"\nfallback = \"mlx\"\n", "given.toml", "mlx cannot stand in for mock",
+            "the same model");
+    refused("[embedding]\nfallback = \"onnx\"\n", "given.toml:2", "Unknown provider: onnx", "one of:");
+    refused("[embedding]\nretries = 11\n", "given.toml:2", "embedding.retries is out of range: 11", "0 to 10");
+    refused("[embedding]\nretries = -1\n", "given.toml:2", "out of range: -1", "0 to 10");
 }
 
 static void reads_the_servers_keys(void **state)
@@ -288,6 +307,7 @@ int main(void)
         TEST(types_and_values_are_checked),
         TEST(the_example_loads_and_names_every_key),
         TEST(reads_the_servers_keys),
+        TEST(a_fallback_runs_the_same_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -81,3 +81,20 @@ def test_similarity_json(wick):
     matrix = reply["similarity"]
     assert [matrix[i][i] for i in range(3)] == [1, 1, 1] and matrix[0][2] == 1
     assert matrix[0][1] == matrix[1][0] == matrix[1][2] and abs(matrix[0][1]) < 0.9
+
+
+def test_a_fallback_serves_the_same_model(wick, tiny):
+    (wick.folder / "config.toml").write_text(f'[embedding]\nprovider = "mlx"\nfallback = "candle"\nmodel = "{tiny}"\n')
+    done = wick("info", "--json")
+    assert json.loads(done.stdout)["provider"] == "candle"
+    assert b"provider mlx cannot be opened, candle serves in its place: MLX feature not enabled" in done.stderr
+    own = wick("embed", "--provider", "candle", "--model", tiny, "a text", "--format", "f32").stdout
+    assert wick("embed", "a text", "--format", "f32").stdout == own
+    # The file's fallback belongs to the file's provider.
+    assert b"MLX feature not enabled" in wick("embed", "--provider", "mlx", "a text", check=1).stderr
+    assert info(wick, "--provider", "mock")["provider"] == "mock"
+
+
+def test_a_fallback_to_other_vectors_is_refused(wick):
+    (wick.folder / "config.toml").write_text('[embedding]\nprovider = "mlx"\nfallback = "mock"\n')
+    assert b"mock cannot stand in for mlx" in wick("embed", "a text", check=1).stderr
