@@ -190,3 +190,23 @@ def test_a_hub_that_is_broken(wick, hub, vector):
     assert "410" in wick.embed(check=1).err
     hub.fault = None
     assert wick.embed().out == vector
+
+
+def test_a_server_gets_its_model(wick, hub, vector):
+    import struct
+    import time
+    import urllib.request
+    port_file = wick.folder / "port"
+    server = wick.start("serve", "--model", NAME, "--port", "0", "--port-file", str(port_file))
+    try:
+        end = time.monotonic() + 30
+        while not (port_file.exists() and port_file.read_text().strip()) and server.poll() is None and time.monotonic() < end:
+            time.sleep(0.02)
+        assert server.poll() is None, server.communicate()[1]
+        request = urllib.request.Request(f"http://127.0.0.1:{port_file.read_text().strip()}/api/v1/embed", headers={"Content-Type": "application/json"},
+                                         data=json.dumps({"model": NAME, "inputs": ["hello world"]}).encode())
+        reply = json.loads(urllib.request.urlopen(request, timeout=30).read())
+    finally:
+        server.terminate()
+        server.communicate(timeout=30)
+    assert struct.pack("<32f", *reply["embeddings"][0]) == vector
