@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/mapped.h"
 #include "base/path.h"
+#include "hub/fetch_url.h"
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -29,18 +30,11 @@ static bool is_on(const char *variable)
     return false;
 }
 
-/* http(s)://host[:port][/path], printable ASCII, no user, query or fragment. */
+/* http(s)://host[:port][/path], no user, query or fragment: paths are put behind it. */
 static bool is_url(const char *url)
 {
-    const char *rest = strncasecmp(url, "https://", 8) == 0  ? url + 8
-                       : strncasecmp(url, "http://", 7) == 0 ? url + 7
-                                                             : "";
-    if (rest[0] == '\0' || rest[0] == '/' || rest[0] == ':' || strlen(url) > MAX_URL_BYTES)
-        return false;
-    for (const char *c = url; *c; c++)
-        if (*c <= 0x20 || *c >= 0x7F || strchr("@?#\\\"<>{}|^`%", *c))
-            return false;
-    return true;
+    wick_url parsed;
+    return strlen(url) <= MAX_URL_BYTES && wick_url_parse(url, &parsed) && !strpbrk(parsed.rest, "?#");
 }
 
 static int read_url(wick_hub_endpoint *out, wick_error *error)
@@ -54,22 +48,30 @@ static int read_url(wick_hub_endpoint *out, wick_error *error)
         out->url[--n] = '\0';
     return is_url(out->url) ? WICK_OK
                             : wick_fail(error, WICK_E_INVALID_INPUT, "HF_ENDPOINT",
-                                        "set it to http(s)://host, or unset it", "not the URL of a hub");
+                                        "set it to http(s)://host[:port][/path], or unset it", "not the URL of a hub");
 }
 
-/* Takes the token from text, blanks around it left out. */
+static void wipe(char *text, size_t n)
+{
+    for (volatile char *c = text; n > 0; n--)
+        *c++ = '\0';
+}
+
+/* Takes the token from text, blanks and line breaks around it left out; nothing where there is nothing else. */
 static int take_token(wick_hub_endpoint *out, const char *text, const char *where, wick_error *error)
 {
     text += strspn(text, " \t\r\n");
     size_t n = strlen(text);
     while (n > 0 && strchr(" \t\r\n", text[n - 1]))
         n--;
+    bool well = n <= MAX_TOKEN_BYTES;
+    for (size_t i = 0; i < n && well; i++)
+        well = text[i] > 0x20 && text[i] < 0x7F;
+    if (!well) /* it would go into a header: the text itself is not shown */
+        return wick_fail(error, WICK_E_INVALID_INPUT, where, "set it to the token alone, or unset it",
+                         "the token is malformed");
     if (n == 0)
         return WICK_OK;
-    for (size_t i = 0; i < n; i++)
-        if (text[i] <= 0x20 || text[i] >= 0x7F || n > MAX_TOKEN_BYTES)
-            return wick_fail(error, WICK_E_INVALID_INPUT, where, "set it to the token alone, or unset it",
-                             "the token is malformed");
     out->token = strndup(text, n);
     return out->token ? WICK_OK : wick_fail_memory(error, where);
 }
@@ -96,29 +98,42 @@ static char *token_path(void)
     return NULL;
 }
 
-static int read_token(wick_hub_endpoint *out, wick_error *error)
+static int read_token_file(wick_hub_endpoint *out, wick_error *error)
 {
-    static const char *const variables[] = {"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"};
-    for (size_t i = 0; i < 2; i++)
-        if (value_of(variables[i]))
-            return take_token(out, value_of(variables[i]), variables[i], error);
     char *path = token_path(), *text = NULL;
     struct stat status;
     size_t n = 0;
     int rc = WICK_OK;
     if (path && stat(path, &status) == 0 && S_ISREG(status.st_mode) &&
-        wick_file_read(path, MAX_TOKEN_BYTES, &text, &n, NULL) == WICK_OK) {
-        rc = take_token(out, text, path, error);
-        memset(text, 0, n);
+        wick_file_read(path, 2 * MAX_TOKEN_BYTES, &text, &n, NULL) == WICK_OK) {
+        rc = strlen(text) == n ? take_token(out, text, path, error)
+                               : wick_fail(error, WICK_E_INVALID_INPUT, path, "log in again, or remove the file",
+                                           "the token is malformed");
+        wipe(text, n);
     }
     free(text);
     free(path);
     return rc;
 }
 
+static int read_token(wick_hub_endpoint *out, wick_error *error)
+{
+    static const char *const variables[] = {"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"};
+    if (is_on("HF_HUB_DISABLE_IMPLICIT_TOKEN"))
+        return WICK_OK;
+    for (size_t i = 0; i < sizeof variables / sizeof *variables && !out->token; i++) {
+        const char *value = value_of(variables[i]);
+        const int rc = value ? take_token(out, value, variables[i], error) : WICK_OK;
+        if (rc != WICK_OK)
+            return rc;
+    }
+    return out->token ? WICK_OK : read_token_file(out, error);
+}
+
 int wick_hub_endpoint_read(wick_hub_endpoint *out, wick_error *error)
 {
-    *out = (wick_hub_endpoint){.offline = is_on("HF_HUB_OFFLINE") || is_on("TRANSFORMERS_OFFLINE")};
+    *out =
+        (wick_hub_endpoint){.offline = is_on(value_of("HF_HUB_OFFLINE") ? "HF_HUB_OFFLINE" : "TRANSFORMERS_OFFLINE")};
     int rc = read_url(out, error);
     if (rc == WICK_OK)
         rc = read_token(out, error);
@@ -129,11 +144,8 @@ int wick_hub_endpoint_read(wick_hub_endpoint *out, wick_error *error)
 
 void wick_hub_endpoint_clear(wick_hub_endpoint *endpoint)
 {
-    if (endpoint->token) {
-        volatile char *c = endpoint->token;
-        while (*c)
-            *c++ = '\0';
-    }
+    if (endpoint->token)
+        wipe(endpoint->token, strlen(endpoint->token));
     free(endpoint->token);
     free(endpoint->url);
     *endpoint = (wick_hub_endpoint){0};

@@ -1,30 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fetch.c: requests to the hub: hops, tries, pauses, errors. In: a path below the endpoint. Out: a small reply in memory, or bytes appended to a file. What is sent and received over one connection is
- * fetch_curl.c's. */
-#include "hub/fetch_internal.h"
+ * fetch.c: the calls of fetch.h: hops from redirect to redirect, tries with pauses between them, the breaker. In: a path below the endpoint. Out: a small reply in memory, or bytes in a file. One request
+ * is fetch_request.c's. */
 #include "base/error.h"
-#include <errno.h>
-#include <pthread.h>
+#include "hub/fetch_breaker.h"
+#include "hub/fetch_internal.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
-#include <unistd.h>
 
 #define MAX_HOPS 5
 #define MAX_PAUSE_MS 8000
 #define MAX_RETRY_AFTER_MS 60000
-/* So many calls in a row that failed open the breaker; so long it stays open. */
-#define BREAKER_CALLS 4
-#define BREAKER_MS 10000
-
-static pthread_mutex_t breaker_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct {
-    char url[256];
-    unsigned n_failed;
-    uint64_t open_until_ms;
-} breaker; /* of the endpoint asked last: a process has one */
+/* So much more of a file makes a broken try a good one, after which tries count from the start; less would let a server hold on for ever, a byte a connection. */
+#define WORTHWHILE_BYTES 65536
+#define MAX_RESTARTS 2
 
 uint64_t wick_fetch_now_ms(void)
 {
@@ -33,226 +23,220 @@ uint64_t wick_fetch_now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static void breaker_note(const wick_hub_client *client, bool failed)
-{
-    pthread_mutex_lock(&breaker_lock);
-    if (strcmp(breaker.url, client->endpoint->url) != 0) {
-        snprintf(breaker.url, sizeof breaker.url, "%s", client->endpoint->url);
-        breaker.n_failed = 0;
-        breaker.open_until_ms = 0;
-    }
-    breaker.n_failed = failed ? breaker.n_failed + 1 : 0;
-    breaker.open_until_ms = breaker.n_failed >= BREAKER_CALLS ? wick_fetch_now_ms() + BREAKER_MS : 0;
-    pthread_mutex_unlock(&breaker_lock);
-}
-
-static bool breaker_is_open(const wick_hub_client *client)
-{
-    pthread_mutex_lock(&breaker_lock);
-    const bool is_open = strcmp(breaker.url, client->endpoint->url) == 0 && wick_fetch_now_ms() < breaker.open_until_ms;
-    pthread_mutex_unlock(&breaker_lock);
-    return is_open;
-}
-
-static bool stops(const wick_hub_client *client)
+bool wick_fetch_stops(const wick_hub_client *client)
 {
     return client->should_stop && client->should_stop(client->user);
 }
 
-static int cancelled(const wick_hub_client *client, wick_error *error)
+static void keep_reply(wick_fetch *f)
 {
-    return wick_fail(error, WICK_E_UNAVAILABLE, client->endpoint->url, "try again", "cancelled");
+    const wick_fetch_head *head = &f->head;
+    wick_hub_reply *reply = &f->reply;
+    *reply =
+        (wick_hub_reply){.status = head->status,
+                         .size_bytes = head->linked_bytes != UINT64_MAX ? head->linked_bytes : head->content_bytes};
+    memcpy(reply->commit, head->commit, sizeof reply->commit);
+    memcpy(reply->etag, head->linked_etag[0] ? head->linked_etag : head->etag, sizeof reply->etag);
+    memcpy(reply->error_code, head->error_code, sizeof reply->error_code);
 }
 
-/* Bytes of "scheme://host:port" at the beginning of url; 0: no http(s) URL, or one that hides its host behind a user. */
-static size_t origin_bytes(const char *url)
+static bool is_redirect(long status)
 {
-    const size_t scheme = strncasecmp(url, "https://", 8) == 0 ? 8 : strncasecmp(url, "http://", 7) == 0 ? 7 : 0;
-    const size_t host = scheme ? strcspn(url + scheme, "/?#") : 0;
-    if (host == 0 || memchr(url + scheme, '@', host) || memchr(url + scheme, '\\', host))
-        return 0;
-    return scheme + host;
+    return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
-static bool same_origin(const char *a, const char *b)
+/* To where the redirects lead. Of several hops at the endpoint the first that names a commit counts: the next may be a mere move. */
+static int follow(wick_fetch *f, wick_error *error)
 {
-    const size_t n = origin_bytes(a);
-    return n > 0 && n == origin_bytes(b) && strncasecmp(a, b, n) == 0;
-}
-
-/* Where location leads from url. False: nowhere that may be gone to. */
-static bool resolve(const char *url, const char *location, char out[WICK_FETCH_URL_BYTES])
-{
-    const size_t origin = origin_bytes(url);
-    int n = -1;
-    for (const char *c = location; *c; c++)
-        if ((unsigned char)*c <= 0x20 || *c == 0x7F)
-            return false;
-    if (strncasecmp(location, "http://", 7) == 0 || strncasecmp(location, "https://", 8) == 0)
-        n = snprintf(out, WICK_FETCH_URL_BYTES, "%s", location);
-    else if (location[0] == '/' && location[1] == '/')
-        n = snprintf(out, WICK_FETCH_URL_BYTES, "%.*s%s", (int)(strchr(url, ':') + 1 - url), url, location);
-    else if (location[0] == '/')
-        n = snprintf(out, WICK_FETCH_URL_BYTES, "%.*s%s", (int)origin, url, location);
-    if (n <= 0 || n >= WICK_FETCH_URL_BYTES || origin_bytes(out) == 0)
-        return false;
-    return strncasecmp(url, "https:", 6) != 0 || strncasecmp(out, "https:", 6) == 0;
-}
-
-/* Where redirects led to, status and head of the first reply of the endpoint itself in first. WICK_OK: there was a reply. */
-static int follow(wick_fetch *f, const char *path, wick_error *error)
-{
-    wick_hub_client *client = f->client;
-    char url[WICK_FETCH_URL_BYTES], next[WICK_FETCH_URL_BYTES];
-    const int n = snprintf(url, sizeof url, "%s%s", client->endpoint->url, path);
-    if (n < 0 || n >= WICK_FETCH_URL_BYTES)
-        return wick_fail(error, WICK_E_INVALID_INPUT, client->endpoint->url, NULL, "the URL is too long");
-    for (unsigned hop = 0; hop <= MAX_HOPS; hop++) {
-        const bool is_endpoint = same_origin(url, client->endpoint->url);
-        const int rc = wick_fetch_once(f, url, is_endpoint, error);
-        if (is_endpoint && f->head.status != 0) /* of several hops at the endpoint, the first that says it counts */
-            wick_fetch_keep_reply(f);
-        if (rc != WICK_OK)
-            return rc;
-        const long status = f->head.status;
-        const bool is_redirect = status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
-        if (!is_redirect || !f->head.location[0])
-            return WICK_OK;
-        if (!resolve(url, f->head.location, next))
-            return wick_fail(error, WICK_E_INTERNAL, client->endpoint->url, "check HF_ENDPOINT and proxies",
-                             "a redirect leads to where it may not: %.200s", f->head.location);
-        if (f->is_head && !same_origin(next, client->endpoint->url))
-            return WICK_OK;
-        memcpy(url, next, sizeof url);
+    const char *endpoint = f->client->endpoint->url;
+    wick_url ours, there;
+    char next[WICK_URL_BYTES];
+    const int n = snprintf(f->url, sizeof f->url, "%s%s", endpoint, f->path);
+    f->reply = (wick_hub_reply){.size_bytes = UINT64_MAX};
+    if (n < 0 || n >= WICK_URL_BYTES || !wick_url_parse(endpoint, &ours) || !wick_url_parse(f->url, &there) ||
+        !wick_url_same_origin(&ours, &there)) {
+        f->url[0] = '\0';
+        return wick_fetch_fail(f, error, WICK_E_INVALID_INPUT, false, "check HF_ENDPOINT", "this is no URL of the hub");
     }
-    return wick_fail(error, WICK_E_INTERNAL, client->endpoint->url, "check HF_ENDPOINT and proxies",
-                     "more than %d redirects", MAX_HOPS);
+    for (unsigned hop = 0; hop <= MAX_HOPS; hop++) {
+        f->is_endpoint = wick_url_parse(f->url, &there) && wick_url_same_origin(&ours, &there);
+        const int rc = wick_fetch_once(f, error);
+        if (f->is_endpoint && f->head.status != 0 && !f->reply.commit[0])
+            keep_reply(f);
+        if (rc != WICK_OK || !is_redirect(f->head.status))
+            return rc;
+        if (!f->head.location[0] || !wick_url_resolve(f->url, f->head.location, next))
+            return wick_fetch_fail(f, error, WICK_E_INTERNAL, false,
+                                   "check HF_ENDPOINT, and whether a proxy stands between",
+                                   "a redirect leads to where it may not (from https to http, or to no web address)");
+        if (f->is_head && !(wick_url_parse(next, &there) && wick_url_same_origin(&ours, &there)))
+            return WICK_OK;
+        memcpy(f->url, next, sizeof next);
+    }
+    return wick_fetch_fail(f, error, WICK_E_INTERNAL, false, "check HF_ENDPOINT, and whether a proxy stands between",
+                           "more than %d redirects", MAX_HOPS);
 }
 
-/* What the last status means. */
-static int check_status(const wick_fetch *f, wick_error *error)
+/* One try: all hops, and what came of them. */
+static int try_once(wick_fetch *f, wick_error *error)
 {
-    const char *where = f->client->endpoint->url;
-    const long status = f->head.status;
-    if ((status >= 200 && status < 300) || (f->is_head && status >= 300 && status < 400))
-        return WICK_OK;
-    if (status == 416 && f->fd >= 0)
-        return wick_fail(error, WICK_E_CORRUPT, where, "try again", "the hub has fewer bytes than it said");
-    if (status == 404)
-        return wick_fail(error, WICK_E_MODEL_NOT_FOUND, where, "check the name", "the hub does not have it (404)");
-    if (status == 401 || status == 403)
-        return wick_fail(error, WICK_E_INVALID_INPUT, where,
-                         "ask for access on the model's page, then set HF_TOKEN to a token of that account",
-                         "the model is gated or private (%ld%s%s)", status, f->reply.error_code[0] ? ", " : "",
-                         f->reply.error_code);
-    const int code = status == 408 || status == 504 ? WICK_E_TIMEOUT : WICK_E_INTERNAL;
-    wick_fail(error, code, where, "try again later", "the hub answered with status %ld", status);
-    error->retriable = status == 408 || status == 429 || status >= 500;
-    return code;
+    int rc = follow(f, error);
+    if (rc == WICK_OK)
+        rc = wick_fetch_check_status(f, error);
+    if (f->fd < 0)
+        return rc;
+    const bool other_bytes =
+        f->refusal == WICK_FETCH_WRONG_RANGE || (f->head.status == 416 && f->refusal == WICK_FETCH_TAKEN);
+    if (rc == WICK_E_CORRUPT && other_bytes) { /* what is there may be of another file: once more, from the start */
+        const bool may_restart = f->have_bytes > 0 && f->n_restarts++ < MAX_RESTARTS;
+        if (error)
+            error->retriable = may_restart;
+        return may_restart && !wick_fetch_empty(f) ? wick_fetch_fail_refused(f, error) : rc;
+    }
+    if (rc == WICK_OK && f->have_bytes < f->size_bytes)
+        return wick_fetch_fail(f, error, WICK_E_INTERNAL, true, "try again", "the reply ended after %llu of %llu bytes",
+                               (unsigned long long)f->have_bytes, (unsigned long long)f->size_bytes);
+    return rc;
 }
 
-static int pause_before_next(wick_fetch *f, unsigned n_failed, wick_error *error)
+/* Waits before the try after the n_failed-th. False: the server asked for longer than anybody waits. */
+static int pause_after(wick_fetch *f, unsigned n_failed, wick_error *error)
 {
     wick_hub_client *client = f->client;
-    uint64_t pause_ms = (uint64_t)client->timing.first_pause_ms << (n_failed - 1 < 10 ? n_failed - 1 : 10);
-    pause_ms = pause_ms < MAX_PAUSE_MS ? pause_ms : MAX_PAUSE_MS;
+    const unsigned doublings = n_failed - 1 < 10 ? n_failed - 1 : 10;
+    uint64_t pause_ms = (uint64_t)client->timing.first_pause_ms << doublings;
+    if (pause_ms > MAX_PAUSE_MS)
+        pause_ms = MAX_PAUSE_MS;
+    /* Up to a quarter less, so that clients that failed together do not come back together (Knuth's MMIX generator). */
     client->jitter = client->jitter * 6364136223846793005U + 1442695040888963407U;
-    pause_ms -= pause_ms * ((client->jitter >> 33) % 256) / 1024; /* up to a quarter less, so that clients part */
+    pause_ms -= pause_ms * ((client->jitter >> 33) % 256) / 1024;
     if (f->head.retry_after_ms > pause_ms)
-        pause_ms = f->head.retry_after_ms < MAX_RETRY_AFTER_MS ? f->head.retry_after_ms : MAX_RETRY_AFTER_MS;
+        pause_ms = f->head.retry_after_ms;
     for (const uint64_t end = wick_fetch_now_ms() + pause_ms; wick_fetch_now_ms() < end;) {
-        if (stops(client))
-            return cancelled(client, error);
-        const uint64_t left_ms = end - wick_fetch_now_ms();
-        const struct timespec step = {.tv_nsec = (long)(left_ms > 100 ? 100 : left_ms + 1) * 1000000L};
-        nanosleep(&step, NULL);
+        if (wick_fetch_stops(client))
+            return wick_fetch_fail_cancelled(f, error);
+        const uint64_t now_ms = wick_fetch_now_ms(), left_ms = end > now_ms ? end - now_ms : 0;
+        nanosleep(&(struct timespec){.tv_nsec = (long)(left_ms > 100 ? 100 : left_ms) * 1000000L}, NULL);
     }
     return WICK_OK;
 }
 
-/* Tries until it is done, cannot be, or was tried often enough without anything new. */
-static int try_often(wick_fetch *f, const char *path, wick_error *error)
+/* Tries until it is done, cannot be, or failed n_tries times in a row. */
+static int try_often(wick_fetch *f, wick_error *error)
 {
-    wick_hub_client *client = f->client;
-    wick_error own = {0};
-    int rc = WICK_OK;
-    if (breaker_is_open(client))
-        return wick_fail(error, WICK_E_UNAVAILABLE, client->endpoint->url, "wait a little, then try again",
-                         "the hub did not answer several times; it is left alone for now");
     for (unsigned n_failed = 0;;) {
         const uint64_t had_bytes = f->have_bytes;
-        own = (wick_error){0};
-        f->n_body = 0;
-        if (stops(client)) {
-            rc = cancelled(client, &own);
-            break;
-        }
-        rc = follow(f, path, &own);
-        if (rc == WICK_OK)
-            rc = check_status(f, &own);
-        if (rc == WICK_OK && f->fd >= 0 && f->have_bytes < f->size_bytes) {
-            rc = wick_fail(&own, WICK_E_INTERNAL, client->endpoint->url, "try again",
-                           "the connection ended after %llu of %llu bytes", (unsigned long long)f->have_bytes,
-                           (unsigned long long)f->size_bytes);
-            own.retriable = true;
-        }
-        if (rc == WICK_OK || !own.retriable || stops(client))
-            break;
-        n_failed = f->have_bytes > had_bytes ? 1 : n_failed + 1;
-        if (n_failed >= client->timing.n_tries)
-            break;
-        const int paused = pause_before_next(f, n_failed, &own);
-        if (paused != WICK_OK) {
-            rc = paused;
-            break;
-        }
+        if (wick_fetch_stops(f->client))
+            return wick_fetch_fail_cancelled(f, error);
+        const int rc = try_once(f, error);
+        if (rc == WICK_OK || !error->retriable || f->is_stopped)
+            return rc;
+        n_failed = f->have_bytes >= had_bytes + WORTHWHILE_BYTES ? 1 : n_failed + 1;
+        if (n_failed >= f->client->timing.n_tries || f->head.retry_after_ms > MAX_RETRY_AFTER_MS)
+            return rc;
+        const int paused = pause_after(f, n_failed, error);
+        if (paused != WICK_OK)
+            return paused;
     }
-    if (!stops(client))
-        breaker_note(client, rc != WICK_OK && own.retriable && rc != WICK_E_CORRUPT);
+}
+
+/* try_often, if the endpoint's breaker lets it. */
+static int fetch(wick_fetch *f, wick_error *error)
+{
+    wick_error own = {0};
+    char origin[300];
+    wick_url_origin_text(f->client->endpoint->url, origin, sizeof origin);
+    if (!wick_hub_breaker_allows(origin, wick_fetch_now_ms()))
+        return wick_fetch_fail(f, error, WICK_E_UNAVAILABLE, true, "wait some seconds, then try again",
+                               "the hub did not answer several times, and is left alone for a while");
+    const int rc = try_often(f, &own);
+    wick_hub_outcome outcome = WICK_HUB_ANSWERED;
+    if (rc != WICK_OK && own.retriable)
+        outcome = f->is_endpoint && rc != WICK_E_UNAVAILABLE && rc != WICK_E_CORRUPT && f->head.status != 429
+                      ? WICK_HUB_FAILED
+                      : WICK_HUB_ABANDONED;
+    wick_hub_breaker_note(origin, outcome, wick_fetch_now_ms());
     if (rc != WICK_OK && error)
         *error = own;
     return rc;
 }
 
+/* The next page, which has to be the endpoint's own. */
+static int read_next(wick_fetch *f, wick_error *error)
+{
+    const wick_fetch_head *head = &f->head;
+    if (!head->link_is_bad && !head->link_next[0])
+        return WICK_OK;
+    if (!head->link_is_bad && f->is_endpoint &&
+        wick_url_below(f->client->endpoint->url, head->link_next, f->reply.next, sizeof f->reply.next))
+        return WICK_OK;
+    f->reply.next[0] = '\0';
+    return wick_fetch_fail(f, error, WICK_E_CORRUPT, false, "check HF_ENDPOINT: a mirror has to serve all pages itself",
+                           "the next page is not below the hub's own address");
+}
+
 int wick_hub_get(wick_hub_client *client, const char *path, size_t max_bytes, char **out, size_t *out_bytes,
                  wick_hub_reply *reply, wick_error *error)
 {
-    wick_fetch f = {.client = client, .fd = -1, .max_bytes = max_bytes};
+    wick_fetch *f = calloc(1, sizeof *f);
     *out = NULL;
-    const int rc = try_often(&f, path, error);
+    *out_bytes = 0;
+    if (!f)
+        return wick_fail_memory(error, "a request");
+    *f = (wick_fetch){.client = client, .path = path, .fd = -1, .max_bytes = max_bytes};
+    int rc = fetch(f, error);
+    if (rc == WICK_OK)
+        rc = read_next(f, error);
+    if (rc == WICK_OK && !f->body && !(f->body = malloc(1)))
+        rc = wick_fail_memory(error, "a reply");
     if (reply)
-        *reply = f.reply;
-    if (rc != WICK_OK) {
-        free(f.body);
-        return rc;
+        *reply = f->reply;
+    if (rc == WICK_OK) {
+        f->body[f->n_body] = '\0';
+        *out = f->body;
+        *out_bytes = f->n_body;
+        f->body = NULL;
     }
-    if (!f.body && !(f.body = malloc(1)))
-        return wick_fail_memory(error, "a reply");
-    f.body[f.n_body] = '\0';
-    *out = f.body;
-    *out_bytes = f.n_body;
-    return WICK_OK;
+    free(f->body);
+    free(f);
+    return rc;
 }
 
 int wick_hub_head(wick_hub_client *client, const char *path, wick_hub_reply *reply, wick_error *error)
 {
-    wick_fetch f = {.client = client, .fd = -1, .is_head = true};
-    const int rc = try_often(&f, path, error);
-    *reply = f.reply;
+    wick_fetch *f = calloc(1, sizeof *f);
+    if (!f)
+        return wick_fail_memory(error, "a request");
+    *f = (wick_fetch){.client = client, .path = path, .fd = -1, .is_head = true};
+    const int rc = fetch(f, error);
+    *reply = f->reply;
+    free(f);
     return rc;
 }
 
 int wick_hub_download(wick_hub_client *client, const char *path, int fd, uint64_t have_bytes, uint64_t size_bytes,
                       wick_hub_progress_fn progress, void *user, wick_error *error)
 {
-    wick_fetch f = {.client = client,
-                    .fd = fd,
-                    .have_bytes = have_bytes,
-                    .size_bytes = size_bytes,
-                    .progress = progress,
-                    .user = user};
-    const int rc = try_often(&f, path, error);
+    int rc = WICK_OK;
+    wick_fetch *f = calloc(1, sizeof *f);
+    if (!f)
+        return wick_fail_memory(error, "a request");
+    *f = (wick_fetch){.client = client,
+                      .path = path,
+                      .fd = fd,
+                      .have_bytes = have_bytes,
+                      .size_bytes = size_bytes,
+                      .progress = progress,
+                      .user = user};
+    if (size_bytes > INT64_MAX)
+        rc = wick_fetch_fail(f, error, WICK_E_INVALID_INPUT, false, "check HF_ENDPOINT", "no file has %llu bytes",
+                             (unsigned long long)size_bytes);
+    else if (have_bytes > size_bytes && !wick_fetch_empty(f)) /* of something else */
+        rc = wick_fetch_fail_refused(f, error);
+    else if (f->have_bytes < size_bytes)
+        rc = fetch(f, error);
     if (progress)
-        progress(user, f.have_bytes);
+        progress(user, f->have_bytes);
+    free(f);
     return rc;
 }
