@@ -148,7 +148,7 @@ int wick_fetch_check_status(const wick_fetch *f, wick_error *error)
         return wick_fetch_fail(
             f, error, WICK_E_CORRUPT, true, "try again; if it stays so, HF_ENDPOINT is no true mirror",
             "the server has fewer than the %llu bytes that the file has", (unsigned long long)f->size_bytes);
-    if (status == 404 || status == 410)
+    if (status == 404)
         return wick_fetch_fail(f, error, WICK_E_MODEL_NOT_FOUND, false, "check the name", "not found (%ld%s%s)", status,
                                f->reply.error_code[0] ? ", " : "", f->reply.error_code);
     if (status == 401 || status == 403)

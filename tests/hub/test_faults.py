@@ -52,7 +52,7 @@ def test_a_store_that_knows_no_ranges(wick, hub, vector):
     assert wick.embed().out == vector
 
 
-@pytest.mark.parametrize("fault, words", [(faults.other_bytes, "SHA-256"), (faults.too_long, "other bytes"), (faults.too_short, "fewer bytes")])
+@pytest.mark.parametrize("fault, words", [(faults.other_bytes, "SHA-256"), (faults.too_long, "another size"), (faults.too_short, "another size")])
 def test_wrong_bytes(wick, hub, fault, words):
     hub.fault = Times(fault, host="store")
     assert words in wick.embed(check=1).err
