@@ -173,3 +173,16 @@ const wick_json *wick_json_value(const wick_json_member *member)
 {
     return (const wick_json *)(const void *)json_object_iter_value((void *)(uintptr_t)member);
 }
+
+bool wick_json_text_without(const wick_json *root, const char *outer, const char *key, char **text, size_t *n)
+{
+    json_t *copy = json_copy(mutable(root)), *inner = json_copy(json_object_get(copy, outer));
+    char *dumped = NULL;
+    if (copy && inner && json_object_set_new(inner, key, json_object()) == 0 && json_object_set(copy, outer, inner) == 0)
+        dumped = json_dumps(copy, JSON_COMPACT);
+    json_decref(inner);
+    json_decref(copy);
+    *text = dumped; /* jansson allocates with malloc */
+    *n = dumped ? strlen(dumped) : 0;
+    return dumped != NULL;
+}

@@ -31,6 +31,9 @@ int wick_json_parse_reals(const char *text, size_t n, const char *where, wick_js
 int wick_json_read(const char *path, size_t max_bytes, wick_json **out, wick_error *error);
 void wick_json_free(wick_json *root);
 
+/* The text of root, but for the member key of its object outer, which becomes an empty object. *text is malloc'ed, terminated, of n bytes. False: out of memory. */
+bool wick_json_text_without(const wick_json *root, const char *outer, const char *key, char **text, size_t *n);
+
 /* All of these accept NULL (an absent value) and then say null, 0, false or NULL. */
 wick_json_type wick_json_type_of(const wick_json *value);
 const char *wick_json_type_name(wick_json_type type);                     /* "an object", "a string"... */

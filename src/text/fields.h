@@ -10,11 +10,18 @@
 #include "base/arena.h"
 #include "base/json.h"
 
+/* A vocabulary that does not stand in the document (vocabulary_packed.h). */
+typedef struct wick_vocabulary_list {
+    const uint8_t *bytes; /* [n] */
+    size_t n;
+} wick_vocabulary_list;
+
 /* What every loader is given: the file's name, memory that lives as long as the tokenizer, and where errors go. */
 typedef struct wick_reading {
     const char *where;
     wick_arena *arena;
     wick_error *error;
+    const wick_vocabulary_list *vocabulary; /* NULL: it stands in the document */
 } wick_reading;
 
 #define WICK_FIELD_PATH_BYTES 128

@@ -54,8 +54,8 @@ static int load(const wick_reading *reading, const wick_json *root, wick_tokeniz
 }
 
 /* Both NULL after an error. */
-static int parse_keeping(const char *json, size_t n, const char *where, wick_tokenizer **out, wick_json **document,
-                         wick_error *error)
+static int parse_keeping(const char *json, size_t n, const char *where, const wick_vocabulary_list *vocabulary,
+                         wick_tokenizer **out, wick_json **document, wick_error *error)
 {
     wick_json *root = NULL;
     wick_tokenizer *tokenizer = NULL;
@@ -71,7 +71,8 @@ static int parse_keeping(const char *json, size_t n, const char *where, wick_tok
     if (!tokenizer) {
         code = wick_fail_memory(error, "a tokenizer");
     } else {
-        wick_reading reading = {.where = where, .arena = &tokenizer->arena, .error = error};
+        wick_reading reading = {
+            .where = where, .arena = &tokenizer->arena, .error = error, .vocabulary = vocabulary};
         code = load(&reading, root, tokenizer);
     }
     if (code == WICK_OK) {
@@ -84,12 +85,18 @@ static int parse_keeping(const char *json, size_t n, const char *where, wick_tok
     return code;
 }
 
-int wick_tokenizer_parse(const char *json, size_t n, const char *where, wick_tokenizer **out, wick_error *error)
+int wick_tokenizer_parse_with(const char *json, size_t n, const char *where, const wick_vocabulary_list *vocabulary,
+                              wick_tokenizer **out, wick_error *error)
 {
     wick_json *document;
-    int code = parse_keeping(json, n, where, out, &document, error);
+    int code = parse_keeping(json, n, where, vocabulary, out, &document, error);
     wick_json_free(document);
     return code;
+}
+
+int wick_tokenizer_parse(const char *json, size_t n, const char *where, wick_tokenizer **out, wick_error *error)
+{
+    return wick_tokenizer_parse_with(json, n, where, NULL, out, error);
 }
 
 int wick_tokenizer_read_keeping(const char *path, wick_tokenizer **out, wick_json **document, wick_error *error)
@@ -106,7 +113,7 @@ int wick_tokenizer_read_keeping(const char *path, wick_tokenizer **out, wick_jso
         return code;
     if (wick_file_identity(path, &after, NULL) != WICK_OK || before != after)
         before = 0;
-    code = parse_keeping(json, n, path, out, document, error);
+    code = parse_keeping(json, n, path, NULL, out, document, error);
     if (code == WICK_OK)
         (*out)->identity = before;
     free(json);

@@ -12,6 +12,10 @@
 /* Parses tokenizer.json, json[0..n). where names the file in errors. Anything not understood is WICK_E_UNSUPPORTED and names it;
  * anything malformed is WICK_E_CORRUPT. */
 int wick_tokenizer_parse(const char *json, size_t n, const char *where, wick_tokenizer **out, wick_error *error);
+/* The same, where vocabulary is not NULL with its tokens in place of those of the document (vocabulary_packed.h); it is not needed afterwards. */
+struct wick_vocabulary_list;
+int wick_tokenizer_parse_with(const char *json, size_t n, const char *where,
+                              const struct wick_vocabulary_list *vocabulary, wick_tokenizer **out, wick_error *error);
 /* Reads and parses the file at path. keeping: *document is the file's JSON, of which the tokenizer needs nothing any more, for the caller
  * to free (wick_json_free), which takes a fifth of the whole time and may come later; NULL after an error. */
 int wick_tokenizer_read_keeping(const char *path, wick_tokenizer **out, wick_json **document, wick_error *error);

@@ -44,7 +44,8 @@ static int copy_tokens(const wick_reading *reading, char *text, wick_vocabulary 
     *n_keys = 0;
     for (size_t i = 0; i < out->n_entries && code == WICK_OK; i++) {
         wick_trie_key key = keys[i];
-        memcpy(text, key.text, key.n_bytes + 1);
+        memcpy(text, key.text, key.n_bytes);
+        text[key.n_bytes] = '\0';
         key.text = text;
         code = wick_vocabulary_name(reading, out, PATH, text, key.number);
         keys[*n_keys] = key;
@@ -68,9 +69,8 @@ static size_t cut_prefix(wick_trie_key *keys, size_t n_keys, const char *prefix,
     return n;
 }
 
-/* With the listed entries: texts and tries. */
-static int load_entries(const wick_reading *reading, wick_trie_key *keys, size_t n_text_bytes, const char *prefix,
-                        size_t prefix_bytes, wick_vocabulary *out)
+int wick_vocabulary_build(const wick_reading *reading, wick_trie_key *keys, size_t n_text_bytes, const char *prefix,
+                          size_t prefix_bytes, wick_vocabulary *out)
 {
     size_t n_keys;
     out->texts = wick_arena_take(reading->arena, out->capacity, sizeof *out->texts);
@@ -105,7 +105,7 @@ int wick_vocabulary_load(const wick_reading *reading, const wick_json *vocab, si
     int code = list_entries(reading, vocab, keys, &out->n_ids, &n_text_bytes);
     out->capacity = (out->n_ids > out->n_entries ? out->n_ids : out->n_entries) + n_added;
     if (code == WICK_OK)
-        code = load_entries(reading, keys, n_text_bytes, prefix, prefix_bytes, out);
+        code = wick_vocabulary_build(reading, keys, n_text_bytes, prefix, prefix_bytes, out);
     free(keys);
     return code;
 }

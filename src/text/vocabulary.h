@@ -17,6 +17,10 @@ typedef struct wick_vocabulary {
 /* Reads the model's "vocab", an object of token: id. n_added: how many more tokens may come; prefix: the continuing prefix. */
 int wick_vocabulary_load(const wick_reading *reading, const wick_json *vocab, size_t n_added, const char *prefix,
                          size_t prefix_bytes, wick_vocabulary *out);
+/* The second half of loading: from n_entries keys, whose texts are lent, to the arena's texts and the tries. n_ids, n_entries and capacity of *out are set; keys is
+ * changed. n_text_bytes: of all texts with their ends. */
+int wick_vocabulary_build(const wick_reading *reading, wick_trie_key *keys, size_t n_text_bytes, const char *prefix,
+                          size_t prefix_bytes, wick_vocabulary *out);
 /* The id of a token of the model, or -1. */
 int64_t wick_vocabulary_id(const wick_vocabulary *vocabulary, const char *token, size_t n);
 /* Names a token that the model lacks. token lives in the arena. WICK_E_CORRUPT where another has the id. */
