@@ -28,6 +28,7 @@ typedef struct wick_backend_info {
 } wick_backend_info;
 
 typedef struct wick_backend wick_backend;
+struct wick_pack_writer;
 
 typedef struct wick_backend_ops {
     /* files stays open at least as long as the backend. */
@@ -38,6 +39,9 @@ typedef struct wick_backend_ops {
     int (*encode)(wick_backend *backend, const wick_packed_batch *batch, float *out, wick_error *error);
     void (*info)(const wick_backend *backend, wick_backend_info *out);
     void (*close)(wick_backend *backend);
+    /* Adds the model's weights in dtype to a packed file (base/pack.h), from which open then takes them: files->pack is set, dtype is the file's. NULL: cannot. */
+    int (*pack)(const wick_model_files *files, const wick_backend_options *options, struct wick_pack_writer *writer,
+                wick_error *error);
     /* The most that pool's threads can multiply and add in dtype, in 10^9 operations a second; needs no open backend. NULL: cannot say. */
     int (*measure_peak)(const char *dtype, wick_pool *pool, double *out, wick_error *error);
 } wick_backend_ops;

@@ -232,6 +232,8 @@ int wick_pack_verify(const wick_pack *pack, wick_pool *pool, wick_error *error)
     for (size_t i = 0; i < n && code == WICK_OK; i++)
         if (pack->entries[i].n_bytes + atomic_load(&job.sums[i]) != pack->entries[i].checksum)
             code = wick_pack_fail(pack, pack->entries[i].name, "is damaged", error);
+    if (pack->mapped.data) /* all of it was read; what is needed comes back when it is used */
+        wick_mapped_release_pages(pack->data, pack->size_bytes);
 done:
     free(job.first_blocks);
     free((void *)job.sums);

@@ -50,6 +50,8 @@ void wick_pack_writer_free(wick_pack_writer *writer);
 int wick_pack_add(wick_pack_writer *writer, const char *name, const void *data, size_t n_bytes, wick_error *error);
 /* As wick_pack_add, of memory that the writer frees. */
 int wick_pack_give(wick_pack_writer *writer, const char *name, void *data, size_t n_bytes, wick_error *error);
+/* Calls free_kept(arg) when the writer is freed: it owns what sections lie in. One a writer. */
+void wick_pack_keep(wick_pack_writer *writer, void (*free_kept)(void *arg), void *arg);
 /* Bytes of the whole file. */
 size_t wick_pack_size(const wick_pack_writer *writer);
 /* Hands the file to sink, piece by piece. The same sections give the same bytes. */

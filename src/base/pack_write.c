@@ -16,6 +16,8 @@ typedef struct section {
 struct wick_pack_writer {
     section *sections;
     size_t n, capacity;
+    void (*free_kept)(void *arg);
+    void *kept;
 };
 
 wick_pack_writer *wick_pack_writer_new(void)
@@ -29,6 +31,8 @@ void wick_pack_writer_free(wick_pack_writer *writer)
         return;
     for (size_t i = 0; i < writer->n; i++)
         free(writer->sections[i].owned);
+    if (writer->free_kept)
+        writer->free_kept(writer->kept);
     free(writer->sections);
     free(writer);
 }
@@ -63,6 +67,12 @@ int wick_pack_give(wick_pack_writer *writer, const char *name, void *data, size_
     else
         free(data);
     return code;
+}
+
+void wick_pack_keep(wick_pack_writer *writer, void (*free_kept)(void *arg), void *arg)
+{
+    writer->free_kept = free_kept;
+    writer->kept = arg;
 }
 
 static size_t rounded(size_t n)

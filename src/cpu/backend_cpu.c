@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "cpu/forward.h"
+#include "cpu/pack_cpu.h"
 #include "cpu/peak.h"
 #include "cpu/plan.h"
 #include "cpu/workspace.h"
@@ -86,6 +87,14 @@ static int cpu_open(const wick_model_files *files, const wick_backend_options *o
     }
     *out = b;
     return WICK_OK;
+}
+
+static int cpu_pack(const wick_model_files *files, const wick_backend_options *options, wick_pack_writer *writer,
+                    wick_error *error)
+{
+    wick_compute compute = WICK_COMPUTE_F32;
+    const int code = parse_dtype(options->dtype, &compute, error);
+    return code == WICK_OK ? wick_cpu_pack_files(files, compute, options->pool, writer, error) : code;
 }
 
 static void cpu_info(const wick_backend *backend, wick_backend_info *out)
@@ -200,5 +209,9 @@ static int cpu_encode(wick_backend *b, const wick_packed_batch *batch, float *ou
     return WICK_OK;
 }
 
-const wick_backend_ops wick_backend_cpu = {
-    .open = cpu_open, .encode = cpu_encode, .info = cpu_info, .close = cpu_close, .measure_peak = cpu_measure_peak};
+const wick_backend_ops wick_backend_cpu = {.open = cpu_open,
+                                           .encode = cpu_encode,
+                                           .info = cpu_info,
+                                           .close = cpu_close,
+                                           .pack = cpu_pack,
+                                           .measure_peak = cpu_measure_peak};

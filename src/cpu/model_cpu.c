@@ -15,6 +15,7 @@
 #include "base/mapped.h"
 #include "cpu/constants.h"
 #include "cpu/layout.h"
+#include "cpu/pack_cpu.h"
 #include "cpu/table.h"
 #include "cpu/weights_key.h"
 
@@ -328,6 +329,12 @@ int wick_cpu_model_open(wick_cpu_model *model, const char *prepared_dir, wick_po
     model->layers = calloc(n_layers ? n_layers : 1, sizeof *model->layers);
     if (!model->layers)
         return wick_fail_memory(error, "the layers' table");
+    if (model->files->pack) {
+        code = wick_cpu_unpack(model, pool, error);
+        if (code != WICK_OK)
+            wick_cpu_model_close(model);
+        return code;
+    }
     layout l = {0};
     place_model(&l, model);
     if (l.overflow) {

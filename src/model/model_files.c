@@ -14,6 +14,7 @@
 #include "model/config.h"
 #include "model/dense.h"
 #include "model/modules.h"
+#include "model/opened_model.h"
 #include "model/pooling.h"
 #include "model/sentence_bert.h"
 
@@ -222,23 +223,35 @@ static int check_folder(const char *folder, wick_error *error)
     return WICK_OK;
 }
 
-int wick_model_files_open(const char *folder, wick_model_files **out, wick_error *error)
+int wick_model_files_new(const char *path, wick_model_files **out, wick_error *error)
 {
-    int code = check_folder(folder, error);
-    if (code != WICK_OK)
-        return code;
     wick_arena arena = {0};
     opened_model *model = wick_arena_take(&arena, 1, sizeof *model);
     if (!model)
-        return wick_fail_memory(error, folder);
+        return wick_fail_memory(error, path);
     model->arena = arena; /* from here on the arena is the model's */
-    model->files.path = wick_arena_copy_text(&model->arena, folder, strlen(folder));
-    code = model->files.path ? open_all(model, error) : wick_fail_memory(error, folder);
-    if (code != WICK_OK) {
+    model->files.path = wick_arena_copy_text(&model->arena, path, strlen(path));
+    if (!model->files.path) {
         wick_model_files_close(&model->files);
-        return code;
+        return wick_fail_memory(error, path);
     }
     *out = &model->files;
+    return WICK_OK;
+}
+
+int wick_model_files_open(const char *folder, wick_model_files **out, wick_error *error)
+{
+    wick_model_files *files = NULL;
+    int code = check_folder(folder, error);
+    if (code == WICK_OK)
+        code = wick_model_files_new(folder, &files, error);
+    if (code == WICK_OK)
+        code = open_all((opened_model *)(void *)files, error);
+    if (code != WICK_OK) {
+        wick_model_files_close(files);
+        return code;
+    }
+    *out = files;
     return WICK_OK;
 }
 

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * packed_model.c: writing and reading the description of a packed model (packed_model.h). What is read is bounded as config.json is: the file may be anybody's. */
+#include "model/packed_model.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/error.h"
+#include "base/number.h"
+#include "model/architecture.h"
+#include "model/opened_model.h"
+
+#define MODEL "model"
+#define WORDS "words"
+#define MAX_BYTES ((size_t)1 << 16)
+
+/* Sizes with their bounds; the order is that of the file. */
+typedef struct size_key {
+    const char *key;
+    size_t low, high, offset;
+} size_key;
+
+#define SIZE(key, low, high)                                                                                           \
+    {                                                                                                                  \
+        #key, low, high, offsetof(wick_model_files, key)                                                               \
+    }
+static const size_key sizes[] = {
+    SIZE(n_layers, 1, WICK_MAX_LAYERS),
+    SIZE(hidden_size, 1, WICK_MAX_HIDDEN_SIZE),
+    SIZE(n_heads, 1, WICK_MAX_HIDDEN_SIZE),
+    SIZE(intermediate_size, 1, WICK_MAX_INTERMEDIATE_SIZE),
+    SIZE(vocab_size, 1, WICK_MAX_VOCAB_SIZE),
+    SIZE(max_positions, 1, WICK_MAX_POSITIONS),
+    SIZE(type_vocab_size, 1, WICK_MAX_TYPE_VOCAB_SIZE),
+    SIZE(max_tokens, 1, WICK_MAX_POSITIONS),
+    SIZE(max_seq_length, 1, WICK_MAX_POSITIONS),
+    SIZE(n_parameters, 1, SIZE_MAX / 2),
+};
+#define N_SIZES (sizeof sizes / sizeof *sizes)
+
+static size_t *size_of(wick_model_files *files, const size_key *key)
+{
+    return (size_t *)(void *)((char *)files + key->offset);
+}
+
+static const char *const activations[] = {[WICK_ACT_NONE] = "none", [WICK_ACT_GELU] = "gelu",
+                                          [WICK_ACT_GELU_TANH] = "gelu_tanh", [WICK_ACT_RELU] = "relu",
+                                          [WICK_ACT_SILU] = "silu", [WICK_ACT_TANH] = "tanh"};
+#define N_ACTIVATIONS (sizeof activations / sizeof *activations)
+static const char *const dtypes[] = {"f32", "bf16", "int8"};
+#define N_DTYPES (sizeof dtypes / sizeof *dtypes)
+#define N_POOLINGS ((size_t)WICK_POOL_LASTTOKEN + 1)
+
+/* ---- writing ------------------------------------------------------------------------------------------------------- */
+
+typedef struct text {
+    char *bytes; /* [MAX_BYTES] */
+    size_t n;
+    bool overflow;
+} text;
+
+static void say(text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void say(text *t, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    const int n = vsnprintf(t->bytes + t->n, MAX_BYTES - t->n, format, arguments);
+    va_end(arguments);
+    t->overflow |= n < 0 || (size_t)n >= MAX_BYTES - t->n;
+    t->n = t->overflow ? 0 : t->n + (size_t)n;
+}
+
+/* A name is what it is called by: anything that would need escaping becomes '_'. */
+static void say_name(text *t, const char *name)
+{
+    say(t, "\"name\":\"");
+    for (size_t i = 0; name[i] && i < 512; i++)
+        say(t, "%c", (unsigned char)name[i] < 0x20 || name[i] == '"' || name[i] == '\\' || (name[i] & 0x80) ? '_' : name[i]);
+    say(t, "\"");
+}
+
+static void say_all(text *t, const wick_model_files *files, const char *name, const char *dtype)
+{
+    char eps[WICK_DOUBLE_TEXT_BYTES];
+    const size_t n_eps = wick_double_to_text(files->layer_norm_eps, eps);
+    say(t, "{\"wick\":\"%s\",", WICK_VERSION);
+    say_name(t, name);
+    say(t, ",\"architecture\":\"%s\",\"dtype\":\"%s\"", files->architecture, dtype);
+    for (size_t i = 0; i < N_SIZES; i++)
+        say(t, ",\"%s\":%zu", sizes[i].key, *size_of((wick_model_files *)(uintptr_t)files, &sizes[i]));
+    say(t, ",\"layer_norm_eps\":%.*s,\"activation\":\"%s\",\"pooling\":\"%s\",\"has_normalize\":%s,\"dense\":[",
+        (int)n_eps, eps, activations[files->activation], wick_pooling_name(files->pooling),
+        files->has_normalize ? "true" : "false");
+    for (size_t i = 0; i < files->n_dense; i++)
+        say(t, "%s{\"in_features\":%zu,\"out_features\":%zu,\"activation\":\"%s\"}", i ? "," : "",
+            files->dense[i].in_features, files->dense[i].out_features, activations[files->dense[i].activation]);
+    say(t, "]}");
+}
+
+int wick_model_describe(const wick_model_files *files, const char *name, const char *dtype, wick_pack_writer *writer,
+                        wick_error *error)
+{
+    text t = {.bytes = malloc(MAX_BYTES)};
+    if (!t.bytes)
+        return wick_fail_memory(error, "the packed model's description");
+    say_all(&t, files, name, dtype);
+    if (t.overflow) {
+        free(t.bytes);
+        return wick_fail(error, WICK_E_INTERNAL, MODEL, NULL, "the model's description is too long");
+    }
+    return wick_pack_give(writer, MODEL, t.bytes, t.n, error);
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------------------- */
+
+static int absent(const wick_keys *keys, const char *key)
+{
+    return wick_fail(keys->error, WICK_E_CORRUPT, keys->where, "pack the model again with `wick pack`",
+                     "the packed model does not say its %s, or wrongly", key);
+}
+
+/* The key must be there. */
+static int need_size(const wick_keys *keys, const size_key *key, size_t *out)
+{
+    *out = 0;
+    const int code = wick_key_size(keys, key->key, key->low, key->high, out);
+    return code != WICK_OK ? code : *out == 0 ? absent(keys, key->key) : WICK_OK;
+}
+
+/* One of names[0..n); its number to *out. A name that is not among them is of a newer Wick. */
+static int need_name(const wick_keys *keys, const char *key, const char *const *names, size_t n, size_t *out)
+{
+    const char *found = NULL;
+    char shown[WICK_SHOWN_BYTES];
+    const int code = wick_key_text(keys, key, &found);
+    if (code != WICK_OK || !found)
+        return code != WICK_OK ? code : absent(keys, key);
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(names[i], found) == 0) {
+            *out = i;
+            return WICK_OK;
+        }
+    return wick_fail(keys->error, WICK_E_UNSUPPORTED, keys->where, "update Wick, or pack the model again with this one",
+                     "the packed model's %s is %s, which this Wick (%s) does not know", key, wick_shown(found, shown),
+                     WICK_VERSION);
+}
+
+static int read_pooling(const wick_keys *keys, wick_model_files *files)
+{
+    const char *names[N_POOLINGS];
+    size_t pooling = 0;
+    for (size_t i = 0; i < N_POOLINGS; i++)
+        names[i] = wick_pooling_name((wick_pooling)i);
+    const int code = need_name(keys, "pooling", names, N_POOLINGS, &pooling);
+    files->pooling = (wick_pooling)pooling;
+    return code;
+}
+
+static int read_dense(const wick_keys *keys, wick_model_files *files)
+{
+    static const size_key in = {"in_features", 1, WICK_MAX_INTERMEDIATE_SIZE, 0},
+                          out = {"out_features", 1, WICK_MAX_INTERMEDIATE_SIZE, 0};
+    const wick_json *list = wick_json_get(keys->object, "dense");
+    files->dimension = files->hidden_size;
+    if (wick_json_type_of(list) != WICK_JSON_ARRAY || wick_json_count(list) > WICK_MAX_DENSE)
+        return absent(keys, "dense");
+    files->n_dense = wick_json_count(list);
+    for (size_t i = 0; i < files->n_dense; i++) {
+        wick_dense *dense = &files->dense[i];
+        const wick_keys own = {wick_json_at(list, i), keys->where, keys->error};
+        size_t activation = 0;
+        int code = need_size(&own, &in, &dense->in_features);
+        if (code == WICK_OK)
+            code = need_size(&own, &out, &dense->out_features);
+        if (code == WICK_OK)
+            code = need_name(&own, "activation", activations, N_ACTIVATIONS, &activation);
+        if (code == WICK_OK && dense->in_features != files->dimension)
+            code = absent(&own, "in_features");
+        if (code != WICK_OK)
+            return code;
+        dense->activation = (wick_activation)activation;
+        files->dimension = dense->out_features;
+    }
+    return WICK_OK;
+}
+
+static int check_sizes(const wick_keys *keys, wick_model_files *files)
+{
+    if (files->hidden_size % files->n_heads != 0)
+        return absent(keys, "n_heads");
+    if (files->max_tokens > files->max_positions)
+        return absent(keys, "max_tokens");
+    if (files->max_seq_length > files->max_tokens)
+        return absent(keys, "max_seq_length");
+    files->head_dim = files->hidden_size / files->n_heads;
+    if (!(files->layer_norm_eps > 0 && files->layer_norm_eps < 1))
+        return absent(keys, "layer_norm_eps");
+    return WICK_OK;
+}
+
+static int read_keys(const wick_keys *keys, wick_model_files *files)
+{
+    static const char *const architectures[] = {"bert"};
+    size_t architecture = 0, dtype = 0, activation = 0;
+    int code = need_name(keys, "architecture", architectures, 1, &architecture);
+    if (code == WICK_OK)
+        code = need_name(keys, "dtype", dtypes, N_DTYPES, &dtype);
+    for (size_t i = 0; i < N_SIZES && code == WICK_OK; i++)
+        code = need_size(keys, &sizes[i], size_of(files, &sizes[i]));
+    if (code == WICK_OK)
+        code = wick_key_number(keys, "layer_norm_eps", &files->layer_norm_eps);
+    if (code == WICK_OK)
+        code = check_sizes(keys, files);
+    if (code == WICK_OK)
+        code = need_name(keys, "activation", activations, N_ACTIVATIONS, &activation);
+    if (code == WICK_OK)
+        code = wick_key_bool(keys, "has_normalize", &files->has_normalize);
+    if (code == WICK_OK)
+        code = read_pooling(keys, files);
+    files->architecture = architectures[architecture];
+    files->packed_dtype = dtypes[dtype];
+    files->activation = (wick_activation)activation;
+    return code == WICK_OK ? read_dense(keys, files) : code;
+}
+
+/* In f32 the word embeddings are read where they lie, as in a folder. */
+static int find_words(const wick_pack *pack, wick_model_files *files, wick_error *error)
+{
+    size_t n_bytes, wanted;
+    if (strcmp(files->packed_dtype, "f32") != 0)
+        return WICK_OK;
+    const uint8_t *data = wick_pack_find(pack, WORDS, &n_bytes);
+    if (!data || !wick_mul_size(files->vocab_size, files->hidden_size, &wanted) ||
+        !wick_mul_size(wanted, sizeof(float), &wanted) || wanted != n_bytes)
+        return wick_pack_fail(pack, WORDS, "is not as large as the model says", error);
+    files->word_embeddings = (wick_tensor){.name = WORDS,
+                                           .dtype = WICK_DTYPE_F32,
+                                           .dtype_name = "F32",
+                                           .n_dims = 2,
+                                           .shape = {files->vocab_size, files->hidden_size},
+                                           .data = data,
+                                           .size_bytes = n_bytes};
+    return WICK_OK;
+}
+
+int wick_model_files_unpack(const wick_pack *pack, wick_model_files **out, wick_error *error)
+{
+    const void *json;
+    size_t n;
+    wick_json *root = NULL;
+    wick_model_files *files = NULL;
+    int code = wick_pack_take(pack, MODEL, &json, &n, error);
+    if (code == WICK_OK && n > MAX_BYTES)
+        code = wick_pack_fail(pack, MODEL, "is too long", error);
+    if (code == WICK_OK)
+        code = wick_bounded_json_parse(json, n, wick_pack_where(pack), WICK_JSON_OBJECT, &root, error);
+    if (code == WICK_OK)
+        code = wick_model_files_new(wick_pack_where(pack), &files, error);
+    if (code == WICK_OK) {
+        const wick_keys keys = {root, wick_pack_where(pack), error};
+        code = read_keys(&keys, files);
+        files->pack = pack;
+        files->transformer_path = files->path;
+        files->weights_identity = wick_pack_identity(pack);
+    }
+    if (code == WICK_OK)
+        code = find_words(pack, files, error);
+    wick_json_free(root);
+    if (code == WICK_OK)
+        *out = files;
+    else
+        wick_model_files_close(files);
+    return code;
+}
