@@ -151,7 +151,7 @@ typedef struct wick_model_options {
     size_t size;
     const char *device;    /* "auto", "cpu", "metal", "cuda"; NULL: WICK_DEVICE, CANDLE_DEVICE, else "auto" */
     bool strict_device;    /* a named GPU that is not there is an error instead of a log line */
-    const char *dtype;     /* what products are computed in: "f32" (NULL too), "bf16", "int8" */
+    const char *dtype;     /* what products are computed in: "f32", "bf16", "int8"; NULL: a packed model's own, else "f32" */
     const char *cache_dir; /* the hub cache; NULL: HF_HUB_CACHE, HF_HOME/hub, else ~/.cache/huggingface/hub */
     unsigned n_threads;    /* 0: as many as the affinity mask and the cgroup allow */
     size_t max_seq_length; /* tokens a text is cut at, special ones included; 0: what the model's files say */
@@ -163,8 +163,8 @@ static inline void wick_model_options_init(wick_model_options *options)
     wick_model_options_init_sized(options, sizeof *options);
 }
 
-/* Opens a model: hub name ("sentence-transformers/all-MiniLM-L6-v2", "org/name@revision") or a folder of Hugging Face files. options may be NULL.
- * A hub name that the cache has not is downloaded first, which takes as long as it takes (HF_HUB_OFFLINE=1: never; docs/hub.md).
+/* Opens a model: hub name ("sentence-transformers/all-MiniLM-L6-v2", "org/name@revision"), a folder of Hugging Face files, or one file that `wick pack` wrote.
+ * options may be NULL. A hub name that the cache has not is downloaded first, which takes as long as it takes (HF_HUB_OFFLINE=1: never; docs/hub.md).
  * What was computed of the weights is kept in $WICK_PREPARED_DIR ("off": nowhere), else $XDG_CACHE_HOME/wick, else ~/.cache/wick, and mapped at the
  * next open; files there may be removed at any time. */
 WICK_API int wick_model_open(const char *name, const wick_model_options *options, wick_model **out, wick_error *error);
@@ -174,7 +174,7 @@ WICK_API void wick_model_close(wick_model *model);
 typedef struct wick_model_info {
     size_t size;
     const char *model;     /* the name it was opened with */
-    const char *path;      /* the folder its files are in */
+    const char *path;      /* the folder its files are in, or its one file */
     size_t dimension;      /* length of a vector */
     size_t max_tokens;     /* what the architecture can take, special tokens included: 512 for all-MiniLM-L6-v2 */
     size_t max_seq_length; /* what texts are cut at: 256 for all-MiniLM-L6-v2 */
@@ -258,7 +258,7 @@ typedef struct wick_config {
     const char *provider;  /* [embedding] provider: "candle" (also "native"), "mlx", "mock" */
     const char *model;     /* [embedding] model */
     const char *device;    /* [embedding] device */
-    const char *dtype;     /* [embedding] dtype */
+    const char *dtype;     /* [embedding] dtype, or NULL where the file says nothing: f32, or what a packed model is in */
     const char *cache_dir; /* [embedding] cache_dir, or NULL */
     const char *fallback;  /* [embedding] fallback, or NULL */
     size_t retries;        /* [embedding] retries */

@@ -23,7 +23,7 @@ typedef struct wick_settings {
 /* clang-format off */
 #define WICK_OPTIONS_MODEL(base) \
     {"model", WICK_OPTION_TEXT, "M", (base) + offsetof(wick_settings, model), \
-     "hub name, or folder of Hugging Face files\n(default: sentence-transformers/all-MiniLM-L6-v2)"}, \
+     "-m; hub name, folder of Hugging Face files, or file of wick pack\n(default: sentence-transformers/all-MiniLM-L6-v2)"}, \
     WICK_OPTIONS_CONFIG(base)
 #define WICK_OPTIONS_CONFIG(base) \
     {"cache-dir", WICK_OPTION_TEXT, "DIR", (base) + offsetof(wick_settings, cache_dir), \
@@ -34,7 +34,7 @@ typedef struct wick_settings {
     {"provider", WICK_OPTION_TEXT, "P", (base) + offsetof(wick_settings, provider), \
      "candle (the native engine), mlx or mock"}, \
     {"dtype", WICK_OPTION_CHOICE, "D", (base) + offsetof(wick_settings, dtype), \
-     "f32 (default); bf16 and int8 where the device has them", "f32|bf16|int8"}, \
+     "f32 (default, or what the model was packed in), bf16,\nint8", "f32|bf16|int8"}, \
     {"device", WICK_OPTION_CHOICE, "D", (base) + offsetof(wick_settings, device), \
      "auto (default), cpu, metal or cuda; without\nsuch a GPU the CPU serves", "auto|cpu|metal|cuda"}, \
     {"strict-device", WICK_OPTION_FLAG, NULL, (base) + offsetof(wick_settings, strict_device), \

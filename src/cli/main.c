@@ -3,7 +3,9 @@
  * Exit codes: 0 done, 1 failed, 2 wrong usage; a signal ends the process as that signal does. */
 #include "base/error.h"
 #include "cli/command.h"
+#include "cli/embedded_model.h"
 #include "cli/interrupt.h"
+#include "provider/embedded.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -11,6 +13,7 @@
 
 static const wick_command *const commands[] = {
     &wick_command_embed, &wick_command_similarity, &wick_command_tokenize, &wick_command_info, &wick_command_bench,
+    &wick_command_pack,
 #if WICK_WITH_SERVER
     &wick_command_serve,
 #endif
@@ -111,6 +114,10 @@ int main(int argc, char **argv)
 {
     occupy_standard_streams();
     wick_interrupt_setup();
+    const uint8_t *embedded;
+    const size_t n_embedded = wick_embedded_model(&embedded);
+    if (n_embedded > 0)
+        wick_embedded_set(embedded, n_embedded);
     int exit_code = run_command(argc, argv);
     /* Help and version go through stdio; a full disk is to be told here too. */
     errno = 0;

@@ -158,6 +158,14 @@ static int store(const wick_command *command, const wick_option *option, const c
     return 0;
 }
 
+/* The two that are typed most, as other commands have them. */
+static const wick_option *find_short(const wick_command *command, const char *argument, size_t name_bytes)
+{
+    if (name_bytes != 2 || (argument[1] != 'm' && argument[1] != 'o'))
+        return NULL;
+    return argument[1] == 'm' ? find_option(command, "model", 5) : find_option(command, "output", 6);
+}
+
 int wick_options_parse(const wick_command *command, int argc, char **argv, void *values, size_t *n_arguments,
                        wick_error *error)
 {
@@ -180,8 +188,8 @@ int wick_options_parse(const wick_command *command, int argc, char **argv, void 
                              "--input - reads it; a dash as a text goes behind --",
                              "\"-\" alone does not mean standard input");
         size_t name_bytes = strcspn(argument, "=");
-        const wick_option *option =
-            !strncmp(argument, "--", 2) ? find_option(command, argument + 2, name_bytes - 2) : NULL;
+        const wick_option *option = !strncmp(argument, "--", 2) ? find_option(command, argument + 2, name_bytes - 2)
+                                                                : find_short(command, argument, name_bytes);
         if (!option)
             return fail_unknown(command, argument, error);
         const char *value = argument[name_bytes] == '=' ? argument + name_bytes + 1 : NULL;

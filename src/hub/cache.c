@@ -8,6 +8,7 @@
 #include "hub/cache.h"
 #include "base/error.h"
 #include "base/mapped.h"
+#include "base/pack.h"
 #include "base/path.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,7 +65,7 @@ static bool is_repo(const char *name, size_t n)
 bool wick_hub_name_is_path(const char *name)
 {
     return name[0] == '/' || name[0] == '~' || strncmp(name, "./", 2) == 0 || strncmp(name, "../", 3) == 0 ||
-           wick_path_is_folder(name);
+           wick_path_is_folder(name) || wick_pack_is_at(name);
 }
 
 int wick_hub_name_parse(const char *name, wick_hub_name *out, wick_error *error)

@@ -14,7 +14,7 @@ typedef struct wick_hub_name {
     char revision[WICK_HUB_MAX_REVISION + 1]; /* "main" unless given */
 } wick_hub_name;
 
-/* A name that begins with '/', './', '../' or '~', is "." or "..", or is an existing folder. */
+/* A name that begins with '/', './', '../' or '~', is "." or "..", or is an existing folder or packed model. */
 bool wick_hub_name_is_path(const char *name);
 
 /* Checks a hub name and splits it. It may come from anywhere: what passes can be part of a path. WICK_E_INVALID_INPUT. */

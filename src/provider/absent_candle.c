@@ -2,6 +2,7 @@
  * absent_candle.c: stands in for the engine and the tokenizer where Wick is built with -DWICK_CANDLE=OFF: the same symbols, so that
  * programs link and load, and an error that says what is missing. */
 #include "base/error.h"
+#include "provider/pack.h"
 #include "provider/provider.h"
 #include "provider/pull.h"
 
@@ -96,6 +97,12 @@ int wick_embed(wick_model *model, const char *const *texts, const size_t *text_b
 
 int wick_measure_peak(const wick_model_options *options, double *gflops, wick_error *error)
 {
+    return absent(error);
+}
+
+int wick_model_pack(const char *name, const wick_pack_options *options, wick_pack_writer **out, wick_error *error)
+{
+    *out = NULL;
     return absent(error);
 }
 

@@ -6,6 +6,7 @@
 #include "base/mapped.h"
 #include "base/path.h"
 #include "base/toml.h"
+#include "provider/embedded.h"
 #include "provider/fallback.h"
 #include "provider/settings.h"
 #include <errno.h>
@@ -48,9 +49,9 @@ static const char *const log_levels[] = {"error", "warn", "info", "debug", "off"
 static const setting settings[] = {
     {"embedding.provider", WICK_TOML_STRING, "provider", wick_provider_names, offsetof(wick_config, provider),
      WICK_DEFAULT_PROVIDER},
-    {"embedding.model", WICK_TOML_STRING, "model", NULL, offsetof(wick_config, model), WICK_DEFAULT_MODEL},
+    {"embedding.model", WICK_TOML_STRING, "model", NULL, offsetof(wick_config, model), NULL},
     {"embedding.device", WICK_TOML_STRING, "device", wick_device_names, offsetof(wick_config, device), "auto"},
-    {"embedding.dtype", WICK_TOML_STRING, "dtype", wick_dtype_names, offsetof(wick_config, dtype), "f32"},
+    {"embedding.dtype", WICK_TOML_STRING, "dtype", wick_dtype_names, offsetof(wick_config, dtype), NULL},
     {"embedding.cache_dir", WICK_TOML_STRING, "cache_dir", NULL, offsetof(wick_config, cache_dir), NULL},
     {"embedding.fallback", WICK_TOML_STRING, "provider", wick_provider_names, offsetof(wick_config, fallback), NULL},
     {"embedding.retries", WICK_TOML_INTEGER, "retries", NULL, offsetof(wick_config, retries), NULL, WICK_MAX_RETRIES,
@@ -339,6 +340,7 @@ int wick_config_load(const char *path, wick_config **out, wick_error *error)
             *string_member(&box->config, &settings[i]) = settings[i].otherwise;
     box->config.port = DEFAULT_PORT;
     box->config.retries = WICK_DEFAULT_RETRIES;
+    box->config.model = wick_default_model();
 
     char *found = NULL;
     int rc = WICK_OK;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * engine.h: what the files of the native engine share: the model, and the scratch memory of one call.
  *   engine_pull.c      name -> folder, downloaded where it is not cached
+ *   engine_packed.c    models in one file: finding them, making them
  *   engine_open.c      name -> folder -> files, tokenizer, backend; info; close
  *   engine_reader.c    the tokenizer's file, read on a thread of its own
  *   engine_device.c    which backend serves
@@ -14,6 +15,7 @@
 #include <pthread.h>
 #include "backend.h"
 #include "base/json.h"
+#include "base/pack.h"
 
 /* Texts are worked off in blocks, so that memory does not grow with their number: at most so many texts, and so many bytes of text
  * (or one text that is longer). Blocks this large lose nothing: a block of the shortest texts still is thousands of tokens. */
@@ -55,6 +57,7 @@ typedef struct wick_tokenizer_reader wick_tokenizer_reader;
 struct wick_model {
     char *name, *folder;
     char *prepared_dir; /* where what was computed of the files is kept; NULL: nowhere */
+    wick_pack *pack; /* the file that all of it lies in; NULL: a folder */
     wick_model_files *files;
     wick_tokenizer *tokenizer;
     wick_tokenizer_reader *reader; /* what it came from; may still be freeing the document */
@@ -79,6 +82,13 @@ typedef struct wick_block {
 /* Finds the model's folder, or gets the model from the hub. tokenizer_alone: a folder that has no more than the tokenizer will do. *folder is malloc'ed. */
 int wick_engine_folder(const char *name, const char *cache_dir, bool tokenizer_alone, char **folder, wick_error *error);
 
+/* A name that means a packed model: *pack and *files are its, files to be closed first. Both NULL: it means none. dtype: NULL, or what the model must be packed in;
+ * the embedded model is not meant where its dtype is another. Errors: what is wrong with the file. */
+int wick_engine_find_packed(const char *name, const char *dtype, wick_pack **pack, wick_model_files **files,
+                            wick_error *error);
+/* The tokenizer of a packed model; *is_packed false: the name means none. */
+int wick_engine_packed_tokenizer(const char *name, wick_tokenizer **out, bool *is_packed, wick_error *error);
+
 /* Which backend serves: requested, else the environment, else auto. WICK_E_INVALID_INPUT for an unknown name, WICK_E_UNAVAILABLE for
  * a GPU that is not there where strict is set. Logs the choice. */
 int wick_device_select(const char *requested, bool strict, const wick_backend_ops **out, wick_error *error);
@@ -90,8 +100,8 @@ int wick_tokenizer_read_folder(const char *folder, const char *prepared_dir, wic
 /* Frees the document (NULL: nothing to do) and keeps the tokenizer's tables for the next start; the tokenizer may be in use meanwhile. */
 void wick_tokenizer_settle(const char *folder, const char *prepared_dir, const wick_tokenizer *tokenizer,
                            wick_json *document);
-/* Begins to read folder's tokenizer.json on a thread; folder and prepared_dir (may be NULL) must stay. NULL: out of memory. */
-wick_tokenizer_reader *wick_tokenizer_reader_start(const char *folder, const char *prepared_dir);
+/* Begins to read folder's tokenizer.json, or the one in pack where that is not NULL, on a thread; all must stay, prepared_dir may be NULL. NULL: out of memory. */
+wick_tokenizer_reader *wick_tokenizer_reader_start(const char *folder, const wick_pack *pack, const char *prepared_dir);
 /* Waits for the tokenizer, which becomes the caller's; once only. */
 int wick_tokenizer_reader_take(wick_tokenizer_reader *reader, wick_tokenizer **out, wick_error *error);
 /* Waits for the thread to end. */

@@ -42,7 +42,11 @@ int wick_tokenizer_open(const char *name, const char *cache_dir, wick_tokenizer 
 {
     char *folder = NULL, *below = NULL, *prepared_dir = NULL;
     *out = NULL;
-    int rc = wick_engine_folder(name, cache_dir, true, &folder, error);
+    bool is_packed;
+    int rc = wick_engine_packed_tokenizer(name, out, &is_packed, error);
+    if (is_packed)
+        return rc;
+    rc = wick_engine_folder(name, cache_dir, true, &folder, error);
     if (rc == WICK_OK && !(below = transformer_folder(folder)))
         rc = wick_fail_memory(error, "the tokenizer's path");
     wick_prepared_dir(&prepared_dir);
@@ -62,11 +66,16 @@ void wick_tokenizer_close(wick_tokenizer *tokenizer)
 /* The weights' side of opening: files, threads, backend. */
 static int open_weights(wick_model *model, const wick_model_options *options, wick_error *error)
 {
-    int rc = wick_model_files_open(model->folder, &model->files, error);
+    int rc = model->files ? WICK_OK : wick_model_files_open(model->folder, &model->files, error);
     if (rc != WICK_OK)
         return rc;
     const unsigned n_usable = options->n_threads > 0 ? options->n_threads : wick_usable_cpus();
     rc = wick_pool_new(n_usable < WICK_MAX_THREADS ? n_usable : WICK_MAX_THREADS, &model->pool, error);
+    if (rc != WICK_OK)
+        return rc;
+    /* The pages of the program itself are taken as they are, as its code is. */
+    if (model->pack && wick_pack_identity(model->pack) != 0)
+        rc = wick_pack_verify(model->pack, model->pool, error);
     if (rc != WICK_OK)
         return rc;
     const wick_backend_options backend_options = {model->pool, model->dtype, model->prepared_dir};
@@ -112,7 +121,7 @@ static int check_vocabulary(const wick_model *model, wick_error *error)
 static int open_folder(wick_model *model, const wick_model_options *options, wick_error *error)
 {
     wick_prepared_dir(&model->prepared_dir);
-    model->reader = wick_tokenizer_reader_start(model->folder, model->prepared_dir);
+    model->reader = wick_tokenizer_reader_start(model->folder, model->pack, model->prepared_dir);
     if (!model->reader)
         return wick_fail_memory(error, "the tokenizer");
     int rc = open_weights(model, options, error);
@@ -151,7 +160,13 @@ int wick_model_open_on(const char *name, const wick_model_options *options, cons
     const double start = wick_now_ms();
     wick_model *model = NULL;
     char *folder = NULL;
-    int rc = wick_engine_folder(name, options->cache_dir, false, &folder, error);
+    wick_pack *pack = NULL;
+    wick_model_files *files = NULL; /* a folder's are opened later */
+    int rc = wick_engine_find_packed(name, options->dtype, &pack, &files, error);
+    if (rc == WICK_OK && !pack)
+        rc = wick_engine_folder(name, options->cache_dir, false, &folder, error);
+    else if (rc == WICK_OK && !(folder = strdup(wick_pack_where(pack))))
+        rc = wick_fail_memory(error, "the model's path");
     if (rc == WICK_OK && !ops)
         rc = wick_device_select(options->device, options->strict_device, &ops, error);
     if (rc != WICK_OK)
@@ -165,8 +180,14 @@ int wick_model_open_on(const char *name, const wick_model_options *options, cons
     }
     model->folder = folder;
     folder = NULL;
+    model->pack = pack;
+    model->files = files;
+    pack = NULL;
+    files = NULL;
     model->ops = ops;
-    model->dtype = static_dtype(options->dtype);
+    model->dtype = model->pack       ? model->files->packed_dtype
+                   : options->dtype ? static_dtype(options->dtype)
+                                    : WICK_DEFAULT_DTYPE;
     model->name = strdup(name);
     rc = model->name ? open_folder(model, options, error) : wick_fail_memory(error, "the model's name");
     if (rc != WICK_OK)
@@ -177,6 +198,8 @@ int wick_model_open_on(const char *name, const wick_model_options *options, cons
     return WICK_OK;
 fail:
     wick_model_close(model);
+    wick_model_files_close(files);
+    wick_pack_close(pack);
     free(folder);
     return rc;
 }
@@ -187,8 +210,8 @@ int wick_model_open(const char *name, const wick_model_options *given, wick_mode
     wick_model_options options;
     wick_model_options_init(&options);
     int rc = wick_options_take(&options, sizeof options, given, "options", error);
-    options.dtype = options.dtype && options.dtype[0] ? options.dtype : "f32";
-    if (rc == WICK_OK)
+    options.dtype = options.dtype && options.dtype[0] ? options.dtype : NULL; /* the model's own, or the default */
+    if (rc == WICK_OK && options.dtype)
         rc = wick_choice_check("dtype", options.dtype, wick_dtype_names, "dtype", error);
     return rc == WICK_OK ? wick_model_open_on(name, &options, NULL, out, error) : rc;
 }
@@ -208,6 +231,7 @@ void wick_model_close(wick_model *model)
     wick_model_files_close(model->files);
     wick_tokenizer_reader_free(model->reader);
     wick_tokenizer_free(model->tokenizer);
+    wick_pack_close(model->pack);
     pthread_mutex_destroy(&model->lock);
     free(model->prepared_dir);
     free(model->name);

@@ -7,11 +7,13 @@
 #include "base/path.h"
 #include "provider/engine.h"
 #include "text/tokenizer_kept.h"
+#include "text/tokenizer_packed.h"
 #include <signal.h>
 #include <stdlib.h>
 
 struct wick_tokenizer_reader {
     const char *folder, *prepared_dir;
+    const wick_pack *pack; /* NULL: folder */
     pthread_t thread;
     bool has_thread;
     pthread_mutex_t lock; /* of what follows */
@@ -52,13 +54,31 @@ void wick_tokenizer_settle(const char *folder, const char *prepared_dir, const w
     free(path);
 }
 
+/* Tables that were kept serve for packed files too: making them takes longer than mapping them. The embedded model has no file whose change would be seen. */
+static int read_pack(const wick_pack *pack, const char *prepared_dir, wick_tokenizer **out, bool *is_kept,
+                     wick_error *error)
+{
+    const char *kept_in = wick_pack_identity(pack) != 0 ? prepared_dir : NULL;
+    *out = wick_tokenizer_find_kept(kept_in, wick_pack_where(pack));
+    *is_kept = *out != NULL;
+    if (*is_kept)
+        return WICK_OK;
+    return wick_tokenizer_unpack(pack, out, error);
+}
+
 static void *run_reader(void *arg)
 {
     wick_tokenizer_reader *reader = arg;
     wick_tokenizer *tokenizer;
     wick_json *document;
     wick_error error = {0};
-    const int code = wick_tokenizer_read_folder(reader->folder, reader->prepared_dir, &tokenizer, &document, &error);
+    const wick_pack *pack = reader->pack;
+    bool is_kept = false;
+    document = NULL;
+    const int code =
+        pack ? read_pack(pack, reader->prepared_dir, &tokenizer, &is_kept, &error)
+             : wick_tokenizer_read_folder(reader->folder, reader->prepared_dir, &tokenizer, &document, &error);
+    const bool is_to_keep = pack && code == WICK_OK && !is_kept && wick_pack_identity(pack) != 0;
     pthread_mutex_lock(&reader->lock);
     reader->tokenizer = tokenizer;
     reader->code = code;
@@ -67,15 +87,18 @@ static void *run_reader(void *arg)
     pthread_cond_signal(&reader->made);
     pthread_mutex_unlock(&reader->lock);
     wick_tokenizer_settle(reader->folder, reader->prepared_dir, tokenizer, document);
+    if (is_to_keep)
+        wick_tokenizer_keep(reader->prepared_dir, wick_pack_where(pack), tokenizer);
     return NULL;
 }
 
-wick_tokenizer_reader *wick_tokenizer_reader_start(const char *folder, const char *prepared_dir)
+wick_tokenizer_reader *wick_tokenizer_reader_start(const char *folder, const wick_pack *pack, const char *prepared_dir)
 {
     wick_tokenizer_reader *reader = calloc(1, sizeof *reader);
     if (!reader)
         return NULL;
     reader->folder = folder;
+    reader->pack = pack;
     reader->prepared_dir = prepared_dir;
     if (pthread_mutex_init(&reader->lock, NULL) != 0) {
         free(reader);

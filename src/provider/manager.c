@@ -3,6 +3,7 @@
  * error that says that it is not built in or not known. */
 #include "base/error.h"
 #include "base/log.h"
+#include "provider/embedded.h"
 #include "provider/fallback.h"
 #include "provider/settings.h"
 #include <stdlib.h>
@@ -101,7 +102,7 @@ int wick_provider_open(const wick_provider_options *given, wick_provider **out, 
     if (!options.provider || !options.provider[0])
         options.provider = WICK_DEFAULT_PROVIDER;
     if (!options.model || !options.model[0])
-        options.model = WICK_DEFAULT_MODEL;
+        options.model = wick_default_model();
     if (!options.fallback || !options.fallback[0] || wick_provider_is_same(options.provider, options.fallback))
         rc = open_named(options.provider, options.model, &inner, out, error);
     else

@@ -8,6 +8,7 @@
 #define WICK_DEFAULT_PROVIDER "candle"
 #define WICK_DEFAULT_RETRIES 2
 #define WICK_MAX_RETRIES 10
+#define WICK_DEFAULT_DTYPE "f32"
 #define WICK_DEFAULT_MODEL "sentence-transformers/all-MiniLM-L6-v2"
 
 /* NULL-terminated. */

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/mapped.h"
+#include "text/tokenizer_parts.h"
 #include "text/vocabulary_packed.h"
 
 #define TOKENIZER "tokenizer"
@@ -68,5 +69,8 @@ int wick_tokenizer_unpack(const wick_pack *pack, wick_tokenizer **out, wick_erro
     if (code != WICK_OK)
         return code;
     const wick_vocabulary_list vocabulary = {list, n_list};
-    return wick_tokenizer_parse_with(json, n_json, wick_pack_where(pack), has_list ? &vocabulary : NULL, out, error);
+    code = wick_tokenizer_parse_with(json, n_json, wick_pack_where(pack), has_list ? &vocabulary : NULL, out, error);
+    if (code == WICK_OK)
+        (*out)->identity = wick_pack_identity(pack);
+    return code;
 }

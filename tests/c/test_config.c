@@ -75,7 +75,7 @@ static void defaults_where_there_is_no_file(void **state)
     assert_string_equal(config->device, "auto");
     assert_null(config->fallback);
     assert_int_equal(config->retries, 2);
-    assert_string_equal(config->dtype, "f32");
+    assert_null(config->dtype); /* what the model is in, else f32 */
     assert_null(config->cache_dir);
     assert_string_equal(config->host, "127.0.0.1");
     assert_int_equal(config->port, 8080);
