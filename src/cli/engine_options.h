@@ -23,7 +23,7 @@ typedef struct wick_settings {
 /* clang-format off */
 #define WICK_OPTIONS_MODEL(base) \
     {"model", WICK_OPTION_TEXT, "M", (base) + offsetof(wick_settings, model), \
-     "-m; hub name, folder of Hugging Face files, or file of wick pack\n(default: sentence-transformers/all-MiniLM-L6-v2)"}, \
+     "-m; hub name, folder, or file of wick pack\n(default: sentence-transformers/all-MiniLM-L6-v2)"}, \
     WICK_OPTIONS_CONFIG(base)
 #define WICK_OPTIONS_CONFIG(base) \
     {"cache-dir", WICK_OPTION_TEXT, "DIR", (base) + offsetof(wick_settings, cache_dir), \

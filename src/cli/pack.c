@@ -108,7 +108,8 @@ const wick_command wick_command_pack = {
     .name = "pack",
     .arguments = "[MODEL]",
     .summary = "Makes one file of a model: weights, tokenizer, configuration",
-    .notes = "MODEL is a hub name or a folder; without it, the one of the config file. FILE then stands wherever a model is named:\n"
+    .notes = "MODEL is a hub name or a folder; without it, the one of the config file.\n"
+             "FILE then stands wherever a model is named:\n"
              "  wick pack sentence-transformers/all-MiniLM-L6-v2 --dtype int8 -o model.wick\n"
              "  wick embed -m model.wick \"hello\"\n",
     .options = options,
