@@ -225,36 +225,39 @@ def test_no_permission(wick, hub, vector):
 
 
 def kill_some(wick, hub, vector, n, seed):
-    """Kills n downloads at random moments; after each, nothing partial has a final name; the next one goes on."""
-    dice = random.Random(seed)
+    """Kills n downloads at random moments; after each, nothing partial has a final name; the next one goes on. How many left something half-way."""
+    dice, n_partial = random.Random(seed), 0
     for i in range(n):
-        moment = dice.randrange(0, 118000)
-        reached = threading.Event()
+        moment, reached = dice.randrange(0, 118000), threading.Event()
 
         def pause(sent):
-            if sent >= moment and not reached.is_set():
+            if sent >= moment:
                 reached.set()
-            if reached.is_set():
-                time.sleep(0.02)
+            time.sleep(0.05 if reached.is_set() else 0)
         hub.fault = Times(faults.slowly(8192, pause), host="store")
         process = wick.start("embed", "--model", NAME, "x")
-        while not reached.wait(0.005) and process.poll() is None and dice.random() > 0.01:
-            pass
+        if i % 2:  # somewhere in the weights; else somewhere in all of it
+            while not reached.wait(0.005) and process.poll() is None:
+                pass
+        time.sleep(dice.random() * 0.05)
         process.kill()
         process.communicate()
         wick.check_blobs()
-        assert not (wick.repo / "refs/main").exists() or paths(wick.snapshot()) == WANTED
+        n_partial += any(name.endswith(".incomplete") for name in wick.blobs())
+        is_named = (wick.repo / "refs/main").exists()
+        assert not is_named or paths(wick.snapshot()) == WANTED
         for path in paths(wick.snapshot()) if wick.snapshot().exists() else ():
             assert (wick.snapshot() / path).read_bytes() == hub.repositories[NAME].files[path]
-        if i % 10 == 9:
+        if is_named:
             subprocess.run(["rm", "-rf", wick.cache], check=True)
     hub.fault = None
     assert wick.embed().out == vector
     wick.check_blobs()
+    return n_partial
 
 
 def test_kills(wick, hub, vector):
-    kill_some(wick, hub, vector, 6, 1)
+    assert kill_some(wick, hub, vector, 8, 1) > 0
 
 
 def test_eight_processes_download_once(wick, hub, vector):
