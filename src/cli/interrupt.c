@@ -8,6 +8,7 @@
 
 static char guarded_path[PATH_MAX];
 static volatile sig_atomic_t is_guarded, bar_shown;
+static const char *volatile last_words; /* a literal */
 
 bool wick_interrupt_guard(const char *path)
 {
@@ -27,6 +28,11 @@ void wick_interrupt_bar(bool shown)
     bar_shown = shown;
 }
 
+void wick_interrupt_say(const char *literal)
+{
+    last_words = literal;
+}
+
 _Noreturn void wick_interrupt_die(int signal_number)
 {
     static const char clear_line[] = "\r\033[K";
@@ -34,6 +40,9 @@ _Noreturn void wick_interrupt_die(int signal_number)
         unlink(guarded_path);
     if (bar_shown && write(STDERR_FILENO, clear_line, sizeof clear_line - 1) < 0)
         bar_shown = 0;
+    const char *words = signal_number == SIGPIPE ? NULL : last_words;
+    if (words && write(STDERR_FILENO, words, strlen(words)) < 0)
+        last_words = NULL;
     signal(signal_number, SIG_DFL);
     sigset_t own;
     sigemptyset(&own);

@@ -13,6 +13,8 @@ void wick_interrupt_setup(void);
 bool wick_interrupt_guard(const char *path);
 /* Whether a progress bar stands on stderr. */
 void wick_interrupt_bar(bool shown);
+/* What to write on stderr when a signal ends the process: a literal with its line end; NULL: nothing. */
+void wick_interrupt_say(const char *literal);
 /* Cleans up and ends the process by the signal, as the handler does; for SIGPIPE, when a write says EPIPE. */
 _Noreturn void wick_interrupt_die(int signal_number);
 
