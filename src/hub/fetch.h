@@ -13,9 +13,9 @@
 typedef struct wick_hub_client wick_hub_client;
 
 typedef struct wick_hub_timing {
-    unsigned n_tries;       /* 0: 5 */
-    unsigned connect_ms;    /* 0: 10,000 */
-    unsigned stall_ms;      /* so long without a byte ends a try; 0: HF_HUB_DOWNLOAD_TIMEOUT (seconds), else 10,000 */
+    unsigned n_tries;        /* 0: 5 */
+    unsigned connect_ms;     /* 0: 10,000 */
+    unsigned stall_ms;       /* so long without a byte ends a try; 0: HF_HUB_DOWNLOAD_TIMEOUT (seconds), else 10,000 */
     unsigned first_pause_ms; /* 0: 500; doubles, at most 8 s; Retry-After up to 60 s is obeyed */
 } wick_hub_timing;
 
@@ -27,11 +27,12 @@ void wick_hub_client_close(wick_hub_client *client);
 /* What the reply's head said (of the endpoint itself, not of a host it redirected to); empty strings where it did not. */
 typedef struct wick_hub_reply {
     long status;
-    char commit[65];      /* X-Repo-Commit */
-    char etag[129];       /* X-Linked-Etag, else ETag; W/ and quotes taken away */
-    uint64_t size_bytes;  /* X-Linked-Size, else Content-Length; UINT64_MAX: not said */
-    char error_code[64];  /* X-Error-Code: RepoNotFound, EntryNotFound, RevisionNotFound, GatedRepo... */
-    char next[1024];      /* Link's rel="next" as a path for the next wick_hub_get, where it leads below this endpoint; "": no more pages */
+    char commit[65];     /* X-Repo-Commit */
+    char etag[129];      /* X-Linked-Etag, else ETag; W/ and quotes taken away */
+    uint64_t size_bytes; /* X-Linked-Size, else Content-Length; UINT64_MAX: not said */
+    char error_code[64]; /* X-Error-Code: RepoNotFound, EntryNotFound, RevisionNotFound, GatedRepo... */
+    char next
+        [1024]; /* Link's rel="next" as a path for the next wick_hub_get, where it leads below this endpoint; "": no more pages */
 } wick_hub_reply;
 
 /* GET path ("/api/models/org/name/revision/main", already percent-encoded) into malloc'ed *out with a terminator; a body over max_bytes, decoded, is WICK_E_CORRUPT. reply may be NULL. */

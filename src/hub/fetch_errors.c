@@ -98,8 +98,8 @@ int wick_fetch_fail_curl(const wick_fetch *f, int code, const char *detail, wick
         return wick_fetch_fail(f, error, WICK_E_INTERNAL, true, "check http_proxy, https_proxy, all_proxy and no_proxy",
                                "the proxy cannot be used: %s", detail);
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
         return wick_fetch_fail(f, error, WICK_E_INTERNAL, false, MEND_ENDPOINT, "this cannot be asked for: %s", detail);
+    case CURLE_UNSUPPORTED_PROTOCOL: /* no HTTP/1.0 or newer: the URL's scheme was looked at before */
     case CURLE_BAD_CONTENT_ENCODING:
     case CURLE_WEIRD_SERVER_REPLY:
         return wick_fetch_fail(f, error, WICK_E_CORRUPT, false, MEND_ENDPOINT, "the reply is malformed: %s", detail);

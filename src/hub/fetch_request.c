@@ -263,6 +263,8 @@ int wick_fetch_once(wick_fetch *f, wick_error *error)
             rc = wick_fetch_fail_refused(f, error);
         else if (code != CURLE_OK && f->refusal != WICK_FETCH_ENOUGH)
             rc = wick_fetch_fail_curl(f, (int)code, detail[0] ? detail : wick_curl.easy_strerror(code), error);
+        else if (!f->head.is_complete) /* libcurl takes a head that breaks off for a whole one */
+            rc = wick_fetch_fail_curl(f, CURLE_GOT_NOTHING, "the reply's head broke off", error);
     }
     wick_curl.easy_reset(f->client->easy); /* no pointer to what is freed here stays */
     free_headers(headers);

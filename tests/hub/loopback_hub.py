@@ -336,7 +336,7 @@ class Port(http.server.ThreadingHTTPServer):
     def __init__(self, hub, role, port=0):
         super().__init__(("127.0.0.1", port), Handler)
         self.hub, self.role = hub, role
-        self.thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
+        self.thread = threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True)
         self.thread.start()
 
     def handle_error(self, request, client_address):
