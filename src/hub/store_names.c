@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * store_names.c: the names by which blobs and commits are found: snapshots/COMMIT/PATH, .no_exist/COMMIT/PATH, refs/REVISION. Each is made beside its place and
- * renamed, so that a reader sees the old one or the new one. Folders are walked without following links. */
+ * store_names.c: the names by which blobs and commits are found: snapshots/COMMIT/PATH, .no_exist/COMMIT/PATH, refs/REVISION. Each is made in the
+ * repository's folder, where no reader looks for names, and renamed, so that a reader sees the old one or the new one. Folders are walked without following links. */
 #include "hub/store_internal.h"
 #include "base/error.h"
 #include <errno.h>
@@ -38,10 +38,10 @@ static bool link_says(int folder, const char *name, const char *target)
 static int settle(const wick_hub_store *store, int folder, const char *temporary, const char *name, const char *what,
                   wick_error *error)
 {
-    if (renameat(folder, temporary, folder, name) == 0)
+    if (renameat(store->repo_fd, temporary, folder, name) == 0)
         return fsync(folder) == 0 ? WICK_OK : wick_store_fail(store, what, error);
     const int rc = wick_store_fail(store, what, error);
-    unlinkat(folder, temporary, 0);
+    unlinkat(store->repo_fd, temporary, 0);
     return rc;
 }
 
@@ -67,7 +67,7 @@ int wick_hub_store_link(wick_hub_store *store, const char *commit, const wick_hu
     int rc = WICK_OK;
     if (!link_says(folder, name, target)) {
         wick_store_temporary(temporary);
-        rc = symlinkat(target, folder, temporary) == 0 ? settle(store, folder, temporary, name, what, error)
+        rc = symlinkat(target, store->repo_fd, temporary) == 0 ? settle(store, folder, temporary, name, what, error)
                                                        : wick_store_fail(store, what, error);
     }
     close(folder);
@@ -107,7 +107,7 @@ static int write_ref(const wick_hub_store *store, int folder, const char *name, 
     static const char what[] = "cannot write a reference";
     char temporary[64];
     wick_store_temporary(temporary);
-    const int fd = openat(folder, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+    const int fd = openat(store->repo_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (fd < 0)
         return wick_store_fail(store, what, error);
     const ssize_t n = (ssize_t)strlen(commit);
@@ -117,7 +117,7 @@ static int write_ref(const wick_hub_store *store, int folder, const char *name, 
     int rc = written == n && fsync(fd) == 0 ? WICK_OK : wick_store_fail(store, what, error);
     close(fd);
     if (rc != WICK_OK)
-        unlinkat(folder, temporary, 0);
+        unlinkat(store->repo_fd, temporary, 0);
     else
         rc = settle(store, folder, temporary, name, what, error);
     return rc;
