@@ -12,7 +12,7 @@ LOAD_ARGS ?=
 SETUP := sh tools/setup.sh
 
 .DEFAULT_GOAL := build
-.PHONY: build run test model bench load asan tsan coverage fuzz valgrind arm64 zig-macos oracle hub-long clients schemathesis page combos chroot lint format install help clean
+.PHONY: embedded build run test model bench load asan tsan coverage fuzz valgrind arm64 zig-macos oracle hub-long clients schemathesis page combos chroot lint format install help clean
 
 build: ## build/wick and the libraries
 	@$(SETUP) build
@@ -27,6 +27,12 @@ run: build model ## set up, build, get the model, embed three sentences and prin
 	  "The ferry leaves the harbour at dawn." \
 	  "A boat departs from the port early in the morning." \
 	  "Sourdough needs flour, water, salt and patience."
+
+embedded: build model ## build-embedded/wick: the command with the model inside, in int8; checked in an empty folder
+	@build/wick pack $(MODEL) --dtype int8 --output build/model.wick --force
+	@cmake --preset release -B build-embedded -DWICK_TESTS=OFF -DWICK_EMBED_MODEL=$(CURDIR)/build/model.wick >/dev/null
+	@cmake --build build-embedded -j $(JOBS) --target wick
+	@sh tools/check-embedded.sh build-embedded/wick build/wick $(MODEL)
 
 test: ## the same set-up, then every test
 	@$(SETUP) build test

@@ -2,7 +2,7 @@
 # One libFuzzer target per src/*/fuzz_NAME.c, with its seeds in tests/fuzz/NAME/. The fuzz preset builds with clang.
 file(GLOB WICK_FUZZERS CONFIGURE_DEPENDS src/*/fuzz_*.c)
 if(NOT WICK_CANDLE)
-  list(FILTER WICK_FUZZERS EXCLUDE REGEX "/(text|model|cpu)/fuzz_[^/]*$")
+  list(FILTER WICK_FUZZERS EXCLUDE REGEX "/(text|model|cpu|provider)/fuzz_[^/]*$")
 endif()
 if(NOT WICK_SERVER)
   list(FILTER WICK_FUZZERS EXCLUDE REGEX "/server/fuzz_[^/]*$")

@@ -257,6 +257,8 @@ int wick_model_files_unpack(const wick_pack *pack, wick_model_files **out, wick_
         code = wick_pack_fail(pack, MODEL, "is too long", error);
     if (code == WICK_OK)
         code = wick_bounded_json_parse(json, n, wick_pack_where(pack), WICK_JSON_OBJECT, &root, error);
+    if (code == WICK_E_CORRUPT && !root) /* whatever is wrong with it, the file is */
+        code = wick_pack_fail(pack, MODEL, "is damaged", error);
     if (code == WICK_OK)
         code = wick_model_files_new(wick_pack_where(pack), &files, error);
     if (code == WICK_OK) {

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * fuzz_pack.c: a hostile packed model (base/pack.h): one that opens must embed any text or say why not. The input is a list of changes to a good file, four bytes each: where
+ * (3 bytes), what; so that the fuzzer begins where it matters. The first byte: whether the file is cut (bit 0), and whether its checksums are made right (bit 1). The
+ * model comes in as the embedded one, whose sections' checksums nobody looks at. Seeds: tests/fuzz/pack. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/pack_format.h"
+#include "provider/embedded.h"
+
+#define CHECK(condition)                                                                                               \
+    do {                                                                                                               \
+        if (!(condition))                                                                                              \
+            __builtin_trap();                                                                                          \
+    } while (0)
+#define NAME "fuzz"
+#define MAX_BYTES ((size_t)1 << 17)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+static const char description[] =
+    "{\"name\":\"" NAME "\",\"architecture\":\"bert\",\"dtype\":\"int8\",\"n_layers\":1,\"hidden_size\":8,\"n_heads\":2,"
+    "\"intermediate_size\":16,\"vocab_size\":9,\"max_positions\":16,\"type_vocab_size\":2,\"max_tokens\":16,"
+    "\"max_seq_length\":12,\"n_parameters\":1000,\"layer_norm_eps\":1e-12,\"activation\":\"gelu\",\"pooling\":\"mean\","
+    "\"has_normalize\":false,\"dense\":[{\"in_features\":8,\"out_features\":4,\"activation\":\"tanh\"}]}";
+static const char tokenizer[] =
+    "{\"added_tokens\":[{\"id\":1,\"content\":\"[CLS]\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,"
+    "\"normalized\":false,\"special\":true}],\"normalizer\":{\"type\":\"BertNormalizer\",\"clean_text\":true,"
+    "\"handle_chinese_chars\":true,\"lowercase\":true},\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"},"
+    "\"post_processor\":{\"type\":\"BertProcessing\",\"cls\":[\"[CLS]\",1],\"sep\":[\"[SEP]\",2]},\"model\":{\"type\":"
+    "\"WordPiece\",\"unk_token\":\"[UNK]\",\"continuing_subword_prefix\":\"##\",\"max_input_chars_per_word\":20,"
+    "\"vocab\":{}}}";
+static const char vocabulary[] = "\x08\0\0\0\x05\0[UNK]\x05\0[CLS]\x05\0[SEP]\x01\0a\x03\0##a\x02\0ab\x03\0##b\x01\0e";
+
+static uint8_t good[MAX_BYTES] __attribute__((aligned(64))), changed[MAX_BYTES] __attribute__((aligned(64)));
+static size_t n_good;
+
+static void take(void *arg, const void *bytes, size_t n)
+{
+    (void)arg;
+    CHECK(n <= MAX_BYTES - n_good);
+    memcpy(good + n_good, bytes, n);
+    n_good += n;
+}
+
+static void add_piece(wick_pack_writer *writer, const char *prefix, const char *name, size_t n_values)
+{
+    char whole[WICK_PACK_NAME_BYTES];
+    uint8_t *bytes = malloc(n_values * 4);
+    CHECK(bytes && snprintf(whole, sizeof whole, "%s%s", prefix, name) < (int)sizeof whole);
+    for (size_t i = 0; i < n_values * 4; i++)
+        bytes[i] = i % 4 == 3 ? 0x3C : (uint8_t)(i * 7); /* as f32: small numbers */
+    CHECK(wick_pack_give(writer, whole, bytes, n_values * 4, NULL) == WICK_OK);
+}
+
+/* As docs/pack.md has it: panels of 32 columns, units of 4 bytes, which hold n_values inputs each. */
+static void add_linear(wick_pack_writer *writer, const char *prefix, size_t out, size_t in, size_t n_values)
+{
+    const size_t padded = (out + 31) / 32 * 32;
+    add_piece(writer, prefix, ".weights", padded * ((in + n_values - 1) / n_values));
+    add_piece(writer, prefix, ".bias", padded);
+    if (n_values == 1)
+        return;
+    add_piece(writer, prefix, ".scales", padded);
+    add_piece(writer, prefix, ".sums", padded);
+    add_piece(writer, prefix, ".factors", in);
+}
+
+static void add_norm(wick_pack_writer *writer, const char *prefix)
+{
+    add_piece(writer, prefix, ".weight", 8);
+    add_piece(writer, prefix, ".bias", 8);
+}
+
+static void add_weights(wick_pack_writer *writer)
+{
+    add_piece(writer, "", "positions", (size_t)16 * 4);
+    add_piece(writer, "", "words", (size_t)9 * 2);
+    add_piece(writer, "", "words.scales", 9);
+    add_norm(writer, "embedding_norm");
+    add_linear(writer, "layers.0.qkv", 24, 8, 4);
+    add_linear(writer, "layers.0.attention_output", 8, 8, 4);
+    add_linear(writer, "layers.0.up", 16, 8, 4);
+    add_linear(writer, "layers.0.down", 8, 16, 4);
+    add_norm(writer, "layers.0.attention_norm");
+    add_norm(writer, "layers.0.output_norm");
+    add_linear(writer, "dense.0", 4, 8, 1);
+}
+
+static void make_good(void)
+{
+    wick_pack_writer *writer = wick_pack_writer_new();
+    CHECK(writer && wick_pack_add(writer, "model", description, sizeof description - 1, NULL) == WICK_OK);
+    CHECK(wick_pack_add(writer, "tokenizer", tokenizer, sizeof tokenizer - 1, NULL) == WICK_OK);
+    CHECK(wick_pack_add(writer, "vocabulary", vocabulary, sizeof vocabulary - 1, NULL) == WICK_OK);
+    add_weights(writer);
+    CHECK(wick_pack_write(writer, take, NULL, NULL) == WICK_OK);
+    wick_pack_writer_free(writer);
+    wick_embedded_set(good, n_good);
+    CHECK(wick_embedded_name() && strcmp(wick_embedded_name(), NAME) == 0);
+    setenv("WICK_PREPARED_DIR", "off", 1);
+    wick_log_set_level(WICK_LOG_OFF);
+    wick_model_options options;
+    wick_model *model = NULL;
+    wick_model_options_init(&options);
+    options.n_threads = 1;
+    CHECK(wick_model_open(NAME, &options, &model, NULL) == WICK_OK); /* else no change would be looked at */
+    wick_model_close(model);
+}
+
+static void reseal(uint8_t *bytes, size_t n)
+{
+    pack_header *header = (pack_header *)(void *)bytes;
+    pack_entry *entries = (pack_entry *)(void *)(bytes + sizeof *header);
+    if (n < sizeof *header || header->n_sections > (n - sizeof *header) / sizeof *entries)
+        return;
+    header->file_bytes = n;
+    for (size_t i = 0; i < header->n_sections; i++)
+        if (entries[i].begin <= n && entries[i].n_bytes <= n - entries[i].begin)
+            entries[i].checksum = pack_checksum(bytes + entries[i].begin, (size_t)entries[i].n_bytes);
+    header->checksum = pack_head_checksum(header, entries);
+}
+
+static void embed(wick_model *model)
+{
+    static const char *const texts[] = {"ab a [CLS] e \xc3\xa9 abba", "", "e e e e e e e e e e e e e e e e e e"};
+    wick_model_info info = {.size = sizeof info};
+    wick_error error = {0};
+    CHECK(wick_model_get_info(model, &info) == WICK_OK && info.dimension > 0);
+    float *out = calloc(3 * info.dimension, sizeof *out);
+    CHECK(out);
+    const int code = wick_embed(model, texts, NULL, 3, NULL, out, NULL, &error);
+    CHECK(code == WICK_OK || (code == WICK_E_INTERNAL && error.message[0])); /* weights that are no numbers */
+    free(out);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+    if (n_good == 0)
+        make_good();
+    if (n == 0)
+        return 0;
+    memcpy(changed, good, n_good);
+    for (size_t i = 1; i + 4 <= n; i += 4)
+        changed[(data[i] | (size_t)data[i + 1] << 8 | (size_t)data[i + 2] << 16) % n_good] = data[i + 3];
+    const size_t n_left = (data[0] & 1) && n > 2 ? (data[1] | (size_t)data[2] << 8) % n_good : n_good;
+    uint8_t *file = NULL; /* of its own size, so that reading past its end is seen */
+    CHECK(posix_memalign((void **)&file, WICK_PACK_ALIGNMENT, n_left ? n_left : 1) == 0);
+    memcpy(file, changed, n_left);
+    if (data[0] & 2)
+        reseal(file, n_left);
+    wick_embedded_set(file, n_left);
+    wick_model_options options;
+    wick_model_options_init(&options);
+    options.n_threads = 1;
+    options.dtype = "int8"; /* another one would be looked for elsewhere */
+    wick_model *model = NULL;
+    wick_error error = {0};
+    const int code = n_left ? wick_model_open(NAME, &options, &model, &error) : WICK_E_CORRUPT;
+    CHECK((code == WICK_OK) == (model != NULL));
+    CHECK(code == WICK_OK || n_left == 0 || error.message[0]);
+    if (model)
+        embed(model);
+    wick_model_close(model);
+    wick_embedded_set(good, n_good);
+    free(file);
+    return 0;
+}
