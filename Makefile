@@ -95,7 +95,7 @@ oracle: ## the long tests against the tokenizers package and sentence-transforme
 	@$(MAKE) --no-print-directory build model
 	@sh tools/run-oracle.sh build $(PYTEST_ARGS)
 
-hub-long: ## the hub's long tests: 200 kills, every hostile name, a file of 2 GB
+hub-long: ## the hub's long tests: 200 kills, every hostile name, files of 2 GB, speed beside huggingface_hub (PYTEST_ARGS=-s prints it)
 	@$(SETUP) build test
 	@$(MAKE) --no-print-directory build
 	@.venv/bin/python -m pytest -q -p no:cacheprovider tests/hub/long $(PYTEST_ARGS)

@@ -38,12 +38,26 @@ static void put_text(json_t *line, const char *key, const char *text)
     json_object_set_new(line, key, json_string(text));
 }
 
+/* The peak of resident memory in KB; 0 where /proc does not say. getrusage would count what this process was forked from. */
+static long peak_kb(void)
+{
+    char line[256];
+    long kb = 0;
+    FILE *file = fopen("/proc/self/status", "r");
+    while (file && fgets(line, sizeof line, file))
+        sscanf(line, "VmHWM: %ld", &kb);
+    if (file)
+        fclose(file);
+    return kb;
+}
+
 static void tell(int rc, const wick_hub_reply *reply, const wick_error *error, uint64_t since_ms)
 {
     json_t *line = json_object();
     json_object_set_new(line, "rc", json_integer(rc));
     json_object_set_new(line, "ms", json_integer((json_int_t)(now_ms() - since_ms)));
     json_object_set_new(line, "told", json_integer((json_int_t)told_bytes));
+    json_object_set_new(line, "peak_kb", json_integer(peak_kb()));
     if (rc != WICK_OK) {
         put_text(line, "message", error->message);
         put_text(line, "where", error->where);
