@@ -156,6 +156,19 @@ char *wick_hub_repo_folder(const char *cache, const char *repo)
     return wick_path_join(cache, name);
 }
 
+bool wick_hub_repo_of_folder(const char *folder, char repo[WICK_HUB_MAX_NAME + 1])
+{
+    static const char prefix[] = "models--";
+    wick_hub_name parsed;
+    if (strncmp(folder, prefix, sizeof prefix - 1) != 0)
+        return false;
+    folder += sizeof prefix - 1;
+    const char *gap = strstr(folder, "--");
+    const int n = gap ? snprintf(repo, WICK_HUB_MAX_NAME + 1, "%.*s/%s", (int)(gap - folder), folder, gap + 2)
+                      : snprintf(repo, WICK_HUB_MAX_NAME + 1, "%s", folder);
+    return n > 0 && n <= WICK_HUB_MAX_NAME && wick_hub_name_parse(repo, &parsed, NULL) == WICK_OK && !strchr(repo, '@');
+}
+
 /* The commit that refs/REVISION names, or the revision itself where there is no such reference: it may be a commit. */
 static int read_reference(const char *repo_path, const char *revision, char commit[WICK_HUB_MAX_REVISION + 1],
                           wick_error *error)

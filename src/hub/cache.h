@@ -27,6 +27,9 @@ int wick_hub_cache_dir(const char *cache_dir, char **out, wick_error *error);
 /* "CACHE/models--ORG--NAME", malloc'ed; NULL: out of memory. */
 char *wick_hub_repo_folder(const char *cache, const char *repo);
 
+/* "models--org--name" -> "org/name". False: no model's folder. */
+bool wick_hub_repo_of_folder(const char *folder, char repo[WICK_HUB_MAX_NAME + 1]);
+
 /* Finds the folder. *folder is malloc'ed. WICK_E_MODEL_NOT_FOUND ("model not found: NAME", where: the cache or path looked in),
  * WICK_E_INVALID_INPUT (no name at all, a malformed one), WICK_E_CORRUPT (a reference in the cache that names no snapshot). */
 int wick_hub_find(const char *name, const char *cache_dir, char **folder, wick_error *error);

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PREFIX "models--"
 #define MAX_FOLDERS 10000
 #define N_NEAREST 3
 
@@ -28,19 +27,6 @@ size_t wick_hub_distance(const char *a, const char *b)
         }
     }
     return row[n_b];
-}
-
-/* "models--org--name" -> "org/name". False: no model's folder. */
-static bool name_of(const char *folder, char name[WICK_HUB_MAX_NAME + 1])
-{
-    wick_hub_name parsed;
-    if (strncmp(folder, PREFIX, strlen(PREFIX)) != 0)
-        return false;
-    folder += strlen(PREFIX);
-    const char *gap = strstr(folder, "--");
-    const int n = gap ? snprintf(name, WICK_HUB_MAX_NAME + 1, "%.*s/%s", (int)(gap - folder), folder, gap + 2)
-                      : snprintf(name, WICK_HUB_MAX_NAME + 1, "%s", folder);
-    return n > 0 && n <= WICK_HUB_MAX_NAME && wick_hub_name_parse(name, &parsed, NULL) == WICK_OK;
 }
 
 /* How far apart two names may be and still be taken for one another; the same last part under another organisation is near. */
@@ -68,7 +54,7 @@ void wick_hub_nearest(const char *cache, const char *repo, char *out, size_t n_o
     for (size_t i = 0; folder && i < MAX_FOLDERS && (entry = readdir(folder)); i++) {
         size_t distance, k = n;
         char name[WICK_HUB_MAX_NAME + 1];
-        if (!name_of(entry->d_name, name) || !is_near(repo, name, &distance))
+        if (!wick_hub_repo_of_folder(entry->d_name, name) || !is_near(repo, name, &distance))
             continue;
         for (; k > 0 && (best[k - 1].distance > distance ||
                          (best[k - 1].distance == distance && strcmp(best[k - 1].name, name) > 0));

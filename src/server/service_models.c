@@ -3,7 +3,6 @@
 #include "server/service_models.h"
 
 #include <dirent.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -12,7 +11,6 @@
 #include "base/path.h"
 #include "hub/cache.h"
 
-#define FOLDER_PREFIX "models--"
 #define MAX_CACHED 1000
 
 const char *wick_call_model_name(const wick_call *call)
@@ -29,19 +27,6 @@ const char *wick_served_commit(const wick_served *served)
     for (const char *next = at; next; next = strstr(next + 1, parent))
         at = next;
     return at && at[sizeof parent - 1] && !strchr(at + sizeof parent - 1, '/') ? at + sizeof parent - 1 : NULL;
-}
-
-/* "models--org--name" -> "org/name", into out. False: no model's folder. */
-static bool name_of_folder(const char *folder, char *out, size_t n_out)
-{
-    wick_hub_name parsed;
-    if (strncmp(folder, FOLDER_PREFIX, strlen(FOLDER_PREFIX)) != 0)
-        return false;
-    folder += strlen(FOLDER_PREFIX);
-    const char *gap = strstr(folder, "--");
-    int n = gap ? snprintf(out, n_out, "%.*s/%s", (int)(gap - folder), folder, gap + 2)
-                : snprintf(out, n_out, "%s", folder);
-    return n > 0 && (size_t)n < n_out && wick_hub_name_parse(out, &parsed, NULL) == WICK_OK;
 }
 
 /* There is a snapshot with a model's configuration in it. */
@@ -68,7 +53,7 @@ void wick_service_put_cached(const char *cache_dir, wick_buffer *out)
     size_t n = 0;
     DIR *folder = names && wick_hub_cache_dir(cache_dir, &cache, NULL) == WICK_OK ? opendir(cache) : NULL;
     for (struct dirent *entry; folder && n < MAX_CACHED && (entry = readdir(folder));)
-        if (name_of_folder(entry->d_name, names[n], sizeof names[n]) && is_complete(names[n], cache_dir))
+        if (wick_hub_repo_of_folder(entry->d_name, names[n]) && is_complete(names[n], cache_dir))
             n++;
     if (n > 0)
         qsort(names, n, sizeof *names, by_name);
