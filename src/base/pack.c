@@ -190,8 +190,8 @@ int wick_pack_take(const wick_pack *pack, const char *name, const void **data, s
 
 typedef struct verify_job {
     const wick_pack *pack;
-    size_t *first_blocks;     /* [n_sections + 1] */
-    _Atomic uint64_t *sums;   /* [n_sections] */
+    size_t *first_blocks;   /* [n_sections + 1] */
+    _Atomic uint64_t *sums; /* [n_sections] */
     atomic_size_t next;
 } verify_job;
 

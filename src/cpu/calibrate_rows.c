@@ -11,12 +11,11 @@
 static float gelu_of(float x)
 {
     const float c = x > WICK_GELU_LIMIT ? WICK_GELU_LIMIT : x < -WICK_GELU_LIMIT ? -WICK_GELU_LIMIT : x, t = c * c;
-    const float p = ((((WICK_GELU_P5 * t + WICK_GELU_P4) * t + WICK_GELU_P3) * t + WICK_GELU_P2) * t + WICK_GELU_P1) *
-                        t +
-                    WICK_GELU_P0;
-    const float q = ((((WICK_GELU_Q5 * t + WICK_GELU_Q4) * t + WICK_GELU_Q3) * t + WICK_GELU_Q2) * t + WICK_GELU_Q1) *
-                        t +
-                    1.0f;
+    const float p =
+        ((((WICK_GELU_P5 * t + WICK_GELU_P4) * t + WICK_GELU_P3) * t + WICK_GELU_P2) * t + WICK_GELU_P1) * t +
+        WICK_GELU_P0;
+    const float q =
+        ((((WICK_GELU_Q5 * t + WICK_GELU_Q4) * t + WICK_GELU_Q3) * t + WICK_GELU_Q2) * t + WICK_GELU_Q1) * t + 1.0f;
     return x * (c * p / q + 0.5f);
 }
 
@@ -46,13 +45,12 @@ static void layer_norm(float *x, size_t ldx, size_t m, size_t n, const float *we
 static float exp_of(float x)
 {
     if (!(x >= WICK_EXP_LOWEST))
-        return x == x ? 0 : x; /* a NaN stays one */
+        return x == x ? 0 : x;                      /* a NaN stays one */
     const int power = (int)lrintf(x * WICK_LOG2_E); /* in [-126, 0] */
     const float n = (float)power, r = x - n * WICK_LN2_HIGH - n * WICK_LN2_LOW;
-    const float p = (((((WICK_EXP_C6 * r + WICK_EXP_C5) * r + WICK_EXP_C4) * r + WICK_EXP_C3) * r + WICK_EXP_C2) * r +
-                     1.0f) *
-                        r +
-                    1.0f;
+    const float p =
+        (((((WICK_EXP_C6 * r + WICK_EXP_C5) * r + WICK_EXP_C4) * r + WICK_EXP_C3) * r + WICK_EXP_C2) * r + 1.0f) * r +
+        1.0f;
     const uint32_t bits = (uint32_t)(power + 127) << 23; /* 2^n is made by its exponent's bits */
     float scale;
     memcpy(&scale, &bits, sizeof scale);

@@ -61,10 +61,12 @@ typedef struct wick_cpu_table {
 typedef struct wick_cpu_model {
     const wick_kernels *kernels;
     wick_compute compute;
-    size_t panel_width; /* of the linear layers: the kernels', or WICK_PACK_PANEL_WIDTH in what is written to a packed file */
+    size_t
+        panel_width; /* of the linear layers: the kernels', or WICK_PACK_PANEL_WIDTH in what is written to a packed file */
     const wick_model_files *files; /* hyper-parameters, and in f32 the word embeddings, which are read in place */
-    wick_cpu_table words;     /* [vocab_size, hidden_size] in bf16 or int8; no table where compute is f32 */
-    wick_cpu_table positions; /* [max_positions, hidden_size]: position embedding + embedding of token type 0; bf16 in int8, else f32 */
+    wick_cpu_table words;          /* [vocab_size, hidden_size] in bf16 or int8; no table where compute is f32 */
+    wick_cpu_table
+        positions; /* [max_positions, hidden_size]: position embedding + embedding of token type 0; bf16 in int8, else f32 */
     wick_cpu_norm embedding_norm;
     wick_cpu_layer *layers; /* [n_layers] */
     wick_cpu_linear dense[WICK_MAX_DENSE];

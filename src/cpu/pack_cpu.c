@@ -51,10 +51,8 @@ int wick_cpu_pack_files(const wick_model_files *files, wick_compute compute, wic
     wick_cpu_model *model = calloc(1, sizeof *model);
     if (!model)
         return wick_fail_memory(error, "the packed weights");
-    *model = (wick_cpu_model){.kernels = wick_kernels_select(),
-                              .compute = compute,
-                              .panel_width = WICK_PACK_PANEL_WIDTH,
-                              .files = files};
+    *model = (wick_cpu_model){
+        .kernels = wick_kernels_select(), .compute = compute, .panel_width = WICK_PACK_PANEL_WIDTH, .files = files};
     adding a = {writer, error, wick_cpu_model_open(model, NULL, pool, error)};
     if (a.code != WICK_OK) {
         free(model);
@@ -110,7 +108,8 @@ static void narrow_worker(void *arg, unsigned thread_index)
         const size_t n_units = one->linear->n_units, width = job->width;
         for (size_t panel = 0; panel < one->n_panels; panel++) {
             const size_t column = panel * width;
-            const uint32_t *from = one->linear->panels + column / WICK_PACK_PANEL_WIDTH * n_units * WICK_PACK_PANEL_WIDTH +
+            const uint32_t *from = one->linear->panels +
+                                   column / WICK_PACK_PANEL_WIDTH * n_units * WICK_PACK_PANEL_WIDTH +
                                    column % WICK_PACK_PANEL_WIDTH;
             uint32_t *to = one->panels + panel * n_units * width;
             for (size_t k = 0; k < n_units; k++)

@@ -25,7 +25,7 @@ typedef struct size_key {
 
 #define SIZE(key, low, high)                                                                                           \
     {                                                                                                                  \
-        #key, low, high, offsetof(wick_model_files, key)                                                               \
+#key, low, high, offsetof(wick_model_files, key)                                                               \
     }
 static const size_key sizes[] = {
     SIZE(n_layers, 1, WICK_MAX_LAYERS),
@@ -46,9 +46,9 @@ static size_t *size_of(wick_model_files *files, const size_key *key)
     return (size_t *)(void *)((char *)files + key->offset);
 }
 
-static const char *const activations[] = {[WICK_ACT_NONE] = "none", [WICK_ACT_GELU] = "gelu",
-                                          [WICK_ACT_GELU_TANH] = "gelu_tanh", [WICK_ACT_RELU] = "relu",
-                                          [WICK_ACT_SILU] = "silu", [WICK_ACT_TANH] = "tanh"};
+static const char *const activations[] = {
+    [WICK_ACT_NONE] = "none", [WICK_ACT_GELU] = "gelu", [WICK_ACT_GELU_TANH] = "gelu_tanh",
+    [WICK_ACT_RELU] = "relu", [WICK_ACT_SILU] = "silu", [WICK_ACT_TANH] = "tanh"};
 #define N_ACTIVATIONS (sizeof activations / sizeof *activations)
 static const char *const dtypes[] = {"f32", "bf16", "int8"};
 #define N_DTYPES (sizeof dtypes / sizeof *dtypes)
@@ -78,7 +78,8 @@ static void say_name(text *t, const char *name)
 {
     say(t, "\"name\":\"");
     for (size_t i = 0; name[i] && i < 512; i++)
-        say(t, "%c", (unsigned char)name[i] < 0x20 || name[i] == '"' || name[i] == '\\' || (name[i] & 0x80) ? '_' : name[i]);
+        say(t, "%c",
+            (unsigned char)name[i] < 0x20 || name[i] == '"' || name[i] == '\\' || (name[i] & 0x80) ? '_' : name[i]);
     say(t, "\"");
 }
 

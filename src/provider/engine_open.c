@@ -185,7 +185,7 @@ int wick_model_open_on(const char *name, const wick_model_options *options, cons
     pack = NULL;
     files = NULL;
     model->ops = ops;
-    model->dtype = model->pack       ? model->files->packed_dtype
+    model->dtype = model->pack      ? model->files->packed_dtype
                    : options->dtype ? static_dtype(options->dtype)
                                     : WICK_DEFAULT_DTYPE;
     model->name = strdup(name);

@@ -20,7 +20,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 static const char description[] =
-    "{\"name\":\"" NAME "\",\"architecture\":\"bert\",\"dtype\":\"int8\",\"n_layers\":1,\"hidden_size\":8,\"n_heads\":2,"
+    "{\"name\":\"" NAME
+    "\",\"architecture\":\"bert\",\"dtype\":\"int8\",\"n_layers\":1,\"hidden_size\":8,\"n_heads\":2,"
     "\"intermediate_size\":16,\"vocab_size\":9,\"max_positions\":16,\"type_vocab_size\":2,\"max_tokens\":16,"
     "\"max_seq_length\":12,\"n_parameters\":1000,\"layer_norm_eps\":1e-12,\"activation\":\"gelu\",\"pooling\":\"mean\","
     "\"has_normalize\":false,\"dense\":[{\"in_features\":8,\"out_features\":4,\"activation\":\"tanh\"}]}";

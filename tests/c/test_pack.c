@@ -104,7 +104,8 @@ static void same_bits_as_the_folder(void **state)
         free(bytes);
         for (size_t tier = 0; tier < SUPPORT_N_TIERS; tier++) {
             const bool is_generic = strcmp(support_tiers[tier], "generic") == 0;
-            if (!wick_kernels_named(support_tiers[tier]) || (is_generic && i == 2)) /* its calibration rounds otherwise */
+            if (!wick_kernels_named(support_tiers[tier]) ||
+                (is_generic && i == 2)) /* its calibration rounds otherwise */
                 continue;
             support_env("WICK_CPU", support_tiers[tier]);
             check_same(dtypes[i]);
@@ -374,8 +375,12 @@ static void vocabularies_that_deceive(void **state)
                  {"\x01\x00\x00\x00\x05\x00ab", 8},
                  {"\x01\x00\x00\x00\x01\x00\xff", 7},
                  {"\x01\x00\x00\x00\x01\x00\x00", 7},
-                 {"\x01\x00\x00\x00\x01\x00" "ab", 8},
-                 {"\x02\x00\x00\x00\x01\x00" "a\x00", 8}};
+                 {"\x01\x00\x00\x00\x01\x00"
+                  "ab",
+                  8},
+                 {"\x02\x00\x00\x00\x01\x00"
+                  "a\x00",
+                  8}};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         size_t n;
         uint8_t *bytes = support_pack_replace(good, n_good, "vocabulary", lists[i].bytes, lists[i].n, &n);
