@@ -372,7 +372,9 @@ static void vocabularies_that_deceive(void **state)
     } lists[] = {{"", 0},
                  {"\x01\x00\x00", 3},
                  {"\xff\xff\xff\xff\x00\x00", 6},
-                 {"\x01\x00\x00\x00\x05\x00ab", 8},
+                 {"\x01\x00\x00\x00\x05\x00"
+                  "ab",
+                  8},
                  {"\x01\x00\x00\x00\x01\x00\xff", 7},
                  {"\x01\x00\x00\x00\x01\x00\x00", 7},
                  {"\x01\x00\x00\x00\x01\x00"
