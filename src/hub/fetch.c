@@ -58,8 +58,10 @@ static int follow(wick_fetch *f, wick_error *error)
         f->url[0] = '\0';
         return wick_fetch_fail(f, error, WICK_E_INVALID_INPUT, false, "check HF_ENDPOINT", "this is no URL of the hub");
     }
+    f->is_endpoint = true;
     for (unsigned hop = 0; hop <= MAX_HOPS; hop++) {
-        f->is_endpoint = wick_url_parse(f->url, &there) && wick_url_same_origin(&ours, &there);
+        /* Once left, the endpoint is a stranger too: who was redirected to chose what is asked of it now. */
+        f->is_endpoint = f->is_endpoint && wick_url_parse(f->url, &there) && wick_url_same_origin(&ours, &there);
         const int rc = wick_fetch_once(f, error);
         if (f->is_endpoint && f->head.status != 0 && !f->reply.commit[0])
             keep_reply(f);

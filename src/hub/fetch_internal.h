@@ -42,7 +42,7 @@ typedef struct wick_fetch {
     wick_fetch_head head;     /* of the last reply */
     wick_hub_reply reply;     /* of the endpoint's */
     char url[WICK_URL_BYTES]; /* of the last request */
-    bool is_endpoint;         /* whether it went to the endpoint's origin */
+    bool is_endpoint;         /* whether it went to the endpoint's origin, and no hop before it elsewhere */
     unsigned n_restarts;
     /* Of the request under way. */
     bool has_begun, is_stopped, is_stalled;

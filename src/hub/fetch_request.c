@@ -168,10 +168,10 @@ static void set_up(wick_fetch *f, struct curl_slist *headers, char *detail)
     wick_curl.easy_setopt(easy, CURLOPT_HEADERDATA, f);
     wick_curl.easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     wick_curl.easy_setopt(easy, CURLOPT_WRITEDATA, f);
-    if (client->ca_file[0])
-        wick_curl.easy_setopt(easy, CURLOPT_CAINFO, client->ca_file);
-    if (client->ca_folder[0])
-        wick_curl.easy_setopt(easy, CURLOPT_CAPATH, client->ca_folder);
+    if (client->ca_file[0] || client->ca_folder[0]) { /* in place of what libcurl knows by itself, not beside it */
+        wick_curl.easy_setopt(easy, CURLOPT_CAINFO, client->ca_file[0] ? client->ca_file : NULL);
+        wick_curl.easy_setopt(easy, CURLOPT_CAPATH, client->ca_folder[0] ? client->ca_folder : NULL);
+    }
     if (f->is_head)
         wick_curl.easy_setopt(easy, CURLOPT_NOBODY, 1L);
     if (f->fd < 0)

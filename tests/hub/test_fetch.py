@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import pathlib
+import shutil
 import socket
 import ssl
 import subprocess
@@ -378,12 +379,13 @@ def test_the_token_goes_to_no_other_name(fetch, loopback, repo, host):
 
 
 def test_there_and_back_again(fetch, loopback, repo):
-    """From the endpoint to another and back: the endpoint gets the token, the other does not."""
+    """Who was redirected to chooses where it goes on: it must not have the endpoint asked in the user's name, nor have what it chose taken for the endpoint's reply."""
     loopback.token("hf_abc")
     loopback.fault(INFO, redirect="other", port="hub")
     loopback.fault(INFO, redirect=loopback.endpoint + CONFIG, port="other")
-    assert fetch.get(HF_TOKEN="hf_abc")["rc"] == 0
-    assert [(note.port, "authorization" in note.headers) for note in loopback.log] == [("hub", True), ("other", False), ("hub", True)]
+    got = fetch.get(HF_TOKEN="hf_abc")
+    assert [(note.port, "authorization" in note.headers) for note in loopback.log] == [("hub", True), ("other", False), ("hub", False)]
+    assert got["commit"] == "" and got["status"] == 302
 
 
 @pytest.mark.parametrize("target", ["file:///etc/passwd", "gopher://127.0.0.1/", "ftp://127.0.0.1/x", "http://user:pass@127.0.0.1/", "http://127.0.0.1:80@127.0.0.1/", "javascript:1", "http://", "http:/x",
@@ -516,8 +518,8 @@ class Tls:
 
     def __init__(self, folder):
         self.certificate = folder / "cert.pem"
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-                        "-keyout", folder / "key.pem", "-out", self.certificate], check=True, capture_output=True)
+        self.folder = folder
+        self.make(self.certificate, folder / "key.pem", "localhost")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.certificate, folder / "key.pem")
         self.reply = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
@@ -525,6 +527,17 @@ class Tls:
         self.url = f"https://localhost:{self.listener.getsockname()[1]}"
         self.context, self.seen = context, []
         threading.Thread(target=self.serve, daemon=True).start()
+
+    @staticmethod
+    def make(certificate, key, name):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                        "-keyout", key, "-out", certificate], check=True, capture_output=True)
+
+    def stranger(self):
+        """Certificate and key that nobody trusts."""
+        pair = self.folder / "stranger.pem", self.folder / "stranger-key.pem"
+        self.make(*pair, "stranger")
+        return pair
 
     def serve(self):
         while True:
@@ -555,6 +568,25 @@ def test_certificates(fetch, tls, loopback, tmp_path):
     for variable in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         assert fetch.get(HF_ENDPOINT=tls.url, **{**clean, variable: tls.certificate})["body"] == b"{}", variable
     assert fetch.get(HF_ENDPOINT=tls.url, **{**clean, "SSL_CERT_FILE": tmp_path / "absent"})["rc"] == INTERNAL
+    name = subprocess.run(["openssl", "x509", "-hash", "-noout", "-in", tls.certificate], check=True, capture_output=True, text=True).stdout.strip()
+    folder = tmp_path / "certificates"
+    folder.mkdir()
+    shutil.copy(tls.certificate, folder / (name + ".0"))
+    assert fetch.get(HF_ENDPOINT=tls.url, **{**clean, "SSL_CERT_DIR": folder})["body"] == b"{}"
+
+
+def test_a_certificate_file_takes_the_place_of_the_system_s(fetch, tls, tmp_path):
+    """As with requests and httpx: the folder that libcurl knows by itself counts no more. strace shows what is opened."""
+    if not shutil.which("strace"):
+        pytest.skip("no strace")
+    log = tmp_path / "trace"
+    env = fetch.env(HF_ENDPOINT=tls.url, SSL_CERT_FILE=tls.certificate, SSL_CERT_DIR="", REQUESTS_CA_BUNDLE="", CURL_CA_BUNDLE="")
+    tls.context.load_cert_chain(*tls.stranger())
+    done = subprocess.run(["strace", "-f", "-o", log, BUILD / "tests/tool_fetch", "tries=1", "get", INFO, "99", fetch.file], env=env, capture_output=True, timeout=60)
+    if done.returncode:
+        pytest.skip("strace may not trace here")
+    assert json.loads(done.stdout)["rc"] == INTERNAL
+    assert "/etc/ssl/certs" not in log.read_text()
 
 
 def test_no_way_from_https_to_http(fetch, tls, loopback, repo):
