@@ -20,7 +20,7 @@ build: ## build/wick and the libraries
 	@cmake --build build -j $(JOBS)
 
 model: ## get the model into the Hugging Face cache (VERIFY=1: hash every file again)
-	@sh tools/get-model.sh
+	@sh tools/get-model.sh --look || { [ $$? = 3 ] && $(MAKE) --no-print-directory build && $(SETUP) download && sh tools/get-model.sh; }
 
 run: build model ## set up, build, get the model, embed three sentences and print their similarity
 	@build/wick similarity --model $(MODEL) \

