@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * fetch.h: GET and HEAD below a hub's endpoint. The one place that knows libcurl, which it opens at the first use.
- * Redirects are followed here, hop by hop (at most 5; only http and https; never from https to http): the token goes to the endpoint's scheme, host and port alone.
+ * Redirects are followed here, hop by hop (at most 5; only http and https; never from https to http): the token goes to the endpoint's scheme, host and port alone, and
+ * not even there once a hop led elsewhere. docs/hub.md has the limits.
  *
  * Errors, by what the hub said: 404 WICK_E_MODEL_NOT_FOUND; 401, 403 WICK_E_INVALID_INPUT ("gated or private", how to give a token); 408, 429, 5xx, timeouts, resolving,
  * connecting and broken connections WICK_E_INTERNAL or WICK_E_TIMEOUT with retriable set, after n_tries tries with doubling pauses, jitter and Retry-After;
- * certificates WICK_E_INTERNAL, not retriable; a full disk, WICK_E_IO; WICK_E_UNAVAILABLE at once while the endpoint's breaker is open, and where there is no libcurl.
+ * certificates WICK_E_INTERNAL, not retriable; a full disk, WICK_E_IO; WICK_E_CORRUPT for replies over their cap, of another
+ * size or range than asked for, or whose next page is not the endpoint's; WICK_E_UNAVAILABLE at once while the endpoint's breaker is open, offline, and where there is no libcurl.
  * A wick_hub_client belongs to one thread at a time; several may be open side by side and share their endpoint's breaker. */
 #ifndef WICK_HUB_FETCH_H
 #define WICK_HUB_FETCH_H
