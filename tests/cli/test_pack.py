@@ -1,18 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """`wick pack`, models in one file, and the command with a model inside (build/tests/wick_tiny, made with tests/fixtures/tiny-bert)."""
 import json
-import os
 import pathlib
-import signal
 import stat
 import subprocess
-import time
 
 import pytest
 
-from conftest import ROOT, find_binary
-
-TINY = ROOT / "tests" / "fixtures" / "tiny-bert"
+TINY = pathlib.Path(__file__).resolve().parents[2] / "tests" / "fixtures" / "tiny-bert"
 TEXTS = ["the ferry leaves at dawn", "", "Ünïcode 世界 and more"]
 DTYPES = ["f32", "bf16", "int8"]
 
@@ -114,7 +109,7 @@ def test_a_name_that_is_no_file(wick):
 
 @pytest.fixture
 def inside(wick, tmp_path):
-    binary = find_binary().resolve().parent / "tests" / "wick_tiny"
+    binary = pathlib.Path(wick.binary).parent / "tests" / "wick_tiny"
     if not binary.exists():
         pytest.fail(f"{binary} is not built")
     folder = tmp_path / "empty"
