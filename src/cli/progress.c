@@ -144,9 +144,17 @@ void wick_progress_bytes(wick_progress *progress, uint64_t have_bytes, uint64_t 
     draw(line);
 }
 
+void wick_progress_note(wick_progress *progress, const char *text)
+{
+    if (!progress->enabled)
+        return;
+    draw(text);
+    progress->is_noted = true;
+}
+
 void wick_progress_clear(wick_progress *progress)
 {
-    if (progress->enabled && progress->drawn > 0) {
+    if (progress->enabled && (progress->drawn > 0 || progress->is_noted)) {
         wick_interrupt_bar(false);
         fputs("\r\033[K", stderr);
         fflush(stderr);

@@ -8,7 +8,7 @@
 typedef struct wick_progress {
     bool enabled;
     double started, drawn; /* seconds */
-    bool has_first;
+    bool has_first, is_noted;
     uint64_t first_bytes; /* what was there when a download began */
 } wick_progress;
 
@@ -18,6 +18,8 @@ void wick_progress_begin(wick_progress *progress, bool wanted);
 void wick_progress_update(wick_progress *progress, uint64_t n_texts, uint64_t done_bytes, uint64_t total_bytes);
 /* The same for a download, in bytes, with the name of what is coming. */
 void wick_progress_bytes(wick_progress *progress, uint64_t have_bytes, uint64_t total_bytes, const char *name);
+/* A word in the bar's place, at once. */
+void wick_progress_note(wick_progress *progress, const char *text);
 /* 90868376 -> "90.9 MB". */
 void wick_bytes_text(uint64_t n, char out[16]);
 /* Takes the line away for a message; the next update draws it again. */

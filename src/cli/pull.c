@@ -114,6 +114,8 @@ static int pull(const pull_values *values, const char *name, wick_hub_pulled *ou
                                         .progress = on_progress,
                                         .user = &own};
     wick_progress_begin(&own.bar, !values->quiet);
+    if (own.bar.enabled) /* a hub that does not answer takes its time; gone with the first line that follows */
+        wick_progress_note(&own.bar, "asking the hub...");
     own.wants_lines = !values->quiet && !own.bar.enabled;
     if (values->quiet)
         wick_log_set_level(WICK_LOG_ERROR);

@@ -16,7 +16,8 @@
 #include <sys/stat.h>
 
 #define MAX_REF_BYTES 256
-#define MEND_GET "get its files with `make model` or huggingface_hub, or give the path of a folder that has them"
+#define MEND_GET "`wick pull` gets its files; or give the path of a folder that has them"
+#define MEND_PATH "check the path; names on the hub are org/name"
 
 static bool is_word(char c)
 {
@@ -126,9 +127,9 @@ int wick_hub_cache_dir(const char *cache_dir, char **out, wick_error *error)
                      "there is no model cache: neither HF_HUB_CACHE, HF_HOME, XDG_CACHE_HOME nor HOME is set");
 }
 
-static int not_found(const char *name, const char *where, wick_error *error)
+static int not_found(const char *name, const char *where, const char *mend, wick_error *error)
 {
-    return wick_fail(error, WICK_E_MODEL_NOT_FOUND, where, MEND_GET, "model not found: %s", name);
+    return wick_fail(error, WICK_E_MODEL_NOT_FOUND, where, mend, "model not found: %s", name);
 }
 
 static int find_path(const char *name, char **folder, wick_error *error)
@@ -137,7 +138,7 @@ static int find_path(const char *name, char **folder, wick_error *error)
     if (!path)
         return wick_fail_memory(error, "the model's path");
     if (!wick_path_is_folder(path)) {
-        const int rc = not_found(name, path, error);
+        const int rc = not_found(name, path, MEND_PATH, error);
         free(path);
         return rc;
     }
@@ -216,7 +217,7 @@ static int find_cached(const char *name, const char *cache, char **folder, wick_
         rc = wick_fail_memory(error, "a path in the hub cache");
     } else if (!wick_path_is_folder(snapshot)) {
         /* Here a download would begin. */
-        rc = not_found(name, cache, error);
+        rc = not_found(name, cache, MEND_GET, error);
     } else {
         *folder = snapshot;
         snapshot = NULL;

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/path.h"
 #include "hub/inventory_internal.h"
+#include "hub/nearest.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -35,9 +36,12 @@ int wick_cache_open_repo(const char *cache, const char *repo, int *cache_fd, int
         close(*cache_fd);
     *cache_fd = -1;
     errno = number;
-    if (number == ENOENT)
-        return wick_fail(error, WICK_E_MODEL_NOT_FOUND, cache, "wick models lists what is there",
+    if (number == ENOENT) {
+        char near[128];
+        wick_hub_nearest(cache, repo, near, sizeof near);
+        return wick_fail(error, WICK_E_MODEL_NOT_FOUND, cache, near[0] ? near : "wick models lists what is there",
                          "not in the cache: %s", repo);
+    }
     if (number == ELOOP || number == ENOTDIR)
         return wick_fail(error, WICK_E_IO, cache, "look at it, and remove it by hand",
                          "%s is no folder of the cache's, but a link or a file", folder);

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "hub/digest.h"
 #include "hub/inventory_internal.h"
+#include "hub/nearest.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -173,9 +174,12 @@ int wick_hub_verify(const wick_hub_verify_options *options, wick_hub_verified *o
             v.all_bytes += all.models[i].size_bytes - all.models[i].incomplete_bytes;
             is_there = true;
         }
-    if (rc == WICK_OK && !is_there)
-        rc = wick_fail(error, WICK_E_MODEL_NOT_FOUND, all.cache, "wick models lists what is there",
+    if (rc == WICK_OK && !is_there) {
+        char near[128];
+        wick_hub_nearest(all.cache, parsed.repo, near, sizeof near);
+        rc = wick_fail(error, WICK_E_MODEL_NOT_FOUND, all.cache, near[0] ? near : "wick models lists what is there",
                        "not in the cache: %s", options->name);
+    }
     for (size_t i = 0; rc == WICK_OK && i < all.n_models; i++)
         if (!options->name || strcmp(all.models[i].repo, parsed.repo) == 0) {
             v.model = &all.models[i];

@@ -107,6 +107,8 @@ static int pull_name(const char *asked, const wick_hub_name *name, const char *c
     } else {
         wick_hub_endpoint endpoint = {0};
         rc = wick_hub_endpoint_read(&endpoint, error);
+        if (rc == WICK_OK && endpoint.offline && options->refresh)
+            wick_log(WICK_LOG_WARN, "%s: not asked whether it has moved on: HF_HUB_OFFLINE is set", asked);
         if (rc == WICK_OK)
             rc = endpoint.offline ? pull_offline(asked, name, cache, &found, out, error)
                                   : pull_online(asked, name, cache, &endpoint, options, &found, out, error);
