@@ -222,11 +222,16 @@ void wick_forward(const wick_cpu_model *model, const wick_team *team, const wick
                   const wick_activations *act, const wick_thread_scratch *scratch, float *out)
 {
     const wick_cpu_layer *layers = model->layers;
+    const wick_kernels *kernels = model->kernels;
     size_t n = model->files->n_layers;
+    if (kernels->enter)
+        kernels->enter();
     wick_embed_tokens(model, n > 0 ? layers : NULL, team, chunk, act);
     for (size_t i = 0; i < n; i++)
         wick_layer_forward(model, &layers[i], i + 1 < n ? &layers[i + 1] : NULL, team, chunk, act, scratch);
     wick_team_barrier(team); /* threads with rows of their own end a layer alone */
     pool_sequences(model, team, chunk, act->hidden.f32, scratch->pooled, out);
+    if (kernels->leave)
+        kernels->leave();
     wick_team_barrier(team); /* the next chunk overwrites hidden */
 }

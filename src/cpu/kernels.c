@@ -10,6 +10,10 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 #elif defined(__aarch64__) && defined(__linux__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
@@ -57,6 +61,21 @@ static bool has_avx512vnni(void)
 static bool has_avx512bf16(void)
 {
     return has_avx512vnni() && __builtin_cpu_supports("avx512bf16");
+}
+
+/* CPUID leaf 7, EDX: bits 22, 24 and 25 are AMX in bf16, its tiles, and in int8. Linux gives a process the tiles' registers, 8 KiB a thread, only when it
+ * asks (arch_prctl(2): ARCH_REQ_XCOMP_PERM for XTILEDATA, state 18); it refuses where a thread's signal stack is too small for them. */
+static bool has_amx(void)
+{
+#if defined(__linux__) && defined(SYS_arch_prctl)
+    const unsigned wanted = 1u << 22 | 1u << 24 | 1u << 25;
+    const int request_permission = 0x1023, tile_data = 18;
+    unsigned eax, ebx, ecx, edx;
+    return has_avx512bf16() && __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (edx & wanted) == wanted &&
+           syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+#else
+    return false;
+#endif
 }
 #elif defined(__aarch64__) && defined(__linux__)
 /* Bits of the kernel's interface; C libraries of 2018 have no names for them. */
@@ -122,6 +141,7 @@ static const tier tiers[] = {
     {"avx512", has_avx512, wick_kernels_init_avx512},
     {"avx512vnni", has_avx512vnni, wick_kernels_init_avx512vnni},
     {"avx512bf16", has_avx512bf16, wick_kernels_init_avx512bf16},
+    {"amx", has_amx, wick_kernels_init_amx},
 #elif defined(__aarch64__)
     {"neon", always, wick_kernels_init_neon},       {"dotprod", has_dotprod, wick_kernels_init_dotprod},
     {"i8mm", has_i8mm, wick_kernels_init_i8mm},     {"bf16", has_bf16, wick_kernels_init_bf16},

@@ -84,6 +84,11 @@ typedef struct wick_kernels {
     size_t panel_width; /* columns of a packed panel */
     bool has_bf16;      /* gemm_bf16 is faster than gemm: the CPU multiplies bf16 itself */
 
+    /* NULL, or to be called by a thread before the first product of many and after the last, so that registers that have to be set up stay so between
+     * them. No code of others may run in between. Products give the same without. */
+    void (*enter)(void);
+    void (*leave)(void);
+
     void (*gemm)(const wick_gemm *g);
     /* x[m, n] = gelu(x), the erf form: 0.5 x (1 + erf(x / sqrt(2))). */
     void (*gelu)(float *x, size_t ldx, size_t m, size_t n);
@@ -110,8 +115,8 @@ typedef struct wick_kernels {
 
 /* The best tier that this CPU has, or the one that WICK_CPU names where it is lower. Never fails. */
 const wick_kernels *wick_kernels_select(void);
-/* The tier of that name ("generic", "avx2", "avxvnni", "avx512", "avx512vnni", "avx512bf16", "neon", "dotprod",
- * "i8mm", "bf16"), or NULL where it is not built in or this CPU lacks it. For tests. */
+/* The tier of that name ("generic", "avx2", "avxvnni", "avx512", "avx512vnni", "avx512bf16", "amx", "neon",
+ * "dotprod", "i8mm", "bf16"), or NULL where it is not built in or this CPU lacks it. For tests. */
 const wick_kernels *wick_kernels_named(const char *tier);
 
 /* One function a tier: overwrites what it has. Each is built only for its architecture. */
@@ -123,6 +128,7 @@ void wick_kernels_init_avxvnni(wick_kernels *kernels);
 void wick_kernels_init_avx512(wick_kernels *kernels);
 void wick_kernels_init_avx512vnni(wick_kernels *kernels);
 void wick_kernels_init_avx512bf16(wick_kernels *kernels);
+void wick_kernels_init_amx(wick_kernels *kernels);
 void wick_kernels_init_neon(wick_kernels *kernels);
 void wick_kernels_init_dotprod(wick_kernels *kernels);
 void wick_kernels_init_i8mm(wick_kernels *kernels);

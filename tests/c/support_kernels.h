@@ -58,7 +58,7 @@ uint32_t support_bits_of(float x);
 
 /* ---- tiers ---- */
 
-#define SUPPORT_N_TIERS 10
+#define SUPPORT_N_TIERS 11
 extern const char *const support_tiers[SUPPORT_N_TIERS];
 /* Makes of test one for that tier alone, "NAME, tier TIER"; name keeps its text. */
 struct CMUnitTest;

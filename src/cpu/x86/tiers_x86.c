@@ -39,3 +39,11 @@ void wick_kernels_init_avx512bf16(wick_kernels *kernels)
     wick_gemm_bf16_init_avx512bf16(kernels);
     wick_peak_init_avx512bf16(kernels);
 }
+
+void wick_kernels_init_amx(wick_kernels *kernels)
+{
+    wick_tiles_init_amx(kernels);
+    wick_gemm_i8_init_amx(kernels);
+    wick_gemm_bf16_init_amx(kernels);
+    wick_peak_init_amx(kernels);
+}
