@@ -28,7 +28,7 @@ foreach(file IN LISTS WICK_KERNELS)
     elseif(file MATCHES "_avx512bf16\\.c$")
       list(APPEND flags -mavx512bf16)
     elseif(file MATCHES "_amx\\.c$")
-      list(APPEND flags -mamx-tile -mamx-int8 -mamx-bf16)
+      list(APPEND flags -mavx512bf16 -mamx-tile -mamx-int8 -mamx-bf16)
     endif()
   elseif(file MATCHES "_avx(2|vnni)\\.c$") # AVX-VNNI's one instruction is written in assembler
     list(APPEND flags -mavx2 -mfma)

@@ -19,6 +19,19 @@
 #define WICK_GELU_Q4 7.510137948e-05f
 #define WICK_GELU_Q5 1.180203981e-06f
 
+/* For narrow dtypes, which round inputs to 1/256 of themselves or of a row's range: Phi(x) = 1/2 + c * P(c^2), no quotient; tools/fit_gelu.py. gelu is within
+ * 4.5e-5. The limit as above: there c * P(c^2) is exactly 1/2. */
+#define WICK_GELU_NARROW_LIMIT 4.39994955f
+#define WICK_GELU_NARROW_P0 3.987616003e-01f
+#define WICK_GELU_NARROW_P1 (-6.607642770e-02f)
+#define WICK_GELU_NARROW_P2 9.643028490e-03f
+#define WICK_GELU_NARROW_P3 (-1.054992666e-03f)
+#define WICK_GELU_NARROW_P4 8.429303853e-05f
+#define WICK_GELU_NARROW_P5 (-4.724870450e-06f)
+#define WICK_GELU_NARROW_P6 1.740848461e-07f
+#define WICK_GELU_NARROW_P7 (-3.754052180e-09f)
+#define WICK_GELU_NARROW_P8 3.569432944e-11f
+
 /* exp(x) = 2^n * exp(r), n = round(x / ln 2), |r| <= ln(2) / 2: Taylor's series to r^6, remainder below 1.2e-7. ln 2 in two parts
  * (Cody and Waite, 1980): the first has zeros at its end, so that n times it is exact. */
 #define WICK_LOG2_E 1.44269504088896341f

@@ -26,14 +26,32 @@ typedef struct linear_step {
     size_t row, rows; /* rows [row, row + rows) of in and out */
     bool accumulate;
     wick_activation activation;
+    uint16_t *narrow; /* NULL, or [.., linear->out rounded up to 2] in bf16, instead of out; see ends_narrow */
 } linear_step;
 
-static void linear_panel(const wick_cpu_model *model, const linear_step *s, size_t panel, size_t row, size_t m)
+/* Whether the layer's products take all panels at once, and gelu with them (kernels.h). */
+static bool takes_panels(const wick_cpu_model *model, const wick_cpu_linear *linear)
+{
+    return model->kernels->takes_panels && linear->compute != WICK_COMPUTE_F32;
+}
+
+/* Whether a layer's result can be handed to its reader as it is wanted there, with no f32 in between. */
+static bool ends_narrow(const wick_cpu_model *model, const wick_cpu_linear *linear, const wick_cpu_linear *reader,
+                        wick_activation activation)
+{
+    return takes_panels(model, linear) && linear->compute == WICK_COMPUTE_BF16 &&
+           reader->compute == WICK_COMPUTE_BF16 && (activation == WICK_ACT_GELU || activation == WICK_ACT_NONE);
+}
+
+/* n columns from `column` on, of m rows from `row` on. */
+static void linear_columns(const wick_cpu_model *model, const linear_step *s, size_t column, size_t n, size_t row,
+                           size_t m)
 {
     const wick_kernels *kernels = model->kernels;
     const wick_cpu_linear *l = s->linear;
-    size_t width = kernels->panel_width, column = panel * width, n = l->out - column < width ? l->out - column : width;
-    size_t lda = l->n_units * wick_compute_values(l->compute);
+    const size_t width = kernels->panel_width, lda = l->n_units * wick_compute_values(l->compute),
+                 padded = wick_compute_padded(l->compute, l->out);
+    const bool with_gelu = takes_panels(model, l) && s->activation == WICK_ACT_GELU;
     const uint32_t *b = l->panels + column * l->n_units;
     float *c = s->out + row * l->out + column;
     const float *bias = l->bias + column;
@@ -44,25 +62,33 @@ static void linear_panel(const wick_cpu_model *model, const linear_step *s, size
         break;
     case WICK_COMPUTE_BF16:
         kernels->gemm_bf16(&(wick_gemm_bf16){m, n, lda, (const uint16_t *)s->in->narrow + row * lda, lda,
-                                             (const uint16_t *)(const void *)b, width, bias, c, l->out, s->accumulate});
+                                             (const uint16_t *)(const void *)b, width, bias, c,
+                                             s->narrow ? padded : l->out, s->accumulate, with_gelu,
+                                             s->narrow ? s->narrow + row * padded + column : NULL});
         break;
     case WICK_COMPUTE_I8:
         kernels->gemm_i8(&(wick_gemm_i8){m, n, lda, (const uint8_t *)s->in->narrow + row * lda, lda,
                                          s->in->scales + row, (const int8_t *)(const void *)b, width,
-                                         l->scales + column, l->sums + column, bias, c, l->out, s->accumulate});
+                                         l->scales + column, l->sums + column, bias, c, l->out, s->accumulate,
+                                         with_gelu});
         break;
     }
-    wick_activate(kernels, s->activation, c, l->out, m, n);
+    if (!with_gelu)
+        wick_activate(kernels, s->activation, c, l->out, m, n);
 }
 
 static void linear_rows(const wick_cpu_model *model, const wick_team *team, const linear_step *s)
 {
-    size_t n_blocks = (s->rows + ROW_BLOCK - 1) / ROW_BLOCK, first, last;
-    wick_team_share(team, n_blocks * s->linear->n_panels, &first, &last);
-    for (size_t unit = first; unit < last; unit++) {
-        size_t block = unit / s->linear->n_panels, panel = unit % s->linear->n_panels;
-        size_t begin = s->rows * block / n_blocks, end = s->rows * (block + 1) / n_blocks;
-        linear_panel(model, s, panel, s->row + begin, end - begin);
+    const wick_cpu_linear *l = s->linear;
+    const size_t width = model->kernels->panel_width, n_blocks = (s->rows + ROW_BLOCK - 1) / ROW_BLOCK;
+    size_t first, last, n_panels;
+    wick_team_share(team, n_blocks * l->n_panels, &first, &last);
+    for (size_t unit = first; unit < last; unit += n_panels) {
+        const size_t block = unit / l->n_panels, panel = unit % l->n_panels, column = panel * width;
+        const size_t begin = s->rows * block / n_blocks, end = s->rows * (block + 1) / n_blocks;
+        n_panels = !takes_panels(model, l) ? 1 : last - unit < l->n_panels - panel ? last - unit : l->n_panels - panel;
+        const size_t n = l->out - column < n_panels * width ? l->out - column : n_panels * width;
+        linear_columns(model, s, column, n, s->row + begin, end - begin);
     }
 }
 
@@ -184,13 +210,15 @@ void wick_layer_forward(const wick_cpu_model *model, const wick_cpu_layer *layer
     const wick_team *team = &share.team;
     const size_t first = share.first, rows = share.last - share.first;
     const wick_rows *hidden = &act->hidden, *context = &act->context, *inner = &act->inner;
-    linear_rows(model, team, &(linear_step){&layer->qkv, hidden, act->qkv, first, rows, false, WICK_ACT_NONE});
+    const wick_activation activation = model->files->activation;
+    uint16_t *const narrow = ends_narrow(model, &layer->up, &layer->down, activation) ? inner->narrow : NULL;
+    linear_rows(model, team, &(linear_step){&layer->qkv, hidden, act->qkv, first, rows, false, WICK_ACT_NONE, NULL});
     wick_team_barrier(all);
     wick_attention(model, all, chunk, act, scratch);
     wick_team_barrier(all);
     narrow_shared(model, team, context, &layer->attention_output, first, rows);
     linear_rows(model, team,
-                &(linear_step){&layer->attention_output, context, hidden->f32, first, rows, true, WICK_ACT_NONE});
+                &(linear_step){&layer->attention_output, context, hidden->f32, first, rows, true, WICK_ACT_NONE, NULL});
     wick_team_barrier(team);
     norm_rows(model, team, &layer->attention_norm, hidden, &layer->up, first, rows);
     wick_team_barrier(team);
@@ -199,10 +227,11 @@ void wick_layer_forward(const wick_cpu_model *model, const wick_cpu_layer *layer
     for (size_t row = first; row < share.last; row += block) {
         size_t n = share.last - row < block ? share.last - row : block;
         linear_rows(model, team,
-                    &(linear_step){&layer->up, hidden, inner->f32, row, n, false, model->files->activation});
+                    &(linear_step){&layer->up, hidden, inner->f32, row, n, false, activation, narrow});
         wick_team_barrier(team);
-        narrow_shared(model, team, inner, &layer->down, row, n);
-        linear_rows(model, team, &(linear_step){&layer->down, inner, hidden->f32, row, n, true, WICK_ACT_NONE});
+        if (!narrow)
+            narrow_shared(model, team, inner, &layer->down, row, n);
+        linear_rows(model, team, &(linear_step){&layer->down, inner, hidden->f32, row, n, true, WICK_ACT_NONE, NULL});
         wick_team_barrier(team);
         norm_rows(model, team, &layer->output_norm, hidden, next ? &next->qkv : NULL, row, n);
         wick_team_barrier(team);

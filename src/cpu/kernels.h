@@ -41,6 +41,9 @@ typedef struct wick_gemm_bf16 {
     float *c;           /* [m, n] */
     size_t ldc;
     bool accumulate;
+    /* Only for tiers that take panels: */
+    bool gelu;        /* c = gelu of that; not with accumulate */
+    uint16_t *narrow; /* NULL, or [m, n], rows ldc apart: takes the result in bf16, instead of c */
 } wick_gemm_bf16;
 
 /* How a quantised row reads: x[j] = scale * q[j] + offset. */
@@ -65,6 +68,7 @@ typedef struct wick_gemm_i8 {
     float *c;                   /* [m, n] */
     size_t ldc;
     bool accumulate;
+    bool gelu; /* only for tiers that take panels: c = gelu of that; not with accumulate */
 } wick_gemm_i8;
 
 /* out[i, j] = round((y - offset) * (255 / range)), y = x[i, j] * factors[j]; offset is the least y of the row, range what lies between it and the
@@ -83,6 +87,8 @@ typedef struct wick_kernels {
     const char *tier;
     size_t panel_width; /* columns of a packed panel */
     bool has_bf16;      /* gemm_bf16 is faster than gemm: the CPU multiplies bf16 itself */
+    bool takes_panels;  /* gemm_bf16 and gemm_i8 take any n: columns of b, bias, b_scales and b_sums that go on in the panels behind. And they do gelu and
+                         * narrow, which cost little beside products that do not use the vector units */
 
     /* NULL, or to be called by a thread before the first product of many and after the last, so that registers that have to be set up stay so between
      * them. No code of others may run in between. Products give the same without. */

@@ -34,14 +34,20 @@ static inline __attribute__((always_inline)) wick_columns16 wick_columns16_at(co
                             _mm512_loadu_ps(g->b_sums + first), _mm512_loadu_ps(g->bias + first)};
 }
 
-/* Exact sums of those columns of a row, rescaled as kernels.h says, into c. */
+/* Exact sums of those columns of a row, rescaled as kernels.h says. */
+static inline __attribute__((always_inline)) __m512 wick_rescale16_i8(wick_row_scale row, wick_columns16 at,
+                                                                      __m512i sums)
+{
+    __m512 scale = _mm512_set1_ps(row.scale), offset = _mm512_set1_ps(row.offset);
+    __m512 scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(sums), scale);
+    return _mm512_fmadd_ps(scaled, at.scales, _mm512_fmadd_ps(offset, at.sums, at.bias));
+}
+
+/* The same, into c. */
 static inline __attribute__((always_inline)) void wick_store16_i8(const wick_gemm_i8 *g, size_t row, wick_columns16 at,
                                                                   __m512i sums)
 {
-    __m512 scale = _mm512_set1_ps(g->rows[row].scale), offset = _mm512_set1_ps(g->rows[row].offset);
-    __m512 scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(sums), scale);
-    wick_store16(g->c + row * g->ldc + at.first, at.lanes, g->accumulate,
-                 _mm512_fmadd_ps(scaled, at.scales, _mm512_fmadd_ps(offset, at.sums, at.bias)));
+    wick_store16(g->c + row * g->ldc + at.first, at.lanes, g->accumulate, wick_rescale16_i8(g->rows[row], at, sums));
 }
 
 /* Sums of a row's columns from `first` on, with the bias, into c. */

@@ -13,6 +13,7 @@
 #include <math.h>
 
 #include "cpu/constants.h"
+#include "cpu/x86/gelu_avx512.h"
 
 #define LANES 16
 
@@ -21,31 +22,12 @@ static inline __mmask16 mask_of(size_t n)
     return n >= LANES ? 0xFFFF : (__mmask16)((1u << n) - 1);
 }
 
-static inline __m512 gelu16(__m512 x)
-{
-    const __m512 limit = _mm512_set1_ps(WICK_GELU_LIMIT);
-    __m512 c = _mm512_max_ps(_mm512_min_ps(x, limit), _mm512_sub_ps(_mm512_setzero_ps(), limit));
-    __m512 t = _mm512_mul_ps(c, c);
-    __m512 p = _mm512_fmadd_ps(_mm512_set1_ps(WICK_GELU_P5), t, _mm512_set1_ps(WICK_GELU_P4));
-    __m512 q = _mm512_fmadd_ps(_mm512_set1_ps(WICK_GELU_Q5), t, _mm512_set1_ps(WICK_GELU_Q4));
-    p = _mm512_fmadd_ps(p, t, _mm512_set1_ps(WICK_GELU_P3));
-    q = _mm512_fmadd_ps(q, t, _mm512_set1_ps(WICK_GELU_Q3));
-    p = _mm512_fmadd_ps(p, t, _mm512_set1_ps(WICK_GELU_P2));
-    q = _mm512_fmadd_ps(q, t, _mm512_set1_ps(WICK_GELU_Q2));
-    p = _mm512_fmadd_ps(p, t, _mm512_set1_ps(WICK_GELU_P1));
-    q = _mm512_fmadd_ps(q, t, _mm512_set1_ps(WICK_GELU_Q1));
-    p = _mm512_fmadd_ps(p, t, _mm512_set1_ps(WICK_GELU_P0));
-    q = _mm512_fmadd_ps(q, t, _mm512_set1_ps(1.0f));
-    __m512 phi = _mm512_add_ps(_mm512_div_ps(_mm512_mul_ps(c, p), q), _mm512_set1_ps(0.5f));
-    return _mm512_mul_ps(x, phi);
-}
-
 static void gelu_avx512(float *x, size_t ldx, size_t m, size_t n)
 {
     for (size_t i = 0; i < m; i++, x += ldx)
         for (size_t j = 0; j < n; j += LANES) {
             __mmask16 mask = mask_of(n - j);
-            _mm512_mask_storeu_ps(x + j, mask, gelu16(_mm512_maskz_loadu_ps(mask, x + j)));
+            _mm512_mask_storeu_ps(x + j, mask, wick_gelu16(_mm512_maskz_loadu_ps(mask, x + j)));
         }
 }
 
