@@ -63,7 +63,7 @@ static double used_at(const struct stat *status)
 typedef struct counting {
     wick_hub_revision *revision;
     int blobs_fd;
-    uint64_t own_bytes; /* of files that are no links: on file systems without them */
+    uint64_t own_bytes; /* of files that are no links, soft or hard: on file systems without them */
 } counting;
 
 static bool count_file(void *user, const wick_cache_entry *entry)
@@ -75,7 +75,7 @@ static bool count_file(void *user, const wick_cache_entry *entry)
         if (fstatat(c->blobs_fd, blob, &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(status.st_mode))
             return true;
     } else if (S_ISREG(status.st_mode)) {
-        c->own_bytes += (uint64_t)status.st_size;
+        c->own_bytes += status.st_nlink > 1 ? 0 : (uint64_t)status.st_size;
     } else {
         return true; /* a link to somewhere else is none of the cache's files */
     }

@@ -85,6 +85,15 @@ int wick_store_parent(int fd, const char *path, const char **last)
     return folder;
 }
 
+bool wick_store_sync(int fd)
+{
+    int rc;
+    do
+        rc = fsync(fd);
+    while (rc != 0 && errno == EINTR);
+    return rc == 0 || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP;
+}
+
 /* Random, for a process number says little where containers share a cache: each has a process 1. */
 void wick_store_temporary(char out[64])
 {
@@ -250,8 +259,8 @@ int wick_hub_store_read(const wick_hub_store *store, const wick_hub_file *file, 
 int wick_hub_store_check_room(const wick_hub_store *store, uint64_t size_bytes, wick_error *error)
 {
     struct statvfs status;
-    if (size_bytes == 0 || fstatvfs(store->blobs_fd, &status) != 0)
-        return WICK_OK; /* writing will tell */
+    if (size_bytes == 0 || fstatvfs(store->blobs_fd, &status) != 0 || status.f_blocks == 0)
+        return WICK_OK; /* writing will tell; a file system without a size is one that does not know it */
     const uint64_t free_bytes = (uint64_t)status.f_bavail * status.f_frsize;
     if (free_bytes >= SPARE_BYTES && free_bytes - SPARE_BYTES >= size_bytes)
         return WICK_OK;

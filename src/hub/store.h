@@ -2,7 +2,7 @@
  * store.h: writing one repository of the hub cache, as huggingface_hub lays it out, so that both use each other's downloads:
  *
  *     CACHE/models--ORG--NAME/blobs/DIGEST                 0644; DIGEST.incomplete while it comes
- *     CACHE/models--ORG--NAME/snapshots/COMMIT/PATH        -> ../../blobs/DIGEST (as many .. as PATH is deep)
+ *     CACHE/models--ORG--NAME/snapshots/COMMIT/PATH        -> ../../blobs/DIGEST (as many .. as PATH is deep); a hard link or a copy where there are no symbolic links
  *     CACHE/models--ORG--NAME/refs/REVISION                the commit
  *     CACHE/models--ORG--NAME/.no_exist/COMMIT/PATH        empty: asked for, and not there
  *     CACHE/.locks/models--ORG--NAME/DIGEST.lock           flock'ed while a blob is made
@@ -49,7 +49,7 @@ int wick_hub_store_finish(wick_hub_store *store, const wick_hub_file *file, wick
 /* Lets the lock go and keeps what came for a later try. Frees incomplete; accepts NULL. */
 void wick_hub_store_leave(wick_hub_store *store, wick_hub_incomplete *incomplete);
 
-/* Links the snapshot's path to its blob; replaces what stands there, atomically. */
+/* Links the snapshot's path to its blob, however the file system does; replaces what stands there, atomically. */
 int wick_hub_store_link(wick_hub_store *store, const char *commit, const wick_hub_file *file, wick_error *error);
 /* Notes that the commit has no such path. */
 int wick_hub_store_note_absent(wick_hub_store *store, const char *commit, const char *path, wick_error *error);

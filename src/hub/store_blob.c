@@ -195,7 +195,7 @@ static int check_content(wick_hub_store *store, const wick_hub_file *file, int f
 /* fsync, and what macOS has for it: there fsync leaves the bytes in the disk's own cache, which a crash of the machine alone would lose. */
 static int sync_file(wick_hub_store *store, int fd, wick_error *error)
 {
-    return fsync(fd) == 0 ? WICK_OK : wick_store_fail(store, "cannot sync a file", error);
+    return wick_store_sync(fd) ? WICK_OK : wick_store_fail(store, "cannot sync a file", error);
 }
 
 int wick_hub_store_finish(wick_hub_store *store, const wick_hub_file *file, wick_hub_incomplete *incomplete,

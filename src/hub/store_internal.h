@@ -21,6 +21,8 @@ int wick_store_fail(const wick_hub_store *store, const char *what, wick_error *e
 int wick_store_folder(int fd, const char *name, bool make);
 /* Opens the folder that path ("a/b/file") lies in, making those between; *last becomes "file". path was checked. Negative: errno says why. */
 int wick_store_parent(int fd, const char *path, const char **last);
+/* fsync; a file system that has none for such a file (folders on network shares) is no failure. False: errno says why. */
+bool wick_store_sync(int fd);
 /* A name for a file that is to be renamed: no two threads or processes of this host get the same. */
 void wick_store_temporary(char out[64]);
 

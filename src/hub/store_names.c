@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * store_names.c: the names by which blobs and commits are found: snapshots/COMMIT/PATH, .no_exist/COMMIT/PATH, refs/REVISION. Each is made in the
- * repository's folder, where no reader looks for names, and renamed, so that a reader sees the old one or the new one. Folders are walked without following links. */
+ * repository's folder, where no reader looks for names, and renamed, so that a reader sees the old one or the new one. Folders are walked without following links.
+ * Where a file system has no symbolic links, a snapshot's file is a hard link to its blob, else a copy: huggingface_hub and readers take either. */
 #include "hub/store_internal.h"
 #include "base/error.h"
 #include <errno.h>
@@ -9,6 +10,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define COPY_BYTES ((size_t)64 << 10)
 
 static int not_a_name(const char *what, wick_error *error)
 {
@@ -39,10 +42,69 @@ static int settle(const wick_hub_store *store, int folder, const char *temporary
                   wick_error *error)
 {
     if (renameat(store->repo_fd, temporary, folder, name) == 0)
-        return fsync(folder) == 0 ? WICK_OK : wick_store_fail(store, what, error);
+        return wick_store_sync(folder) ? WICK_OK : wick_store_fail(store, what, error);
     const int rc = wick_store_fail(store, what, error);
     unlinkat(store->repo_fd, temporary, 0);
     return rc;
+}
+
+/* What symlink says on FAT, exFAT, network shares and FUSE; EPERM also where nothing may be written, which the next step then says again. */
+static bool knows_no_links(int number)
+{
+#if ENOTSUP != EOPNOTSUPP
+    if (number == ENOTSUP)
+        return true;
+#endif
+    return number == EPERM || number == EOPNOTSUPP || number == ENOSYS;
+}
+
+/* Copies from's bytes to to, and syncs them. False: errno says why. */
+static bool copy_bytes(const wick_hub_store *store, int from, int to)
+{
+    char block[COPY_BYTES];
+    for (;;) {
+        const ssize_t n = read(from, block, sizeof block);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n == 0 && wick_store_sync(to);
+        if (store->should_stop && store->should_stop(store->user)) {
+            errno = ECANCELED;
+            return false;
+        }
+        for (ssize_t at = 0, now; at < n; at += now) {
+            now = write(to, block + at, (size_t)(n - at));
+            if (now < 0 && errno != EINTR)
+                return false;
+            now = now < 0 ? 0 : now;
+        }
+    }
+}
+
+/* The blob under a second name in the repository's folder. False: errno says why, and there is no such name. */
+static bool duplicate_blob(const wick_hub_store *store, const char *digest, const char *temporary)
+{
+    if (linkat(store->blobs_fd, digest, store->repo_fd, temporary, 0) == 0)
+        return true;
+    const int from = openat(store->blobs_fd, digest, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    const int to =
+        from >= 0 ? openat(store->repo_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644) : -1;
+    const bool is_whole = to >= 0 && copy_bytes(store, from, to);
+    const int number = errno;
+    if (from >= 0)
+        close(from);
+    if (to >= 0)
+        close(to);
+    if (to >= 0 && !is_whole)
+        unlinkat(store->repo_fd, temporary, 0);
+    errno = number;
+    return is_whole;
+}
+
+static bool point_at_blob(const wick_hub_store *store, const char *target, const char *digest, const char *temporary)
+{
+    return symlinkat(target, store->repo_fd, temporary) == 0 ||
+           (knows_no_links(errno) && duplicate_blob(store, digest, temporary));
 }
 
 int wick_hub_store_link(wick_hub_store *store, const char *commit, const wick_hub_file *file, wick_error *error)
@@ -67,8 +129,9 @@ int wick_hub_store_link(wick_hub_store *store, const char *commit, const wick_hu
     int rc = WICK_OK;
     if (!link_says(folder, name, target)) {
         wick_store_temporary(temporary);
-        rc = symlinkat(target, store->repo_fd, temporary) == 0 ? settle(store, folder, temporary, name, what, error)
-                                                       : wick_store_fail(store, what, error);
+        rc = point_at_blob(store, target, file->digest, temporary)
+                 ? settle(store, folder, temporary, name, what, error)
+                 : wick_store_fail(store, what, error);
     }
     close(folder);
     return rc;
@@ -114,7 +177,7 @@ static int write_ref(const wick_hub_store *store, int folder, const char *name, 
     const ssize_t written = write(fd, commit, (size_t)n);
     if (written >= 0 && written != n)
         errno = ENOSPC;
-    int rc = written == n && fsync(fd) == 0 ? WICK_OK : wick_store_fail(store, what, error);
+    int rc = written == n && wick_store_sync(fd) ? WICK_OK : wick_store_fail(store, what, error);
     close(fd);
     if (rc != WICK_OK)
         unlinkat(store->repo_fd, temporary, 0);
