@@ -158,6 +158,22 @@ static bool take_snapshot(wick_pull *pull, const char *cached_commit, wick_hub_p
     return true;
 }
 
+/* Between the last blob and the names nobody holds a lock, and a folder that goes takes what is written into it along: whoever removed the model, or a
+ * revision that had a blob in common, must not make a folder of this that is not whole. */
+static int check_there(const wick_pull *pull, int rc, const wick_hub_pulled *out, wick_error *error)
+{
+    char missing[WICK_HUB_MAX_PATH + 1];
+    const bool is_gone = rc == WICK_OK ? wick_hub_snapshot_state(out->folder, missing) == WICK_HUB_MISSING
+                                       : rc == WICK_E_IO && pull->store && !wick_hub_store_is_there(pull->store);
+    if (!is_gone)
+        return rc;
+    rc = wick_fail(error, WICK_E_IO, pull->cache, "try again", "%s was removed from the cache while it came",
+                   pull->asked);
+    if (error)
+        error->retriable = true;
+    return rc;
+}
+
 static int pull_opened(wick_pull *pull, const char *cached_commit, wick_hub_pulled *out, wick_error *error)
 {
     int rc = get_commit(pull, error);
@@ -170,7 +186,7 @@ static int pull_opened(wick_pull *pull, const char *cached_commit, wick_hub_pull
         rc = get_all(pull, error);
     if (rc == WICK_OK && !(out->folder = wick_hub_store_snapshot(pull->store, pull->listing.commit)))
         rc = wick_fail_memory(error, "the model's path");
-    return rc;
+    return check_there(pull, rc, out, error);
 }
 
 int wick_pull_remote(wick_pull *pull, const char *cached_commit, wick_hub_pulled *out, wick_error *error)

@@ -21,6 +21,8 @@ int wick_hub_store_open(const char *cache, const char *repo, bool (*should_stop)
                         wick_hub_store **out, wick_error *error);
 void wick_hub_store_close(wick_hub_store *store);
 
+/* Whether the repository's folder still is where it was: somebody may remove a model while it comes. */
+bool wick_hub_store_is_there(const wick_hub_store *store);
 /* Whether the blob is there with its size. */
 bool wick_hub_store_has(const wick_hub_store *store, const wick_hub_file *file);
 /* How many bytes of the file an earlier try left: a guess, for progress alone. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * tool_pull.c: pulls models for tests/hub: tool_pull [--refresh] [--stop-at BYTES] NAME. Prints JSON: what wick_model_pull gave, and what its progress told. Exit status 1 with the error on stderr. */
+ * tool_pull.c: pulls models for tests/hub: tool_pull [--refresh] [--stop-at BYTES] [--when-there COMMAND] NAME; the command is run by sh when all files are there and their names not yet. Prints JSON: what wick_model_pull gave, and what its progress told. Exit status 1 with the error on stderr. */
 #include "provider/pull.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,6 +11,7 @@ typedef struct told {
     _Atomic uint64_t all_have_bytes; /* should_stop looks at it from other threads */
     uint64_t all_size_bytes, stop_at_bytes;
     bool went_back, went_over;
+    const char *when_there;
 } told;
 
 static void on_progress(void *user, const wick_hub_progress *progress)
@@ -25,6 +26,12 @@ static void on_progress(void *user, const wick_hub_progress *progress)
     t->all_size_bytes = progress->all_size_bytes;
     t->n_files = progress->n_files;
     t->n_done = progress->n_done;
+    if (t->when_there && t->n_done == t->n_files) {
+        const char *command = t->when_there;
+        t->when_there = NULL;
+        if (system(command) != 0)
+            fprintf(stderr, "the command failed\n");
+    }
 }
 
 static bool should_stop(void *user)
@@ -46,6 +53,8 @@ int main(int argc, char **argv)
             options.refresh = true;
         else if (strcmp(argv[i], "--stop-at") == 0 && i + 1 < argc)
             t.stop_at_bytes = strtoull(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "--when-there") == 0 && i + 1 < argc)
+            t.when_there = argv[++i];
         else
             name = argv[i];
     }

@@ -91,6 +91,15 @@ def test_a_broken_reference_is_mended(wick, hub, pull, vector):
         assert (wick.repo / "refs/main").read_text() == hub.repositories[NAME].commit
 
 
+def test_a_model_that_is_removed_while_it_comes(wick, hub, pull, vector):
+    """Between the last file and the names nobody holds a lock: whoever removes the model then, or a blob of it, makes an error, not a folder that is not there."""
+    blob = wick.repo / "blobs" / hub.repositories[NAME].digest("1_Pooling/config.json")
+    for command in (f"mv '{wick.repo}' '{wick.repo}.aside'", f"rm -r '{wick.repo}'", f"rm '{blob}'", f"'{wick.binary}' models rm --yes {NAME}"):
+        assert "retriable" in pull(NAME, "--when-there", command, check=1)
+        assert pull(NAME)["folder"] == str(wick.snapshot()) and wick.embed().out == vector
+        subprocess.run(["rm", "-rf", wick.repo, f"{wick.repo}.aside"], check=True)
+
+
 def test_nothing_answers(wick, hub, pull):
     hub.close()
     error = pull(NAME, check=1)
