@@ -31,7 +31,7 @@ int wick_cache_remove_tree(int fd, const char *name);
 
 /* The blob that a snapshot's link leads to, if it leads into the repository's own blobs. */
 bool wick_cache_blob_of(const wick_cache_entry *entry, char blob[WICK_CACHE_BLOB_BYTES]);
-/* Whether a snapshot's folder may be called so. */
+/* Whether a snapshot's folder may be called so: a reference or a user could name it, and it can be printed. */
 bool wick_cache_is_snapshot(const char *name);
 /* Text without what could move a cursor. */
 void wick_cache_plain(const char *text, char *out, size_t n_out);

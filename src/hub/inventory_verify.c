@@ -34,20 +34,28 @@ static void tell(verifying *v, const char *folder, const char *path, const char 
 
 /* ---- blobs ---- */
 
-static int hash_blob(verifying *v, const wick_cache_entry *entry, uint64_t *size_bytes, char hex[65])
+/* hashed: which file it was. */
+static int hash_blob(verifying *v, const wick_cache_entry *entry, uint64_t *size_bytes, char hex[65],
+                     struct stat *hashed)
 {
     const wick_hub_digest_kind kind = strlen(entry->name) == 64 ? WICK_HUB_SHA256 : WICK_HUB_GIT_SHA1;
     const int fd = openat(entry->folder_fd, entry->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return wick_fail_errno(v->error, WICK_E_IO, entry->path, NULL, "cannot read the blob");
-    const int rc = wick_hub_digest_file(fd, kind, size_bytes, hex, v->options->should_stop, v->options->user, v->error);
+    int rc = wick_hub_digest_file(fd, kind, size_bytes, hex, v->options->should_stop, v->options->user, v->error);
+    if (fstat(fd, hashed) != 0)
+        rc = wick_fail_errno(v->error, WICK_E_IO, entry->path, NULL, "cannot read the blob");
     close(fd);
     return rc;
 }
 
-static void remove_blob(verifying *v, const wick_cache_entry *entry)
+/* A pull may have put the right one in its place meanwhile; between this look and the removal it could again, which costs one more download. */
+static void remove_blob(verifying *v, const wick_cache_entry *entry, const struct stat *hashed)
 {
-    if (v->options->remove_broken && unlinkat(entry->folder_fd, entry->name, 0) == 0)
+    struct stat now;
+    if (v->options->remove_broken && fstatat(entry->folder_fd, entry->name, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
+        now.st_ino == hashed->st_ino && now.st_dev == hashed->st_dev &&
+        unlinkat(entry->folder_fd, entry->name, 0) == 0)
         v->out->n_removed++;
 }
 
@@ -57,6 +65,7 @@ static bool verify_blob(void *user, const wick_cache_entry *entry)
     const size_t n = strlen(entry->name);
     uint64_t size_bytes = 0;
     char hex[65];
+    struct stat hashed;
     if (strchr(entry->path, '/') || !S_ISREG(entry->status.st_mode)) {
         tell(v, "blobs", entry->path, "no file of the cache's");
         return true;
@@ -67,7 +76,7 @@ static bool verify_blob(void *user, const wick_cache_entry *entry)
         v->out->n_unknown++;
         return true;
     }
-    const int rc = hash_blob(v, entry, &size_bytes, hex);
+    const int rc = hash_blob(v, entry, &size_bytes, hex, &hashed);
     if (rc == WICK_E_UNAVAILABLE || rc == WICK_E_NO_MEMORY) {
         v->code = rc;
         return false;
@@ -78,7 +87,7 @@ static bool verify_blob(void *user, const wick_cache_entry *entry)
         tell(v, "blobs", entry->path, "cannot be read");
     } else if (strcmp(hex, entry->name) != 0) {
         tell(v, "blobs", entry->path, "its content is not what its name says");
-        remove_blob(v, entry);
+        remove_blob(v, entry, &hashed);
     }
     if (v->options->progress)
         v->options->progress(v->options->user, v->out->size_bytes, v->all_bytes, v->model->repo);
@@ -184,6 +193,8 @@ int wick_hub_verify(const wick_hub_verify_options *options, wick_hub_verified *o
         if (!options->name || strcmp(all.models[i].repo, parsed.repo) == 0) {
             v.model = &all.models[i];
             rc = verify_model(&v, all.cache);
+            if (rc == WICK_E_MODEL_NOT_FOUND && !options->name) /* removed since the list was made */
+                rc = WICK_OK;
         }
     wick_hub_inventory_clear(&all);
     return rc;

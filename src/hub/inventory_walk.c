@@ -177,7 +177,11 @@ int wick_cache_remove_tree(int fd, const char *name)
 
 bool wick_cache_is_snapshot(const char *name)
 {
-    return name[0] != '.' && strlen(name) <= WICK_HUB_MAX_REVISION && wick_hub_path_is_safe(name) && !strchr(name, '/');
+    wick_hub_name parsed;
+    char whole[WICK_HUB_MAX_REVISION + 8];
+    const int n = snprintf(whole, sizeof whole, "a/b@%s", name); /* what a revision may be, cache.c knows */
+    return n > 0 && (size_t)n < sizeof whole && !strchr(name, '/') &&
+           wick_hub_name_parse(whole, &parsed, NULL) == WICK_OK;
 }
 
 bool wick_cache_blob_of(const wick_cache_entry *entry, char blob[WICK_CACHE_BLOB_BYTES])
