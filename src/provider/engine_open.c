@@ -8,10 +8,12 @@
 #include "base/path.h"
 #include "model/json_keys.h"
 #include "model/modules.h"
+#include "hub/cache.h"
 #include "provider/engine.h"
 #include "provider/settings.h"
 #include "provider/vectors.h"
 #include "text/tokenizer.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -145,6 +147,15 @@ static int open_folder(wick_model *model, const wick_model_options *options, wic
     return rc;
 }
 
+/* Files of the cache were right when they came: what is wrong with them now, verify finds and the next pull mends. */
+static int mend_cached(const char *name, int rc, wick_error *error)
+{
+    if (rc == WICK_E_CORRUPT && error && !wick_hub_name_is_path(name))
+        snprintf(error->mend, sizeof error->mend,
+                 "if the disk damaged it: wick models verify --remove-broken %.80s, then wick pull %.80s", name, name);
+    return rc;
+}
+
 /* The caller's string may not live as long as the model. */
 static const char *static_dtype(const char *dtype)
 {
@@ -190,6 +201,8 @@ int wick_model_open_on(const char *name, const wick_model_options *options, cons
                                     : WICK_DEFAULT_DTYPE;
     model->name = strdup(name);
     rc = model->name ? open_folder(model, options, error) : wick_fail_memory(error, "the model's name");
+    if (!model->pack)
+        rc = mend_cached(name, rc, error);
     if (rc != WICK_OK)
         goto fail;
     wick_log(WICK_LOG_DEBUG, "opened %s in %.1f ms: %s, %s, %u threads", name, wick_now_ms() - start,

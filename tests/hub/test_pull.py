@@ -129,6 +129,22 @@ def test_what_does_not_run_is_told_before_its_weights_come(wick, hub):
         assert not (wick.cache / name.replace("org/", "models--org--") / "snapshots").exists()
 
 
+def test_cached_files_that_are_damaged_name_the_mend(wick, hub, vector):
+    wick.embed()
+    blob = (wick.snapshot() / "model.safetensors").resolve()
+    for damage in (lambda data: data[:5000], lambda data: b"\xff" * 8 + data[8:]):
+        blob.write_bytes(damage(blob.read_bytes()))
+        error = wick.embed(check=1).err
+        assert f"wick models verify --remove-broken {NAME}" in error and f"wick pull {NAME}" in error
+        wick("models", "verify", "--remove-broken", NAME, check=1)
+        assert wick("pull", NAME).out.decode().strip() == str(wick.snapshot())
+        assert wick.embed().out == vector
+    folder = wick.folder / "copy"
+    shutil.copytree(wick.snapshot(), folder)
+    (folder / "model.safetensors").write_bytes(b"x" * 100)
+    assert "wick models" not in wick.embed(str(folder), check=1).err
+
+
 def test_offline_makes_no_socket(wick, hub, vector):
     wick.embed()
     hub.log.clear()
@@ -175,6 +191,8 @@ def test_what_only_seems_whole_is_asked_for(wick, hub, vector):
         target.unlink()
     offline = wick.embed(env={"HF_HUB_OFFLINE": "1"})
     assert "modules.json is not in the cache" in offline.err
+    for name, value in (("HF_ENDPOINT", "no url"), ("HF_TOKEN", "no token")):  # who is offline needs neither
+        assert wick.embed(env={"HF_HUB_OFFLINE": "1", name: value}).out == offline.out
     hub.log.clear()
     assert wick.embed().out == vector
     assert len(hub.requests("/resolve/")) == 4
