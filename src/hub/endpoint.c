@@ -40,6 +40,8 @@ static bool is_url(const char *url)
 static int read_url(wick_hub_endpoint *out, wick_error *error)
 {
     const char *url = value_of("HF_ENDPOINT");
+    if (url && out->offline && !is_url(url))
+        url = NULL; /* nobody will be asked */
     out->url = strdup(url ? url : DEFAULT_URL);
     if (!out->url)
         return wick_fail_memory(error, "HF_ENDPOINT");
@@ -135,7 +137,7 @@ int wick_hub_endpoint_read(wick_hub_endpoint *out, wick_error *error)
     *out =
         (wick_hub_endpoint){.offline = is_on(value_of("HF_HUB_OFFLINE") ? "HF_HUB_OFFLINE" : "TRANSFORMERS_OFFLINE")};
     int rc = read_url(out, error);
-    if (rc == WICK_OK)
+    if (rc == WICK_OK && !out->offline) /* nobody will get it */
         rc = read_token(out, error);
     if (rc != WICK_OK)
         wick_hub_endpoint_clear(out);
