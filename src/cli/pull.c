@@ -70,7 +70,7 @@ static void plain_name(const char *path, char out[64])
 static void print_line(watch *own, const wick_hub_progress *progress, const char *name)
 {
     char have[16], total[16];
-    const bool is_file_done = progress->n_done != own->n_done;
+    const bool is_file_done = progress->path && progress->n_done != own->n_done;
     const double t = now();
     if (!is_file_done && t - own->told < LINE_SECONDS)
         return;

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import select
 import signal
 import socket
@@ -57,6 +58,7 @@ def test_the_folder_is_the_result(wick, hub):
     assert done.out.decode() == f"{wick.snapshot()}\n"
     lines = done.err.splitlines()
     assert lines[0].startswith(f"wick: downloading {NAME} from {hub.url}: ")
+    assert all(re.fullmatch(r"wick: \d of 8 files: [\w./]+, [\d.]+ k?B", line) for line in lines[1:-1]), done.err
     assert "8 of 8 files" in done.err and lines[-1].startswith(f"wick: {NAME} is complete, ")
     assert "\r" not in done.err and "\033" not in done.err
     again = wick("pull", NAME)
