@@ -38,7 +38,7 @@ int wick_cache_open_repo(const char *cache, const char *repo, int *cache_fd, int
     errno = number;
     if (number == ENOENT) {
         char near[128];
-        wick_hub_nearest(cache, repo, near, sizeof near);
+        wick_hub_nearest(cache, repo, false, near, sizeof near);
         return wick_fail(error, WICK_E_MODEL_NOT_FOUND, cache, near[0] ? near : "wick models lists what is there",
                          "not in the cache: %s", repo);
     }

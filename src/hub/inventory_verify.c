@@ -185,7 +185,7 @@ int wick_hub_verify(const wick_hub_verify_options *options, wick_hub_verified *o
         }
     if (rc == WICK_OK && !is_there) {
         char near[128];
-        wick_hub_nearest(all.cache, parsed.repo, near, sizeof near);
+        wick_hub_nearest(all.cache, parsed.repo, false, near, sizeof near);
         rc = wick_fail(error, WICK_E_MODEL_NOT_FOUND, all.cache, near[0] ? near : "wick models lists what is there",
                        "not in the cache: %s", options->name);
     }

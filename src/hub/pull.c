@@ -61,7 +61,7 @@ static int pull_offline(const char *asked, const wick_hub_name *name, const char
             *error = found->error;
         return found->code;
     }
-    wick_hub_nearest(cache, name->repo, near, sizeof near);
+    wick_hub_nearest(cache, name->repo, false, near, sizeof near);
     snprintf(both, sizeof both, "%s%s%s", near, near[0] ? " " : "", mend);
     return wick_fail(error, WICK_E_MODEL_NOT_FOUND, cache, both, "model not found: %s", asked);
 }

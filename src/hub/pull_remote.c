@@ -31,7 +31,7 @@ static int fail_not_found(const wick_pull *pull, const wick_hub_reply *reply, wi
         return wick_fail(error, WICK_E_MODEL_NOT_FOUND, pull->endpoint->url,
                          "name a branch, a tag or a commit that it has",
                          "model not found: %s (the repository has no revision %s)", pull->asked, pull->name->revision);
-    wick_hub_nearest(pull->cache, pull->name->repo, near, sizeof near);
+    wick_hub_nearest(pull->cache, pull->name->repo, true, near, sizeof near);
     snprintf(mend, sizeof mend, "%s%scheck the name; a private model needs a token (HF_TOKEN)", near,
              near[0] ? " else " : "");
     return wick_fail(error, WICK_E_MODEL_NOT_FOUND, pull->endpoint->url, mend, "model not found: %s", pull->asked);

@@ -161,18 +161,37 @@ static void nearest_names(void **state)
     char out[256];
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
         support_folder_add(root, folders[i], NULL);
-    wick_hub_nearest(root, "BAAI/bge-smal-en-v1.5", out, sizeof out);
+    wick_hub_nearest(root, "BAAI/bge-smal-en-v1.5", false, out, sizeof out);
     assert_string_equal(out, "did you mean BAAI/bge-small-en-v1.5, BAAI/bge-base-en-v1.5 or BAAI/bge-large-en-v1.5?");
-    wick_hub_nearest(root, "baai/bge-small-en-v1.5", out, sizeof out);
+    wick_hub_nearest(root, "baai/bge-small-en-v1.5", false, out, sizeof out);
     assert_non_null(strstr(out, "BAAI/bge-small-en-v1.5"));
-    wick_hub_nearest(root, "openai-community/gpt2", out, sizeof out);
+    wick_hub_nearest(root, "openai-community/gpt2", false, out, sizeof out);
     assert_string_equal(out, "did you mean gpt2?");
-    wick_hub_nearest(root, "something/else", out, sizeof out);
+    wick_hub_nearest(root, "something/else", false, out, sizeof out);
     assert_string_equal(out, "");
-    wick_hub_nearest("/nonexistent", "a/b", out, sizeof out);
+    wick_hub_nearest("/nonexistent", "a/b", false, out, sizeof out);
     assert_string_equal(out, "");
-    wick_hub_nearest(root, "BAAI/bge-smal-en-v1.5", out, 20); /* cut, with a terminator */
+    wick_hub_nearest(root, "BAAI/bge-smal-en-v1.5", false, out, 20); /* cut, with a terminator */
     assert_int_equal(strlen(out), 19);
+}
+
+/* On a machine that has nothing yet. */
+static void known_names(void **state)
+{
+    char out[256];
+    wick_hub_nearest(root, "all-MiniLM-L6-v2", true, out, sizeof out);
+    assert_memory_equal(out, "did you mean sentence-transformers/all-MiniLM-L6-v2", 51);
+    wick_hub_nearest(root, "sentence-transformer/all-minilm-l6-v2", true, out, sizeof out);
+    assert_memory_equal(out, "did you mean sentence-transformers/all-MiniLM-L6-v2", 51);
+    wick_hub_nearest(root, "bge-small", true, out, sizeof out);
+    assert_memory_equal(out, "did you mean BAAI/bge-small-en-v1.5", 35);
+    wick_hub_nearest(root, "something/else", true, out, sizeof out);
+    assert_string_equal(out, "");
+    wick_hub_nearest(root, "all-MiniLM-L6-v2", false, out, sizeof out);
+    assert_string_equal(out, "");
+    support_folder_add(root, "models--intfloat--e5-small-v2", NULL);
+    wick_hub_nearest(root, "e5-smal-v2", true, out, sizeof out);
+    assert_string_equal(out, "did you mean intfloat/e5-small-v2?"); /* once, though it is cached and known */
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -186,6 +205,7 @@ int main(void)
         TEST(a_dangling_link_is_no_file),
         TEST(distances),
         TEST(nearest_names),
+        TEST(known_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
