@@ -46,18 +46,3 @@ def loopback_env(loopback, tmp_path):
     def make(**more):
         return clean_environment(**{"HF_ENDPOINT": loopback.endpoint, "HF_HOME": tmp_path / "hf", "HOME": tmp_path, **more})
     return make
-
-
-@pytest.fixture
-def loopback():
-    """A hub that speaks the whole protocol, with faults (loopback_hub.py)."""
-    with LoopbackHub() as own:
-        yield own
-
-
-@pytest.fixture
-def loopback_env(loopback, tmp_path):
-    """loopback_env(NAME=value...): the environment of a client of `loopback`, with a cache and a home of the test's own."""
-    def make(**more):
-        return clean_environment(**{"HF_ENDPOINT": loopback.endpoint, "HF_HOME": tmp_path / "hf", "HOME": tmp_path, **more})
-    return make

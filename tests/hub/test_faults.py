@@ -3,13 +3,14 @@
 import os
 import random
 import resource
+import shutil
 import subprocess
 import threading
 import time
 
 import faults
 import pytest
-from machine import NAME
+from machine import NAME, find_binary
 from faults import Times
 from hub_server import Repository
 from test_pull import WANTED, paths
@@ -213,15 +214,31 @@ def test_a_cache_that_is_read_only(wick, hub, small_disk, vector):
     assert "Read-only file system" in error and "HF_HUB_CACHE" in error
 
 
-def test_no_permission(wick, hub, vector):
-    if os.geteuid() == 0:
-        pytest.skip("no permission binds root")
+@pytest.fixture
+def someone(tmp_path):
+    """Runs a command as a user whom permissions bind: this one, or, of root, nobody."""
+    if os.geteuid() != 0:
+        return []
+    before = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    opened = [p for p in (tmp_path, *tmp_path.parents) if p.stat().st_uid == 0 and not p.stat().st_mode & 0o001]
+    for folder in opened:
+        folder.chmod(0o711)
+    if not shutil.which("setpriv") or subprocess.run([*before, find_binary(), "--version"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("nobody else can run the command here")
+    return before
+
+
+def test_no_permission(wick, hub, vector, someone):
     wick.embed()
     os.chmod(wick.cache, 0o555)
     hub.add("org/other", hub.repositories[NAME])
-    error = wick.embed("org/other", check=1).err
-    os.chmod(wick.cache, 0o755)
+    error = wick.embed("org/other", check=1, before=someone).err
     assert "Permission denied" in error and "HF_HUB_CACHE" in error
+    assert wick.embed(before=someone).out == vector  # another user's cache serves all the same
+    (wick.snapshot() / "modules.json").unlink()
+    warned = wick.embed(before=someone, check=None)  # the link cannot be put back
+    assert warned.returncode == 1 and "Permission denied" in warned.err
+    os.chmod(wick.cache, 0o755)
 
 
 def kill_some(wick, hub, vector, n, seed):

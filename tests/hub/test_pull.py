@@ -92,6 +92,41 @@ def test_shards_and_folders(wick, hub, vector):
     assert wick.embed().out == vector and hub.log == []
 
 
+def split(weights, n):
+    """A safetensors file as n of them, every n-th tensor in each: {name of the file: bytes}, {tensor: name of its file}."""
+    n_head = int.from_bytes(weights[:8], "little")
+    head, data, shards, places = json.loads(weights[8:8 + n_head]), weights[8 + n_head:], {}, {}
+    names = sorted(name for name in head if name != "__metadata__")
+    for i in range(n):
+        file, own, body = f"model-{i + 1:05}-of-{n:05}.safetensors", {}, b""
+        for name in names[i::n]:
+            begin, end = head[name]["data_offsets"]
+            own[name] = {**head[name], "data_offsets": [len(body), len(body) + end - begin]}
+            body += data[begin:end]
+            places[name] = file
+        text = json.dumps(own).encode()
+        text += b" " * (-len(text) % 8)
+        shards[file] = len(text).to_bytes(8, "little") + text + body
+    return shards, places
+
+
+def test_several_shards(wick, hub, vector):
+    files = dict(hub.repositories[NAME].files)
+    shards, places = split(files.pop("model.safetensors"), 3)
+    files["model.safetensors.index.json"] = json.dumps({"weight_map": places}).encode()
+    hub.add(NAME, Repository({**files, **shards}))
+    assert wick.embed().out == vector
+    lost = wick.snapshot() / "model-00002-of-00003.safetensors"
+    lost.unlink()
+    assert "has no model-00002-of-00003.safetensors" in wick.embed(check=1, env={"HF_HUB_OFFLINE": "1"}).err
+    assert wick.embed().out == vector and lost.exists()
+    del shards["model-00003-of-00003.safetensors"]
+    hub.add("org/lacks", Repository({**files, **shards}))
+    hub.log.clear()
+    assert "has no model-00003-of-00003.safetensors" in wick.embed("org/lacks", check=1).err
+    assert not [r for r in hub.log if r["host"] == "store"]  # told before its weights come
+
+
 def test_a_token_goes_to_the_hub_alone(wick, hub, vector):
     hub.token = "hf_secret_0123456789"
     refused = wick.embed(check=1)
