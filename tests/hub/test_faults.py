@@ -3,14 +3,13 @@
 import os
 import random
 import resource
-import shutil
 import subprocess
 import threading
 import time
 
 import faults
 import pytest
-from machine import NAME, find_binary
+from machine import NAME
 from faults import Times
 from hub_server import Repository
 from test_pull import WANTED, paths
@@ -212,20 +211,6 @@ def test_a_cache_that_is_read_only(wick, hub, small_disk, vector):
     assert wick.embed().out == vector
     error = wick.embed("org/other", check=1).err
     assert "Read-only file system" in error and "HF_HUB_CACHE" in error
-
-
-@pytest.fixture
-def someone(tmp_path):
-    """Runs a command as a user whom permissions bind: this one, or, of root, nobody."""
-    if os.geteuid() != 0:
-        return []
-    before = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-    opened = [p for p in (tmp_path, *tmp_path.parents) if p.stat().st_uid == 0 and not p.stat().st_mode & 0o001]
-    for folder in opened:
-        folder.chmod(0o711)
-    if not shutil.which("setpriv") or subprocess.run([*before, find_binary(), "--version"], capture_output=True, check=False).returncode != 0:
-        pytest.skip("nobody else can run the command here")
-    return before
 
 
 def test_no_permission(wick, hub, vector, someone):
