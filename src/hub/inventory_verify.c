@@ -54,8 +54,7 @@ static void remove_blob(verifying *v, const wick_cache_entry *entry, const struc
 {
     struct stat now;
     if (v->options->remove_broken && fstatat(entry->folder_fd, entry->name, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
-        now.st_ino == hashed->st_ino && now.st_dev == hashed->st_dev &&
-        unlinkat(entry->folder_fd, entry->name, 0) == 0)
+        now.st_ino == hashed->st_ino && now.st_dev == hashed->st_dev && unlinkat(entry->folder_fd, entry->name, 0) == 0)
         v->out->n_removed++;
 }
 

@@ -130,8 +130,8 @@ static int get_all(wick_pull *pull, wick_error *error)
             n_files++;
         }
     if (n_files > 0) /* a warning: who did not expect this process to use the network learns that it does */
-        wick_log(WICK_LOG_WARN, "downloading %s from %s: %zu file%s, %.1f MB", pull->asked, pull->endpoint->url, n_files,
-                 n_files == 1 ? "" : "s", (double)size_bytes / 1e6);
+        wick_log(WICK_LOG_WARN, "downloading %s from %s: %zu file%s, %.1f MB", pull->asked, pull->endpoint->url,
+                 n_files, n_files == 1 ? "" : "s", (double)size_bytes / 1e6);
     rc = wick_pull_files(pull, error);
     return rc == WICK_OK ? put_names(pull, error) : rc;
 }

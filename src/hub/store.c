@@ -205,8 +205,8 @@ void wick_hub_store_close(wick_hub_store *store)
 bool wick_hub_store_is_there(const wick_hub_store *store)
 {
     struct stat by_name, by_fd;
-    return stat(store->folder, &by_name) == 0 && fstat(store->repo_fd, &by_fd) == 0 &&
-           by_name.st_ino == by_fd.st_ino && by_name.st_dev == by_fd.st_dev;
+    return stat(store->folder, &by_name) == 0 && fstat(store->repo_fd, &by_fd) == 0 && by_name.st_ino == by_fd.st_ino &&
+           by_name.st_dev == by_fd.st_dev;
 }
 
 bool wick_hub_store_has(const wick_hub_store *store, const wick_hub_file *file)

@@ -129,9 +129,8 @@ int wick_hub_store_link(wick_hub_store *store, const char *commit, const wick_hu
     int rc = WICK_OK;
     if (!link_says(folder, name, target)) {
         wick_store_temporary(temporary);
-        rc = point_at_blob(store, target, file->digest, temporary)
-                 ? settle(store, folder, temporary, name, what, error)
-                 : wick_store_fail(store, what, error);
+        rc = point_at_blob(store, target, file->digest, temporary) ? settle(store, folder, temporary, name, what, error)
+                                                                   : wick_store_fail(store, what, error);
     }
     close(folder);
     return rc;
