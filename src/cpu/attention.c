@@ -8,15 +8,12 @@
 
 #include <math.h>
 
-/* Query rows of one piece of work: long sequences are shared by several threads, at the price of preparing the keys again. */
-#define QUERY_BLOCK (4 * WICK_ATTENTION_ROWS)
+/* Query rows of one piece of work, at the least: long sequences are shared by several threads, at the price of preparing the keys again. */
+#define LEAST_QUERY_BLOCK 56
+/* Rows that a tile of f32 products has at the most. */
+#define F32_ROWS 14
 /* From so many tokens on, products in bf16 are faster than in f32 by more than the conversions cost. */
 #define LEAST_ROWS_BF16 48
-
-static size_t query_blocks(size_t n_rows)
-{
-    return (n_rows + QUERY_BLOCK - 1) / QUERY_BLOCK;
-}
 
 void wick_attention_softmax(const wick_cpu_model *model, const wick_head *h, float *scores, size_t ld_scores, size_t n,
                             float *inverse_sums)
@@ -70,7 +67,13 @@ static void attend_rows(const wick_cpu_model *model, const wick_head *h, const w
     wick_attention_scale(model, h, row, n, inverse_sums);
 }
 
-static const wick_attention_way attention_f32 = {transpose_keys, attend_rows};
+static size_t f32_rows(const wick_kernels *kernels)
+{
+    (void)kernels;
+    return F32_ROWS;
+}
+
+static const wick_attention_way attention_f32 = {f32_rows, transpose_keys, attend_rows};
 
 /* It depends on nothing but the sequence's own length: the same text takes the same way in any batch. */
 static const wick_attention_way *way_for(const wick_cpu_model *model, size_t n_rows)
@@ -79,12 +82,26 @@ static const wick_attention_way *way_for(const wick_cpu_model *model, size_t n_r
     return narrow ? &wick_attention_bf16 : &attention_f32;
 }
 
-static void attend_block(const wick_cpu_model *model, const wick_attention_way *way, const wick_head *h,
-                         const wick_thread_scratch *scratch, size_t first)
+/* Query rows of a piece of work: whole steps of as many as the way takes at once. */
+static size_t block_rows(const wick_cpu_model *model, const wick_attention_way *way)
 {
-    size_t last = h->n_rows - first < QUERY_BLOCK ? h->n_rows : first + QUERY_BLOCK;
-    for (size_t row = first; row < last; row += WICK_ATTENTION_ROWS)
-        way->attend(model, h, scratch, row, last - row < WICK_ATTENTION_ROWS ? last - row : WICK_ATTENTION_ROWS);
+    const size_t rows = way->rows_at_once(model->kernels);
+    return (LEAST_QUERY_BLOCK + rows - 1) / rows * rows;
+}
+
+static size_t query_blocks(const wick_cpu_model *model, size_t n_rows)
+{
+    const size_t block = block_rows(model, way_for(model, n_rows));
+    return (n_rows + block - 1) / block;
+}
+
+static void attend_block(const wick_cpu_model *model, const wick_attention_way *way, const wick_head *h,
+                         const wick_thread_scratch *scratch, size_t i)
+{
+    const size_t rows = way->rows_at_once(model->kernels), block = block_rows(model, way), first = i * block;
+    const size_t last = h->n_rows - first < block ? h->n_rows : first + block;
+    for (size_t row = first; row < last; row += rows)
+        way->attend(model, h, scratch, row, last - row < rows ? last - row : rows);
 }
 
 void wick_attention(const wick_cpu_model *model, const wick_team *team, const wick_chunk *chunk,
@@ -93,10 +110,10 @@ void wick_attention(const wick_cpu_model *model, const wick_team *team, const wi
     const wick_model_files *files = model->files;
     size_t hidden = files->hidden_size, stride = 3 * hidden, row = 0, unit = 0, n_units = 0, first, last;
     for (size_t s = 0; s < chunk->n_sequences; s++)
-        n_units += query_blocks(wick_sequence_rows(chunk->batch, chunk->sequences[s])) * files->n_heads;
+        n_units += query_blocks(model, wick_sequence_rows(chunk->batch, chunk->sequences[s])) * files->n_heads;
     wick_team_share(team, n_units, &first, &last);
     for (size_t s = 0; s < chunk->n_sequences && unit < last; s++) {
-        size_t n_rows = wick_sequence_rows(chunk->batch, chunk->sequences[s]), n_blocks = query_blocks(n_rows);
+        size_t n_rows = wick_sequence_rows(chunk->batch, chunk->sequences[s]), n_blocks = query_blocks(model, n_rows);
         const wick_attention_way *way = way_for(model, n_rows);
         for (size_t i = 0; i < files->n_heads; i++, unit += n_blocks) {
             const float *qkv = act->qkv + row * stride + i * files->head_dim;
@@ -108,7 +125,7 @@ void wick_attention(const wick_cpu_model *model, const wick_team *team, const wi
             if (from < to)
                 way->prepare(model, &h, scratch);
             for (size_t block = from; block < to; block++)
-                attend_block(model, way, &h, scratch, block * QUERY_BLOCK);
+                attend_block(model, way, &h, scratch, block);
         }
         row += n_rows;
     }

@@ -10,8 +10,9 @@ typedef struct wick_head {
     size_t n_rows, stride;
 } wick_head;
 
-/* One way: prepare, once a head, and then rows [row, row + n) of the queries, n <= WICK_ATTENTION_ROWS. Both use the thread's scratch. */
+/* One way: prepare, once a head, and then rows [row, row + n) of the queries, n at most rows_at_once. Both use the thread's scratch. */
 typedef struct wick_attention_way {
+    size_t (*rows_at_once)(const wick_kernels *kernels); /* at most WICK_ATTENTION_ROWS */
     void (*prepare)(const wick_cpu_model *model, const wick_head *h, const wick_thread_scratch *scratch);
     void (*attend)(const wick_cpu_model *model, const wick_head *h, const wick_thread_scratch *scratch, size_t row,
                    size_t n);

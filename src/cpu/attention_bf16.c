@@ -6,6 +6,22 @@
 
 static const float no_bias[WICK_MAX_PANEL_WIDTH];
 
+/* The product of all n columns, which stand in panels one after another; no bias. */
+static void multiply(const wick_kernels *kernels, wick_gemm_bf16 g)
+{
+    g.panel_width = kernels->panel_width;
+    if (kernels->takes_panels) {
+        kernels->gemm_bf16(&g);
+        return;
+    }
+    const size_t n = g.n, panel_values = g.k * g.panel_width;
+    g.bias = no_bias;
+    for (size_t column = 0; column < n; column += g.panel_width, g.b += panel_values, g.c += g.panel_width) {
+        g.n = n - column < g.panel_width ? n - column : g.panel_width;
+        kernels->gemm_bf16(&g);
+    }
+}
+
 static size_t even(size_t n)
 {
     return (n + 1) / 2 * 2;
@@ -47,36 +63,31 @@ static void attend(const wick_cpu_model *model, const wick_head *h, const wick_t
     const wick_kernels *kernels = model->kernels;
     size_t width = kernels->panel_width, head_dim = model->files->head_dim, hidden = model->files->hidden_size;
     size_t ld = even(head_dim), ld_scores = (h->n_rows + width - 1) / width * width, n_keys = even(h->n_rows);
-    wick_gemm_bf16 g = {.m = n,
-                        .k = ld,
-                        .a = scratch->queries16 + row * ld,
-                        .lda = ld,
-                        .panel_width = width,
-                        .bias = no_bias,
-                        .ldc = ld_scores};
-    for (size_t column = 0; column < h->n_rows; column += width) {
-        g.n = h->n_rows - column < width ? h->n_rows - column : width;
-        g.b = (const uint16_t *)(const void *)(scratch->keys + column * ld / 2);
-        g.c = scratch->scores + column;
-        kernels->gemm_bf16(&g);
-    }
+    multiply(kernels, (wick_gemm_bf16){.m = n,
+                                       .n = h->n_rows,
+                                       .k = ld,
+                                       .a = scratch->queries16 + row * ld,
+                                       .lda = ld,
+                                       .b = (const uint16_t *)(const void *)scratch->keys,
+                                       .c = scratch->scores,
+                                       .ldc = ld_scores});
     float inverse_sums[WICK_ATTENTION_ROWS];
     wick_attention_softmax(model, h, scratch->scores, ld_scores, n, inverse_sums);
     kernels->to_bf16(scratch->scores, ld_scores, n, h->n_rows, scratch->scores16, n_keys);
-    g = (wick_gemm_bf16){.m = n,
-                         .k = n_keys,
-                         .a = scratch->scores16,
-                         .lda = n_keys,
-                         .panel_width = width,
-                         .bias = no_bias,
-                         .ldc = hidden};
-    for (size_t column = 0; column < head_dim; column += width) {
-        g.n = head_dim - column < width ? head_dim - column : width;
-        g.b = scratch->values16 + column * n_keys;
-        g.c = h->context + row * hidden + column;
-        kernels->gemm_bf16(&g);
-    }
+    multiply(kernels, (wick_gemm_bf16){.m = n,
+                                       .n = head_dim,
+                                       .k = n_keys,
+                                       .a = scratch->scores16,
+                                       .lda = n_keys,
+                                       .b = scratch->values16,
+                                       .c = h->context + row * hidden,
+                                       .ldc = hidden});
     wick_attention_scale(model, h, row, n, inverse_sums);
 }
 
-const wick_attention_way wick_attention_bf16 = {prepare, attend};
+static size_t rows_at_once(const wick_kernels *kernels)
+{
+    return kernels->attention_rows;
+}
+
+const wick_attention_way wick_attention_bf16 = {rows_at_once, prepare, attend};

@@ -14,8 +14,8 @@
 
 /* The widest panel of any tier, in columns; scratch is padded to it. */
 #define WICK_MAX_PANEL_WIDTH 32
-/* The most rows of scores that attention works on at once. */
-#define WICK_ATTENTION_ROWS 14
+/* The most rows of scores that attention works on at once, of any tier. */
+#define WICK_ATTENTION_ROWS 32
 
 /* c[m, n] = a[m, k] * b[k, n] + bias[n] (+ c), for one panel of b. */
 typedef struct wick_gemm {
@@ -37,7 +37,7 @@ typedef struct wick_gemm_bf16 {
     size_t lda;
     const uint16_t *b;  /* [k / 2, panel_width, 2] */
     size_t panel_width; /* the tier's; a tier may have taken the function from a lower one */
-    const float *bias;  /* [panel_width] */
+    const float *bias;  /* [panel_width]; or NULL, 0, for tiers that take panels */
     float *c;           /* [m, n] */
     size_t ldc;
     bool accumulate;
@@ -89,6 +89,8 @@ typedef struct wick_kernels {
     bool has_bf16;      /* gemm_bf16 is faster than gemm: the CPU multiplies bf16 itself */
     bool takes_panels;  /* gemm_bf16 and gemm_i8 take any n: columns of b, bias, b_scales and b_sums that go on in the panels behind. And they do gelu and
                          * narrow, which cost little beside products that do not use the vector units */
+
+    size_t attention_rows; /* rows of scores that products in bf16 are best made of at once; at most WICK_ATTENTION_ROWS */
 
     /* NULL, or to be called by a thread before the first product of many and after the last, so that registers that have to be set up stay so between
      * them. No code of others may run in between. Products give the same without. */

@@ -79,6 +79,7 @@ static void transpose_generic(const float *x, size_t ldx, size_t n_rows, size_t 
 
 void wick_kernels_init_generic(wick_kernels *kernels)
 {
+    kernels->attention_rows = 14; /* of the tiles that most tiers have */
     kernels->panel_width = PANEL_WIDTH;
     kernels->gemm = gemm_generic;
     kernels->gelu = gelu_generic;

@@ -20,7 +20,7 @@ static inline __attribute__((always_inline)) void finish_rows(const wick_gemm_bf
     __mmask16 lanes[2];
     WICK_UNROLL
     for (size_t j = 0; j < 2; j++) {
-        bias[j] = _mm512_loadu_ps(g->bias + column + 16 * j);
+        bias[j] = g->bias ? _mm512_loadu_ps(g->bias + column + 16 * j) : _mm512_setzero_ps();
         lanes[j] = whole ? 0xFFFF : wick_lanes16(g->n, column + 16 * j);
     }
     uint16_t *narrow = g->narrow ? g->narrow + first : NULL;
@@ -43,6 +43,7 @@ WICK_AMX_GEMM(gemm_bf16_amx, wick_gemm_bf16, WICK_TILE_DOT_BF16, finish_rows)
 void wick_gemm_bf16_init_amx(wick_kernels *kernels)
 {
     kernels->has_bf16 = true;
+    kernels->attention_rows = 2 * WICK_AMX_ROWS;
     kernels->takes_panels = true; /* gemm_i8_amx.c too */
     kernels->gemm_bf16 = gemm_bf16_amx;
 }
