@@ -16,9 +16,6 @@
 
 #include "cpu/table.h"
 
-/* Rows that stay in a core's second-level cache together with a panel while all panels pass: 128 rows of 1536 values are 786 KB. */
-#define ROW_BLOCK 128
-
 typedef struct linear_step {
     const wick_cpu_linear *linear;
     const wick_rows *in;
@@ -80,7 +77,7 @@ static void linear_columns(const wick_cpu_model *model, const linear_step *s, si
 static void linear_rows(const wick_cpu_model *model, const wick_team *team, const linear_step *s)
 {
     const wick_cpu_linear *l = s->linear;
-    const size_t width = model->kernels->panel_width, n_blocks = (s->rows + ROW_BLOCK - 1) / ROW_BLOCK;
+    const size_t width = model->kernels->panel_width, n_blocks = (s->rows + model->row_block - 1) / model->row_block;
     size_t first, last, n_panels;
     wick_team_share(team, n_blocks * l->n_panels, &first, &last);
     for (size_t unit = first; unit < last; unit += n_panels) {
@@ -223,7 +220,7 @@ void wick_layer_forward(const wick_cpu_model *model, const wick_cpu_layer *layer
     norm_rows(model, team, &layer->attention_norm, hidden, &layer->up, first, rows);
     wick_team_barrier(team);
     /* One thread alone takes the rows block by block, so that `inner` is still in its cache when it is read back. */
-    size_t block = team->size > 1 || rows <= ROW_BLOCK ? rows : ROW_BLOCK;
+    size_t block = team->size > 1 || rows <= model->row_block ? rows : model->row_block;
     for (size_t row = first; row < share.last; row += block) {
         size_t n = share.last - row < block ? share.last - row : block;
         linear_rows(model, team,

@@ -43,7 +43,8 @@ static void cut(wick_plan *plan, const wick_packed_batch *batch, size_t target)
     plan->starts[plan->n_chunks] = (uint32_t)plan->n_sequences;
 }
 
-void wick_plan_make(wick_plan *plan, const wick_packed_batch *batch, size_t first, unsigned n_threads)
+void wick_plan_make(wick_plan *plan, const wick_packed_batch *batch, size_t first, unsigned n_threads,
+                    size_t alone_rows)
 {
     size_t left = batch->n_sequences - first, rows = 0, longest = 1, n = n_threads;
     plan->n_sequences = left < WICK_PLAN_SEQUENCES ? left : WICK_PLAN_SEQUENCES;
@@ -59,8 +60,8 @@ void wick_plan_make(wick_plan *plan, const wick_packed_batch *batch, size_t firs
         return;
     }
     /* As many chunks as threads, or a multiple, so that all end at about the same time. */
-    size_t n_rounds = (rows + n * WICK_ALONE_ROWS - 1) / (n * WICK_ALONE_ROWS);
+    size_t n_rounds = (rows + n * alone_rows - 1) / (n * alone_rows);
     size_t target = n_rounds > 0 ? (rows + n * n_rounds - 1) / (n * n_rounds) : 1;
     order_by_length(plan, batch, first, longest);
-    cut(plan, batch, target < WICK_ALONE_ROWS ? target : WICK_ALONE_ROWS);
+    cut(plan, batch, target < alone_rows ? target : alone_rows);
 }

@@ -7,9 +7,10 @@
 
 /* Sequences planned at once; larger batches are taken in several rounds. */
 #define WICK_PLAN_SEQUENCES 1024
-/* Tokens of a chunk that one thread takes alone: its activations fit the second-level cache (1 to 2 MB), and the weights are read once
- * for all of them. */
+/* Tokens of a chunk that one thread takes alone, by default and at the most: its activations fit the second-level cache (1 MB, 2 MB), and the weights are
+ * read once for all of them. */
 #define WICK_ALONE_ROWS 128
+#define WICK_MOST_ALONE_ROWS 256
 /* Tokens of a chunk that all threads share. */
 #define WICK_TOGETHER_ROWS 512
 
@@ -21,8 +22,9 @@ typedef struct wick_plan {
     uint32_t starts[WICK_PLAN_SEQUENCES + 1]; /* chunk i: order[starts[i]] .. order[starts[i + 1]] */
 } wick_plan;
 
-/* Plans the batch's sequences from `first` on, as far as a round goes. A chunk holds one sequence, or several of no more than WICK_ALONE_ROWS
+/* Plans the batch's sequences from `first` on, as far as a round goes. A chunk holds one sequence, or several of no more than alone_rows
  * (together: WICK_TOGETHER_ROWS) tokens in all. */
-void wick_plan_make(wick_plan *plan, const wick_packed_batch *batch, size_t first, unsigned n_threads);
+void wick_plan_make(wick_plan *plan, const wick_packed_batch *batch, size_t first, unsigned n_threads,
+                    size_t alone_rows);
 
 #endif

@@ -55,7 +55,7 @@ static void carve_all(carve *c, const wick_cpu_model *model, wick_workspace *w)
         widest = files->dense[i].out_features > widest ? files->dense[i].out_features : widest;
     for (unsigned i = 0; i < w->n_threads; i++) {
         wick_activations *a = &w->activations[i];
-        size_t at_least = i == 0 ? WICK_TOGETHER_ROWS : WICK_ALONE_ROWS;
+        size_t at_least = i == 0 ? WICK_TOGETHER_ROWS : model->row_block;
         a->max_rows = files->max_tokens > at_least ? files->max_tokens : at_least;
         padded = a->max_rows + WICK_MAX_PANEL_WIDTH;
         take_rows(c, model->compute, a->max_rows, hidden, &a->hidden);

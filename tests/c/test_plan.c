@@ -47,7 +47,7 @@ static void check_batch(size_t n, unsigned n_threads)
     for (size_t i = 0; i < n; i++)
         seen[i] = 0;
     for (size_t next = 0; next < n; next += plan.n_sequences) {
-        wick_plan_make(&plan, &batch, next, n_threads);
+        wick_plan_make(&plan, &batch, next, n_threads, WICK_ALONE_ROWS);
         assert_true(plan.n_sequences > 0);
         check_chunks(&batch);
         for (size_t i = 0; i < plan.n_sequences; i++) {
@@ -79,9 +79,9 @@ static void one_text_is_shared(void **state)
     (void)state;
     offsets[1] = 12;
     wick_packed_batch batch = batch_of(1);
-    wick_plan_make(&plan, &batch, 0, 2);
+    wick_plan_make(&plan, &batch, 0, 2, WICK_ALONE_ROWS);
     assert_true(plan.together);
-    wick_plan_make(&plan, &batch, 0, 1);
+    wick_plan_make(&plan, &batch, 0, 1, WICK_ALONE_ROWS);
     assert_false(plan.together);
 }
 
@@ -93,7 +93,7 @@ static void longest_first(void **state)
     for (size_t i = 0; i < 200; i++)
         offsets[i + 1] = offsets[i] + 1 + (uint32_t)support_random_below(&random, 256);
     wick_packed_batch batch = batch_of(200);
-    wick_plan_make(&plan, &batch, 0, 4);
+    wick_plan_make(&plan, &batch, 0, 4, WICK_ALONE_ROWS);
     assert_false(plan.together);
     for (size_t i = 1; i < plan.n_sequences; i++) {
         size_t before = offsets[plan.order[i - 1] + 1] - offsets[plan.order[i - 1]];
