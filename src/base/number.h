@@ -7,8 +7,10 @@
 #define WICK_FLOAT_TEXT_BYTES 24
 
 /* Writes the shortest decimal that reads back as the same f32 (C++17 std::to_chars); valid JSON for finite values. Returns the number of
- * bytes, no terminator. */
+ * bytes, no terminator; what stands behind them in out is undefined. */
 size_t wick_float_to_text(float value, char out[WICK_FLOAT_TEXT_BYTES]);
+/* The same, by std::to_chars itself: what the other hands on where it has no quicker way. */
+size_t wick_float_to_text_any(float value, char out[WICK_FLOAT_TEXT_BYTES]);
 
 #define WICK_DOUBLE_TEXT_BYTES 32
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_number.c: floats as text (src/base/number.cc): shortest, exact on reading back, whatever the locale. */
+ * test_number.c: floats as text (src/base/number_float.c, number.cc): shortest, exact on reading back, whatever the locale. */
 #include "base/number.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,6 +33,7 @@ static void writes_the_shortest_form(void **state)
         char text[WICK_FLOAT_TEXT_BYTES + 1] = {0};
         const size_t n = wick_float_to_text(want[i].value, text);
         assert_int_equal(n, strlen(want[i].text));
+        text[n] = '\0';
         assert_string_equal(text, want[i].text);
     }
 }
@@ -57,13 +58,53 @@ static void reads_back_as_the_same_bits(void **state)
     }
 }
 
+static void assert_as_to_chars(uint32_t pattern)
+{
+    float value;
+    char text[WICK_FLOAT_TEXT_BYTES], want[WICK_FLOAT_TEXT_BYTES];
+    memcpy(&value, &pattern, sizeof value);
+    const size_t n = wick_float_to_text(value, text), n_want = wick_float_to_text_any(value, want);
+    if (n != n_want || memcmp(text, want, n) != 0)
+        fail_msg("%08x: %.*s, should be %.*s", pattern, (int)n, text, (int)n_want, want);
+}
+
+/* Where the quick way is taken (2^-13 to 2^10), and around its ends: a stride through all patterns, and the first and last of each power of two. */
+static void writes_what_to_chars_writes(void **state)
+{
+    const uint32_t sign = 1u << 31;
+    for (uint32_t exponent = 127 - 16; exponent < 127 + 13; exponent++) {
+        for (uint32_t fraction = 0; fraction < 1u << 23; fraction += 97)
+            assert_as_to_chars(exponent << 23 | fraction | (fraction & 1 ? sign : 0));
+        for (uint32_t i = 0; i < 1000; i++) {
+            assert_as_to_chars((exponent << 23) + i);
+            assert_as_to_chars(((exponent + 1) << 23) - 1 - i);
+        }
+    }
+}
+
+/* Few digits, many trailing zeros, halves between two decimals. */
+static void writes_round_numbers_as_to_chars_does(void **state)
+{
+    for (uint32_t i = 1; i < 200000; i++) {
+        uint32_t pattern;
+        for (float scale = 1; scale < 2e6f; scale *= 10) {
+            const float value = (float)i / scale;
+            memcpy(&pattern, &value, sizeof pattern);
+            assert_as_to_chars(pattern);
+        }
+        const float dyadic = (float)i / 4096;
+        memcpy(&pattern, &dyadic, sizeof pattern);
+        assert_as_to_chars(pattern);
+    }
+}
+
 static void ignores_the_locale(void **state)
 {
     /* Where none of these is installed the "C" locale stays and the check still holds. */
     if (!setlocale(LC_ALL, "de_DE.UTF-8"))
         setlocale(LC_ALL, "fr_FR.UTF-8");
     char text[WICK_FLOAT_TEXT_BYTES + 1] = {0};
-    wick_float_to_text(2.5f, text);
+    text[wick_float_to_text(2.5f, text)] = '\0';
     setlocale(LC_ALL, "C");
     assert_string_equal(text, "2.5");
 }
@@ -73,6 +114,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_the_shortest_form),
         cmocka_unit_test(reads_back_as_the_same_bits),
+        cmocka_unit_test(writes_what_to_chars_writes),
+        cmocka_unit_test(writes_round_numbers_as_to_chars_does),
         cmocka_unit_test(ignores_the_locale),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
