@@ -32,6 +32,9 @@
 #define SPINS_AT_BARRIER 10000
 /* After so many, a waiter looks whether it stands in the way of the one it waits for. */
 #define SPINS_BEFORE_LOOK 64
+/* Between runs a worker does nothing for anybody: after so many spins (1 to 3 us) it lets others onto its core. Who has just been woken by the run's end, to send
+ * what came of it, would else wait for the spins to end. */
+#define SPINS_BEFORE_YIELD 64
 
 /* What a thread may take to wake up and begin a run, however free the cores are; more of it means that somebody else had its core. */
 #define WAKE_UP_NS 200000
@@ -92,9 +95,11 @@ static void room_advance(waiting_room *room)
     atomic_fetch_add(&room->number, 1);
     if (atomic_load(&room->n_sleepers) == 0)
         return;
+    /* Whoever counted itself a sleeper and has not seen the number holds the mutex until it sleeps. The call comes after it is free again: a thread
+     * that wakes up into a mutex that is taken sleeps once more. */
     pthread_mutex_lock(&room->mutex);
-    pthread_cond_broadcast(&room->changed);
     pthread_mutex_unlock(&room->mutex);
+    pthread_cond_broadcast(&room->changed);
 }
 
 static uint64_t now_ns(void)
@@ -163,6 +168,8 @@ static uint64_t room_wait(waiting_room *room, unsigned seen, unsigned n_spins, w
             return 0;
         if (i == SPINS_BEFORE_LOOK && pool && shares_core(pool) && !leave_shared_core(pool))
             break;
+        if (!pool && i % SPINS_BEFORE_YIELD == SPINS_BEFORE_YIELD - 1)
+            sched_yield();
         RELAX();
     }
     const uint64_t start = now_ns();
