@@ -118,9 +118,11 @@ static void wake(wick_lane *lane)
 {
     if (!atomic_load(&lane->is_asleep) || !atomic_exchange(&lane->is_asleep, false))
         return;
+    /* The lane holds the mutex from its last look until it sleeps. The signal comes after it is free again: a thread that wakes up into a mutex that is taken
+     * sleeps once more. */
     pthread_mutex_lock(&lane->mutex);
-    pthread_cond_signal(&lane->woken);
     pthread_mutex_unlock(&lane->mutex);
+    pthread_cond_signal(&lane->woken);
 }
 
 static unsigned retry_after(double ms)
