@@ -88,7 +88,7 @@ const char *wick_exchange_query(const wick_exchange *exchange, const char *name,
 
 bool wick_exchange_set_header(wick_exchange *exchange, const char *name, const char *value)
 {
-    const size_t n = strlen(name) + strlen(value) + 4; /* ": " and CR LF */
+    const size_t name_bytes = strlen(name), value_bytes = strlen(value), n = name_bytes + value_bytes + 4; /* ": " and CR LF */
     if (!*name || strpbrk(name, ": \r\n") || strpbrk(value, "\r\n"))
         return false;
     if (exchange->fields_capacity - exchange->fields_bytes < n + 3) { /* a 0, or the blank line */
@@ -99,7 +99,11 @@ bool wick_exchange_set_header(wick_exchange *exchange, const char *name, const c
         exchange->fields = fields;
         exchange->fields_capacity = capacity;
     }
-    snprintf(exchange->fields + exchange->fields_bytes, n + 1, "%s: %s\r\n", name, value);
+    char *at = exchange->fields + exchange->fields_bytes;
+    memcpy(at, name, name_bytes);
+    memcpy(at + name_bytes, ": ", 2);
+    memcpy(at + name_bytes + 2, value, value_bytes);
+    memcpy(at + n - 2, "\r\n", 2);
     exchange->fields_bytes += n;
     return true;
 }
@@ -234,18 +238,18 @@ static void send_reply(void *arg)
     if (http->is_stopping)
         own->must_close = true;
     const bool has_no_body = own->status == 204 || own->status == 304;
-    char length[64] = "", type[96] = "";
+    char length[64] = "";
     if (!has_no_body)
         snprintf(length, sizeof length, "Content-Length: %zu\r\n", own->body_bytes);
-    if (own->content_type)
-        snprintf(type, sizeof type, "Content-Type: %s\r\n", own->content_type);
+    const char *type = own->content_type ? own->content_type : "";
     const char *connection = own->must_close         ? "Connection: close\r\n"
                              : own->head.is_http_1_0 ? "Connection: keep-alive\r\n"
                                                      : "";
     /* The blank line goes behind the other fields, where there are some. */
     const int n =
-        snprintf(own->out_head, sizeof own->out_head, "HTTP/1.1 %d %s\r\n%s%s%s%s%s", own->status, reason(own->status),
-                 date_line(http), type, length, connection, own->fields_bytes ? "" : "\r\n");
+        snprintf(own->out_head, sizeof own->out_head, "HTTP/1.1 %d %s\r\n%s%s%s%s%s%s%s", own->status,
+                 reason(own->status), date_line(http), *type ? "Content-Type: " : "", type, *type ? "\r\n" : "", length,
+                 connection, own->fields_bytes ? "" : "\r\n");
     if (own->fields_bytes)
         memcpy(own->fields + own->fields_bytes, "\r\n", 2);
     own->out[0] = (struct iovec){own->out_head, (size_t)n};

@@ -56,16 +56,20 @@ void wick_buffer_text(wick_buffer *buffer, const char *text)
 void wick_buffer_format(wick_buffer *buffer, const char *format, ...)
 {
     va_list arguments;
+    /* Into the room there is first: mostly it is enough. */
+    size_t room = buffer->capacity - buffer->n_bytes;
     va_start(arguments, format);
-    int n = vsnprintf(NULL, 0, format, arguments);
+    int n = buffer->failed ? -1 : vsnprintf(room ? buffer->bytes + buffer->n_bytes : NULL, room, format, arguments);
     va_end(arguments);
     if (n < 0 || !wick_buffer_reserve(buffer, (size_t)n + 1)) {
         buffer->failed = true;
         return;
     }
-    va_start(arguments, format);
-    vsnprintf(buffer->bytes + buffer->n_bytes, (size_t)n + 1, format, arguments);
-    va_end(arguments);
+    if ((size_t)n >= room) {
+        va_start(arguments, format);
+        vsnprintf(buffer->bytes + buffer->n_bytes, (size_t)n + 1, format, arguments);
+        va_end(arguments);
+    }
     buffer->n_bytes += (size_t)n;
 }
 
