@@ -263,29 +263,38 @@ class Asker:
                 sock = None
 
 
-def sigterm(settings):
-    """SIGTERM amid load; a connection kept alive on which the server has said "Connection: close" is not used again, as HTTP wants it."""
+def _sigterms(settings, name, **arguments):
+    """A connection kept alive on which the server has said "Connection: close" is not used again, as HTTP wants it."""
     texts = lines(settings)
-    rows = []
-    for name, arguments in (("mock", {"provider": "mock"}), (settings.dtypes[-1], {"model": settings.model, "dtype": settings.dtypes[-1]})):
-        exits, lost, bad, answered, longest, times = [], [], [], 0, 0.0, settings.count if name == "mock" else max(1, settings.count // 5)
-        for round_number in range(times):
-            server = Server(log_level="info", **arguments)
-            askers = [Asker(server, texts, 97 * k) for k in range(16)]
-            time.sleep(0.1 + 0.003 * round_number % 0.1)
-            begin = time.monotonic()
-            server.process.send_signal(signal.SIGTERM)
-            exits.append(server.process.wait(timeout=60))
-            longest = max(longest, time.monotonic() - begin)
-            for asker in askers:
-                asker.over.set()
-            for asker in askers:
-                asker.thread.join()
-                answered += asker.answered
-                lost += [(round((when - begin) * 1e3, 1), what) for when, what in asker.lost]
-                bad += asker.bad
-            server.close()
-        rows.append({"provider": name, "SIGTERMs": times, "exit 0": exits.count(0), "requests answered": answered, "lost": len(lost),
-                     "lost (ms after SIGTERM)": [f"{ms}: {what.decode(errors='replace')}" for ms, what in lost[:5]],
-                     "other answers": {what.decode(): bad.count(what) for what in set(bad)}, "longest until exit s": round(longest, 2)})
-    return {"title": "SIGTERM under load, 16 connections", "notes": "", "rows": rows}
+    exits, lost, bad, answered, longest, times = [], [], [], 0, 0.0, settings.count
+    for round_number in range(times):
+        server = Server(log_level="info", **arguments)
+        askers = [Asker(server, texts, 97 * k) for k in range(16)]
+        time.sleep(0.1 + 0.003 * round_number % 0.1)
+        begin = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        exits.append(server.process.wait(timeout=60))
+        longest = max(longest, time.monotonic() - begin)
+        for asker in askers:
+            asker.over.set()
+        for asker in askers:
+            asker.thread.join()
+            answered += asker.answered
+            lost += [(round((when - begin) * 1e3, 1), what) for when, what in asker.lost]
+            bad += asker.bad
+        server.close()
+    row = {"provider": name, "SIGTERMs": times, "exit 0": exits.count(0), "requests answered": answered, "lost": len(lost),
+           "lost (ms after SIGTERM)": [f"{ms}: {what.decode(errors='replace')}" for ms, what in lost[:5]],
+           "other answers": {what.decode(): bad.count(what) for what in set(bad)}, "longest until exit s": round(longest, 2)}
+    return {"title": f"SIGTERM under load, 16 connections ({name})", "notes": "", "rows": [row]}
+
+
+def sigterm(settings):
+    """SIGTERM amid load, the mock provider."""
+    return _sigterms(settings, "mock", provider="mock")
+
+
+def sigterm_model(settings):
+    """SIGTERM amid load, the model in the last of the dtypes."""
+    dtype = settings.dtypes[-1]
+    return _sigterms(settings, dtype, model=settings.model, dtype=dtype)

@@ -2,7 +2,9 @@
 """The server under load, faults and overload: load.py [PART...] prints Markdown tables; --json FILE keeps the figures.
 
 Everything it starts runs on loopback, is bounded in count and time, and is ended by its process id. It wants Linux, wrk, the build's `wick`, `paced` and
-libwick (cmake -DWICK_BENCH=ON) and numpy. `make load` runs short versions of all parts; docs/serve-benchmarks.md holds results."""
+libwick (cmake -DWICK_BENCH=ON) and numpy. `make load` runs short versions of all parts; docs/serve-benchmarks.md holds results.
+
+A part that judges itself (soak) says so in its notes, and the exit code is 1 where it found something: load.py soak --dtype int8 >soak.md 2>soak.log &"""
 import argparse
 import datetime
 import json
@@ -19,7 +21,8 @@ import parts  # noqa: E402
 from server import binary  # noqa: E402
 
 PARTS = {function.__name__: function for function in
-         (parts.rates, parts.mock, parts.load80, parts.overload, faults.idle, faults.slow, faults.hangups, faults.sigterm, parts.soak)}
+         (parts.rates, parts.mock, parts.load80, parts.overload, faults.idle, faults.slow, faults.hangups, faults.sigterm, faults.sigterm_model,
+          parts.soak)}
 
 
 def cell(value):
@@ -76,7 +79,8 @@ def main():
             print(f'## {results[name]["title"]}\n\n{notes}{chr(10) * 2 if notes else ""}{table(results[name]["rows"])}\n', flush=True)
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps({"about": about, "results": results}, indent=1) + "\n")
+    return 1 if any(result.get("failed") for result in results.values()) else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -4,6 +4,7 @@
 A part is a function of Settings that returns {"title", "notes", "rows"}; a row is a dict whose keys are the table's columns."""
 import dataclasses
 import os
+import sys
 import threading
 import time
 
@@ -124,6 +125,11 @@ def load80(settings):
             "connections just before.", "rows": rows}
 
 
+# An overload that is one has more requests under way than one client may have waiting: three quarters of the queue's 131,072 tokens are some 8,000
+# requests of 12 tokens.
+OVERLOAD_CONNECTIONS = 12000
+
+
 def overload(settings):
     rows = []
     for dtype in settings.dtypes:
@@ -131,7 +137,7 @@ def overload(settings):
             generators.wrk(server, settings.texts, 16, 1)
             peak = _peak(server, settings, max(2, settings.seconds / 4))
             with Sampler(server) as sampler:
-                result = generators.paced(server, settings.texts, 4 * peak["rate"], settings.seconds, 6000)
+                result = generators.paced(server, settings.texts, 4 * peak["rate"], settings.seconds, OVERLOAD_CONNECTIONS)
             good = result["statuses"].get("200", {}).get("n", 0) / result["seconds"]
             refused = _times(result, 429, "from_sent_ms")
             rss = sampler.growth(1)
@@ -150,18 +156,41 @@ def overload(settings):
             "notes": "The generator and refusing take CPU time from the engine on the same cores. 429s' times count from the sending.", "rows": rows}
 
 
+# What a soak may grow by from its second quarter to its last: memory that the allocator has not settled yet, a probe's connection.
+SOAK_MEMORY_GROWTH, SOAK_DESCRIPTORS = 1.05, 4
+
+
+def soak_verdict(rows, minutes):
+    """What is wrong; an empty list where nothing is. The first quarter is warming up."""
+    quarter = max(1, len(rows) // 4)
+    early, late = rows[quarter:2 * quarter] or rows, rows[-quarter:]
+    memory, descriptors = ([max(row[key] for row in part) for part in (early, late)] for key in ("RSS KiB", "descriptors"))
+    wrong = []
+    if len(rows) < 8:
+        wrong.append(f"{minutes:g} minutes are too short to judge")
+    if memory[1] > memory[0] * SOAK_MEMORY_GROWTH:
+        wrong.append(f"memory grew from {memory[0]} to {memory[1]} KiB")
+    if descriptors[1] > descriptors[0] + SOAK_DESCRIPTORS:
+        wrong.append(f"descriptors grew from {descriptors[0]} to {descriptors[1]}")
+    if rows[-1]["not answered well"]:
+        wrong.append(f'{rows[-1]["not answered well"]} requests were not answered well')
+    return wrong
+
+
 def soak(settings):
+    """A line on stderr each half minute, for who runs it in the background, and a verdict at the end."""
     dtype = settings.dtypes[-1]
     with Server(model=settings.model, dtype=dtype) as server:
         rate = 0.5 * _peak(server, settings, 3)["rate"]
-        end, rows, failed = time.monotonic() + settings.minutes * 60, [], 0
-        begin, warm = time.monotonic(), None
-        while time.monotonic() < end:
-            slice_seconds = min(30, max(2, end - time.monotonic()))
-            result = generators.paced(server, settings.texts, rate, slice_seconds, 256)
+        rows, failed, begin = [], 0, time.monotonic()
+        end = begin + settings.minutes * 60
+        while (left := end - time.monotonic()) > 0:
+            result = generators.paced(server, settings.texts, rate, min(30, max(2, left)), 256)
             failed += result["failed"] + result["unanswered"] + result["answered"] - result["statuses"].get("200", {}).get("n", 0)
-            warm = warm or server.rss_kib()
             rows.append({"minute": round((time.monotonic() - begin) / 60, 1), "RSS KiB": server.rss_kib(), "descriptors": server.fds(),
                          "requests/s": round(result["answered"] / result["seconds"], 1), "p99 ms": _times(result, 200).get("p99"),
                          "not answered well": failed})
-    return {"title": f"{settings.minutes:g} minutes at half capacity ({dtype})", "notes": "", "rows": rows}
+            print("soak:", rows[-1], file=sys.stderr, flush=True)
+    wrong = soak_verdict(rows, settings.minutes)
+    return {"title": f"{settings.minutes:g} minutes at half capacity ({dtype})", "failed": bool(wrong),
+            "notes": "Verdict: " + ("; ".join(wrong) if wrong else "memory and descriptors are flat, every request was answered") + ".", "rows": rows}
