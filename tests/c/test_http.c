@@ -370,7 +370,8 @@ static void replies_that_nobody_takes_make_way(void **state)
     for (int i = 0; i < 4; i++) {
         fds[i] = support_http_connect(wick_http_port(http));
         support_http_send(fds[i], "GET /big HTTP/1.1\r\nHost: h\r\n" CLOSE "\r\n");
-        usleep(50000);
+        while (n_handled <= i)
+            usleep(1000);
     }
     /* Each is larger than all may be together: only the last is whole. */
     for (int i = 0; i < 4; i++) {

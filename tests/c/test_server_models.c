@@ -304,7 +304,7 @@ static void unloading_waits_for_requests(void **state)
 typedef struct traffic {
     wick_models *models;
     atomic_bool *stop;
-    size_t n_served, n_missed;
+    atomic_size_t n_served, n_missed;
 } traffic;
 
 static void *make_traffic(void *arg)
@@ -331,32 +331,47 @@ static void *make_traffic(void *arg)
     return NULL;
 }
 
+enum { N_USERS = 4 };
+
+static size_t sum_traffic(const traffic *users, bool of_missed)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < N_USERS; i++)
+        n += of_missed ? users[i].n_missed : users[i].n_served;
+    return n;
+}
+
+/* Until so many more requests were served, or found no model. */
+static void wait_for_traffic(const traffic *users, bool of_missed, size_t n_more)
+{
+    const size_t before = sum_traffic(users, of_missed);
+    while (sum_traffic(users, of_missed) < before + n_more)
+        sched_yield();
+}
+
 static void models_come_and_go_under_traffic(void **state)
 {
-    enum { N = 4 };
+    enum { N = N_USERS };
     wick_models *models = models_new("mock", 4);
     atomic_bool stop = false;
     pthread_t threads[N];
-    traffic users[N];
+    static traffic users[N];
     load(models, "org/two", NULL, 0);
     for (size_t i = 0; i < N; i++) {
-        users[i] = (traffic){models, &stop, 0, 0};
+        users[i].models = models;
+        users[i].stop = &stop;
         assert_int_equal(pthread_create(&threads[i], NULL, make_traffic, &users[i]), 0);
     }
     for (size_t i = 0; i < 60; i++) {
         load(models, "org/one", NULL, 0);
-        support_sleep_ms(2);
+        wait_for_traffic(users, false, 8);
         assert_int_equal(wick_models_unload(models, "org/one", NULL), WICK_OK);
-        support_sleep_ms(1);
+        wait_for_traffic(users, true, 2);
     }
     stop = true;
-    size_t n_served = 0, n_missed = 0;
-    for (size_t i = 0; i < N; i++) {
+    for (size_t i = 0; i < N; i++)
         pthread_join(threads[i], NULL);
-        n_served += users[i].n_served;
-        n_missed += users[i].n_missed;
-    }
-    assert_true(n_served > 100 && n_missed > 0);
+    assert_true(sum_traffic(users, false) >= 60 * 8 && sum_traffic(users, true) >= 60 * 2);
     wick_models_free(models, true);
 }
 

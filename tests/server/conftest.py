@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -107,12 +108,21 @@ class Server:
     def signal(self, number):
         self.process.send_signal(number)
 
-    def wait_for_log(self, word, seconds=5):
+    def wait_for(self, look, seconds=30):
+        """Until look() is true; what it was then. For states that come by themselves, and not for as long as they usually take."""
         deadline = time.monotonic() + seconds
-        while word not in self.log_path.read_text():
+        while not (value := look()):
             assert time.monotonic() < deadline, self.log_path.read_text()
-            time.sleep(0.02)
+            time.sleep(0.01)
+        return value
+
+    def wait_for_log(self, word, times=1):
+        self.wait_for(lambda: self.log_path.read_text().count(word) >= times)
         return self.log_path.read_text()
+
+    def wait_for_connections(self, n):
+        """Until the server has accepted so many, the one that asks left out."""
+        self.wait_for(lambda: re.search(rb"^wick_connections (\d+)", self.get("/metrics").body, re.MULTILINE)[1] == b"%d" % (n + 1))
 
     def stop(self, code=0, seconds=30):
         if self.process.poll() is None:

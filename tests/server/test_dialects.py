@@ -7,7 +7,6 @@ import re
 import struct
 import subprocess
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -243,13 +242,12 @@ def test_unloading_waits_for_requests_in_flight(tmp_path, launch_candle):
     """Their replies are large enough for a worker, of which there is one: whoever waits for them must not be that one."""
     own = launch_candle(tmp_path, "--model", MINILM, "--model", TINY, "--allow-load", "--workers", "1")
     replies = {}
-    texts = [f"text {i} " + "and so on " * 6 for i in range(100)]
+    texts = [f"text {i} " + "and so on " * 6 for i in range(600)]
     threads = [threading.Thread(target=lambda i=i: replies.update({i: own.ask("POST", "/embed", {"model": MINILM, "inputs": texts})})) for i in range(2)]
     for thread in threads:
         thread.start()
     depth = re.compile(rb"^wick_queue_tokens(?:{[^}]*})? [1-9]", re.MULTILINE)
-    while not depth.search(own.get("/metrics").body):
-        time.sleep(0.01)
+    own.wait_for(lambda: depth.search(own.get("/metrics").body))
     assert own.ask("POST", "/api/v1/models/unload", {"model": MINILM}).status == 200
     for thread in threads:
         thread.join()

@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import threading
-import time
 
 import pytest
 
@@ -53,11 +52,11 @@ def test_keys_and_texts_are_not_repeated(start, tmp_path, form):
     threads = [threading.Thread(target=ask_all, args=(server, answers, errors, 2)) for _ in range(4)]
     for thread in threads:
         thread.start()
-    for content in ("\n".join([KEYS["file"], KEYS["new"]]), "short", "with blank " + KEYS["new"], "", KEYS["file"] + "\n"):
+    for number, content in enumerate(("\n".join([KEYS["file"], KEYS["new"]]), "short", "with blank " + KEYS["new"], "", KEYS["file"] + "\n"), 1):
         (tmp_path / "keys.new").write_text(content)
         os.replace(tmp_path / "keys.new", tmp_path / "keys")
         server.signal(signal.SIGHUP)
-        time.sleep(0.1)
+        server.wait_for_log('msg="SIGHUP: ' if form == "logfmt" else '"msg":"SIGHUP: ', number)
     for thread in threads:
         thread.join()
     assert not errors and len(answers) > 1000

@@ -44,7 +44,7 @@ def test_who_could_connect_is_answered(launch, tmp_path):
     for round_number in range(4):
         server = launch(tmp_path, ("--model", "m", "--log-level", "warn"))
         hammers = [Hammer(server) for _ in range(3)]
-        time.sleep(0.05)
+        server.wait_for(lambda: sum(hammer.answered for hammer in hammers) >= 30 + 10 * round_number)
         server.signal(signal.SIGTERM)
         assert server.process.wait(timeout=10) == 0
         for hammer in hammers:
