@@ -131,7 +131,7 @@ OVERLOAD_CONNECTIONS = 12000
 
 
 def overload(settings):
-    rows = []
+    rows, cores = [], len(os.sched_getaffinity(0))
     for dtype in settings.dtypes:
         with Server(model=settings.model, dtype=dtype) as server:
             generators.wrk(server, settings.texts, 16, 1)
@@ -144,6 +144,8 @@ def overload(settings):
             after = generators.wrk(server, settings.texts, 16, 1)
             rows.append({"dtype": dtype, "peak requests/s": peak["rate"], "offered requests/s": result["offered"],
                          "goodput requests/s": round(good, 1), "of peak": round(good / peak["rate"], 3),
+                         "of peak, the generators' time aside": round(good / peak["rate"] * (cores - peak["generator_cores"]) /
+                                                                     (cores - result["generator_cores"]), 3),
                          "429": result["statuses"].get("429", {}).get("n", 0),
                          "429 without Retry-After": result["statuses"].get("429", {}).get("n", 0) - result["statuses"].get("429", {}).get("retry_after", 0),
                          "429 p50 ms": refused.get("p50"), "429 p99 ms": refused.get("p99"),

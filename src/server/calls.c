@@ -337,7 +337,7 @@ static bool is_overloaded(const wick_handling *handling)
     wick_models *models = handling->server->models;
     wick_served *served[2];
     const size_t n = wick_models_borrow_all(models, served, 2);
-    const bool is_full = n == 1 && wick_lane_is_full(served[0]->lane, 1);
+    const bool is_full = n == 1 && wick_lane_sheds(served[0]->lane, handling->client);
     for (size_t i = 0; i < n; i++)
         wick_models_return(models, served[i]);
     return is_full;

@@ -21,6 +21,10 @@
 #define SWEEP_MS 50.0      /* jobs deep in the queue learn within this that their deadline has passed */
 #define TURN_MAX_MS 3000.0 /* far more than any batch takes: another lane's engine is stuck */
 #define RATE_DECAY 0.9     /* of what earlier batches weigh in the tokens a second, at each batch */
+/* A request is not read where less room is left than such a part of the queue and a text's special tokens: the room would be too small for most, which would be read for
+ * nothing, and at 4 times the capacity that is most of what the server does. */
+#define SHED_PARTS 256
+#define LEAST_TOKENS 2
 #define MIN_RETRY_MS 1.0
 #define MAX_RETRY_MS 60000.0
 #define UNKNOWN_RETRY_MS 1000.0 /* before the first batch has been measured */
@@ -53,9 +57,14 @@ struct wick_lane {
 
 /* ---- accounting: any thread ---- */
 
+static size_t account_of(uint64_t client)
+{
+    return (client * 0x9E3779B97F4A7C15u) >> 32 & (WICK_QUEUE_CLIENTS - 1);
+}
+
 static atomic_size_t *client_account(wick_lane *lane, const wick_job *job)
 {
-    return &lane->client_charged[(job->client * 0x9E3779B97F4A7C15u) >> 32 & (WICK_QUEUE_CLIENTS - 1)];
+    return &lane->client_charged[account_of(job->client)];
 }
 
 /* Adds n where the sum stays within limit or was 0. */
@@ -110,6 +119,14 @@ bool wick_lane_is_full(const wick_lane *lane, size_t n_tokens)
     const size_t charged = atomic_load_explicit(&lane->n_charged, memory_order_relaxed);
     const size_t charge = charge_of(lane, n_tokens);
     return charged > 0 && (charged > lane->queue_tokens || charge > lane->queue_tokens - charged);
+}
+
+bool wick_lane_sheds(const wick_lane *lane, uint64_t client)
+{
+    const size_t n_tokens = LEAST_TOKENS + lane->queue_tokens / SHED_PARTS;
+    const size_t charged = atomic_load_explicit(&lane->client_charged[account_of(client)], memory_order_relaxed);
+    return wick_lane_is_full(lane, n_tokens) ||
+           (charged > 0 && (charged > lane->client_tokens || n_tokens > lane->client_tokens - charged));
 }
 
 /* ---- submitting: any thread ---- */

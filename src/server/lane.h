@@ -69,8 +69,10 @@ void wick_lane_close(wick_lane *lane, bool drain);
  * A job counts with its tokens, but with at most three quarters of queue_tokens, from here until its done: so an empty queue takes any job, and
  * whatever one client sends, a quarter is left to the others. */
 wick_submitted wick_lane_submit(wick_lane *lane, wick_job *job, unsigned *retry_after_ms);
-/* For shedding before a body is even read as JSON: would so many tokens be refused now? */
+/* Would so many tokens be refused now, whoever sends them? */
 bool wick_lane_is_full(const wick_lane *lane, size_t n_tokens);
+/* For shedding before a body is even read as JSON: the queue, or the client's share of it, is full or as good as full. */
+bool wick_lane_sheds(const wick_lane *lane, uint64_t client);
 
 typedef struct wick_lane_state {
     size_t n_jobs;   /* accepted and not ended */

@@ -156,6 +156,25 @@ static void a_stuck_engine_shows_within_5_s(void **state)
     end();
 }
 
+/* Until so many jobs are in the only model's lane. */
+static void wait_for_jobs(size_t n_jobs)
+{
+    wick_served *served;
+    wick_error error;
+    assert_int_equal(wick_models_borrow(wick_server_models(server), NULL, &served, &error), WICK_OK);
+    for (int i = 0; i < 20000 && wick_lane_get_state(served->lane).n_jobs < n_jobs; i++)
+        usleep(1000);
+    assert_int_equal(wick_lane_get_state(served->lane).n_jobs, n_jobs);
+    wick_models_return(wick_server_models(server), served);
+}
+
+/* The loop takes events in the order of their coming, at most some dozens before it looks for more: what came before this was called has been seen when it returns. */
+static void let_the_loop_see(void)
+{
+    for (int i = 0; i < 5; i++)
+        expect(get("/health/live"), "200", "\"ok\"");
+}
+
 static void a_full_queue_answers_at_once_without_reading(void **state)
 {
     begin(30000, 100);
@@ -165,6 +184,9 @@ static void a_full_queue_answers_at_once_without_reading(void **state)
     int queued[64];
     for (int i = 0; i < 64; i++)
         queued[i] = EMBED("three times four is twelve");
+    wait_for_jobs(10); /* what one client may have waiting; the others are refused */
+    let_the_loop_see();
+    expect(ask("/api/v1/embed", "no JSON"), "429", "\"overloaded\"");
     const double start = support_http_now();
     int n_overloaded = 0;
     for (int i = 0; i < 10; i++) {
@@ -223,25 +245,6 @@ static void a_failing_engine_rests_and_comes_back(void **state)
     }
     expect(EMBED("any"), "200", "embeddings");
     end();
-}
-
-/* Until so many jobs are in the only model's lane. */
-static void wait_for_jobs(size_t n_jobs)
-{
-    wick_served *served;
-    wick_error error;
-    assert_int_equal(wick_models_borrow(wick_server_models(server), NULL, &served, &error), WICK_OK);
-    for (int i = 0; i < 20000 && wick_lane_get_state(served->lane).n_jobs < n_jobs; i++)
-        usleep(1000);
-    assert_int_equal(wick_lane_get_state(served->lane).n_jobs, n_jobs);
-    wick_models_return(wick_server_models(server), served);
-}
-
-/* The loop takes events in the order of their coming, at most some dozens before it looks for more: what came before this was called has been seen when it returns. */
-static void let_the_loop_see(void)
-{
-    for (int i = 0; i < 5; i++)
-        expect(get("/health/live"), "200", "\"ok\"");
 }
 
 static void work_for_clients_that_left_is_skipped(void **state)

@@ -178,6 +178,37 @@ static void leaving_amid_a_batch_ends_a_job_once(void **state)
     support_fake_clear(&fake);
 }
 
+static void who_has_his_share_is_shed_and_nobody_else(void **state)
+{
+    support_fake fake;
+    support_fake_init(&fake);
+    wick_lane_options options = support_lane_options();
+    options.queue_tokens = 1000;
+    wick_lane *lane = support_lane_open(&fake.provider, &options);
+    assert_false(wick_lane_sheds(lane, 1));
+    support_job *first = support_lane_occupy(&fake, lane); /* a token of client 77 */
+    support_job *one = support_job_new("one", 74, 10, 1), *two = support_job_new("two", 1, 6, 1);
+    support_job *three = support_job_new("three", 24, 10, 2), *four = support_job_new("four", 1, 9, 2);
+    support_job_submit(lane, one);
+    assert_false(wick_lane_sheds(lane, 1)); /* ten tokens of its three quarters are left: room for one more */
+    support_job_submit(lane, two);
+    assert_true(wick_lane_sheds(lane, 1)); /* four: less than a part in 256 of the queue and two special tokens */
+    assert_false(wick_lane_sheds(lane, 2));
+    support_job_submit(lane, three);
+    assert_false(wick_lane_sheds(lane, 3)); /* of the whole, 13 */
+    support_job_submit(lane, four);
+    assert_true(wick_lane_sheds(lane, 3));
+    support_fake_release(&fake);
+    support_job *all[] = {first, one, two, three, four};
+    for (size_t i = 0; i < 5; i++)
+        support_job_wait(all[i]);
+    assert_false(wick_lane_sheds(lane, 1));
+    wick_lane_close(lane, true);
+    for (size_t i = 0; i < 5; i++)
+        support_job_free(all[i]);
+    support_fake_clear(&fake);
+}
+
 static void a_full_queue_refuses_and_recovers(void **state)
 {
     support_fake fake;
@@ -506,6 +537,7 @@ int main(void)
         cmocka_unit_test(late_and_gone_jobs_are_never_embedded),
         cmocka_unit_test(the_rest_of_a_gone_job_is_left),
         cmocka_unit_test(leaving_amid_a_batch_ends_a_job_once),
+        cmocka_unit_test(who_has_his_share_is_shed_and_nobody_else),
         cmocka_unit_test(a_full_queue_refuses_and_recovers),
         cmocka_unit_test(a_job_over_the_whole_queue_is_taken),
         cmocka_unit_test(retry_after_follows_the_measured_speed),
