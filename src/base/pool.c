@@ -343,7 +343,8 @@ void wick_pool_barrier(wick_pool *pool)
         room_advance(&pool->barrier);
     } else {
         const bool all_begun = atomic_load_explicit(&pool->n_begun, memory_order_relaxed) == pool->n_running;
-        const uint64_t slept = room_wait(&pool->barrier, seen, SPINS_AT_BARRIER, pool), due = all_begun ? 0 : WAKE_UP_NS;
+        const uint64_t slept = room_wait(&pool->barrier, seen, SPINS_AT_BARRIER, pool),
+                       due = all_begun ? 0 : WAKE_UP_NS;
         if (slept > due)
             atomic_fetch_add_explicit(&pool->slept_ns, slept - due, memory_order_relaxed);
     }

@@ -88,7 +88,8 @@ const char *wick_exchange_query(const wick_exchange *exchange, const char *name,
 
 bool wick_exchange_set_header(wick_exchange *exchange, const char *name, const char *value)
 {
-    const size_t name_bytes = strlen(name), value_bytes = strlen(value), n = name_bytes + value_bytes + 4; /* ": " and CR LF */
+    const size_t name_bytes = strlen(name), value_bytes = strlen(value),
+                 n = name_bytes + value_bytes + 4; /* ": " and CR LF */
     if (!*name || strpbrk(name, ": \r\n") || strpbrk(value, "\r\n"))
         return false;
     if (exchange->fields_capacity - exchange->fields_bytes < n + 3) { /* a 0, or the blank line */
@@ -246,10 +247,9 @@ static void send_reply(void *arg)
                              : own->head.is_http_1_0 ? "Connection: keep-alive\r\n"
                                                      : "";
     /* The blank line goes behind the other fields, where there are some. */
-    const int n =
-        snprintf(own->out_head, sizeof own->out_head, "HTTP/1.1 %d %s\r\n%s%s%s%s%s%s%s", own->status,
-                 reason(own->status), date_line(http), *type ? "Content-Type: " : "", type, *type ? "\r\n" : "", length,
-                 connection, own->fields_bytes ? "" : "\r\n");
+    const int n = snprintf(own->out_head, sizeof own->out_head, "HTTP/1.1 %d %s\r\n%s%s%s%s%s%s%s", own->status,
+                           reason(own->status), date_line(http), *type ? "Content-Type: " : "", type,
+                           *type ? "\r\n" : "", length, connection, own->fields_bytes ? "" : "\r\n");
     if (own->fields_bytes)
         memcpy(own->fields + own->fields_bytes, "\r\n", 2);
     own->out[0] = (struct iovec){own->out_head, (size_t)n};

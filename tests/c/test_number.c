@@ -112,10 +112,8 @@ static void ignores_the_locale(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(writes_the_shortest_form),
-        cmocka_unit_test(reads_back_as_the_same_bits),
-        cmocka_unit_test(writes_what_to_chars_writes),
-        cmocka_unit_test(writes_round_numbers_as_to_chars_does),
+        cmocka_unit_test(writes_the_shortest_form),    cmocka_unit_test(reads_back_as_the_same_bits),
+        cmocka_unit_test(writes_what_to_chars_writes), cmocka_unit_test(writes_round_numbers_as_to_chars_does),
         cmocka_unit_test(ignores_the_locale),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
