@@ -160,19 +160,18 @@ def overload(settings):
 
 # What a soak may grow by from its second quarter to its last: memory that the allocator has not settled yet, a probe's connection.
 SOAK_MEMORY_GROWTH, SOAK_DESCRIPTORS = 1.05, 4
+SOAK_ROWS = 8  # half minutes; fewer say nothing of growth
 
 
-def soak_verdict(rows, minutes):
-    """What is wrong; an empty list where nothing is. The first quarter is warming up."""
+def soak_verdict(rows):
+    """What is wrong; an empty list where nothing is, or the run was too short to say. The first quarter is warming up."""
     quarter = max(1, len(rows) // 4)
     early, late = rows[quarter:2 * quarter] or rows, rows[-quarter:]
     memory, descriptors = ([max(row[key] for row in part) for part in (early, late)] for key in ("RSS KiB", "descriptors"))
-    wrong = []
-    if len(rows) < 8:
-        wrong.append(f"{minutes:g} minutes are too short to judge")
-    if memory[1] > memory[0] * SOAK_MEMORY_GROWTH:
+    wrong, is_long = [], len(rows) >= SOAK_ROWS
+    if is_long and memory[1] > memory[0] * SOAK_MEMORY_GROWTH:
         wrong.append(f"memory grew from {memory[0]} to {memory[1]} KiB")
-    if descriptors[1] > descriptors[0] + SOAK_DESCRIPTORS:
+    if is_long and descriptors[1] > descriptors[0] + SOAK_DESCRIPTORS:
         wrong.append(f"descriptors grew from {descriptors[0]} to {descriptors[1]}")
     if rows[-1]["not answered well"]:
         wrong.append(f'{rows[-1]["not answered well"]} requests were not answered well')
@@ -193,6 +192,7 @@ def soak(settings):
                          "requests/s": round(result["answered"] / result["seconds"], 1), "p99 ms": _times(result, 200).get("p99"),
                          "not answered well": failed})
             print("soak:", rows[-1], file=sys.stderr, flush=True)
-    wrong = soak_verdict(rows, settings.minutes)
+    wrong = soak_verdict(rows)
     return {"title": f"{settings.minutes:g} minutes at half capacity ({dtype})", "failed": bool(wrong),
-            "notes": "Verdict: " + ("; ".join(wrong) if wrong else "memory and descriptors are flat, every request was answered") + ".", "rows": rows}
+            "notes": "Verdict: " + ("; ".join(wrong) if wrong else ("memory and descriptors are flat, every request was answered" if len(rows) >= SOAK_ROWS
+                                                             else "every request was answered; too short to judge memory and descriptors")) + ".", "rows": rows}
