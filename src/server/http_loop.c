@@ -3,6 +3,7 @@
  * connection (http_connection.c) for each client. Called by server.c. */
 #include "server/http_internal.h"
 #include "base/error.h"
+#include "base/slices.h"
 #include "provider/vectors.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -372,6 +373,7 @@ int wick_http_run(wick_http *http, unsigned drain_ms)
 {
     http->drain_ms = drain_ms;
     http->loop_thread = pthread_self();
+    wick_thread_shorten_slices(); /* under load the engine's threads have the cores: a 429 or a reply must not wait for their slices to end */
     event_base_dispatch(http->base);
     return http->n_busy ? 1 : 0;
 }

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Tests of base/slices.c: a thread that asks for short slices gets them, and those that it makes do not inherit them. */
+#include "base/slices.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#ifdef __linux__
+#include <sys/syscall.h>
+
+/* The calling thread's slice in nanoseconds; 0: the system's own. The kernel's struct sched_attr, first version. */
+static uint64_t slice_ns(void)
+{
+    struct {
+        uint32_t size, policy;
+        uint64_t flags;
+        int32_t nice;
+        uint32_t priority;
+        uint64_t runtime, deadline, period;
+    } now = {0};
+    assert_int_equal(syscall(SYS_sched_getattr, 0, &now, sizeof now, 0), 0);
+    return now.runtime;
+}
+
+static void *child(void *arg)
+{
+    *(uint64_t *)arg = slice_ns();
+    return NULL;
+}
+
+/* On a thread of its own, so that the other tests keep theirs. */
+static void *asker(void *arg)
+{
+    uint64_t *seen = arg;
+    pthread_t thread;
+    seen[0] = slice_ns();
+    seen[1] = wick_thread_shorten_slices();
+    seen[2] = slice_ns();
+    if (pthread_create(&thread, NULL, child, &seen[3]) == 0)
+        pthread_join(thread, NULL);
+    return NULL;
+}
+
+static void slices_are_short_for_who_asks(void **state)
+{
+    (void)state;
+    uint64_t seen[4] = {0};
+    pthread_t thread;
+    const int nice_before = getpriority(PRIO_PROCESS, 0);
+    assert_int_equal(pthread_create(&thread, NULL, asker, seen), 0);
+    pthread_join(thread, NULL);
+    if (!seen[1]) {
+        assert_int_equal(seen[2], seen[0]);
+        print_message("this system has no such slices\n");
+        skip();
+    }
+    assert_true(seen[2] == 100000);
+    assert_true(seen[3] == seen[0]);
+    assert_int_equal(getpriority(PRIO_PROCESS, 0), nice_before);
+}
+#endif
+
+int main(void)
+{
+#ifdef __linux__
+    const struct CMUnitTest tests[] = {cmocka_unit_test(slices_are_short_for_who_asks)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+#else
+    return 0;
+#endif
+}
