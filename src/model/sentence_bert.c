@@ -132,6 +132,8 @@ int wick_tokenizer_config_parse(const char *text, size_t n, const char *where, w
         code = read_length(&keys, "max_len", &rules->model_max_length); /* the old name */
     if (code == WICK_OK)
         code = read_length(&keys, "model_max_length", &rules->model_max_length);
+    if (code == WICK_OK)
+        code = expect_text(&keys, "truncation_side", "right");
     wick_json_free(root);
     return code;
 }
