@@ -31,10 +31,14 @@ static int check_document(const wick_reading *reading, const wick_json *root)
         if (strcmp(text, "1.0") != 0)
             return wick_field_unsupported(reading, "version", text, "1.0");
     }
+    /* transformers cuts on this side where tokenizer_config.json does not name one. */
+    const char *side = wick_json_string(wick_json_get(wick_json_get(root, "truncation"), "direction"), NULL);
+    if (code == WICK_OK && side && strcmp(side, "Right") != 0)
+        code = wick_field_unsupported(reading, "truncation.direction", side, "Right");
     return code;
 }
 
-/* truncation and padding are the caller's business (max_tokens), the decoder has no part in encoding: all three are passed over. */
+/* truncation (but for its side) and padding are the caller's business (max_tokens), the decoder has no part in encoding: all three are passed over. */
 static int load(const wick_reading *reading, const wick_json *root, wick_tokenizer *tk)
 {
     const wick_json *added = wick_json_get(root, "added_tokens");

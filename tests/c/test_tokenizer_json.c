@@ -31,7 +31,7 @@
 
 /* The parts of a document that a case replaces; NULL: the default. */
 typedef struct parts {
-    const char *added, *normalizer, *pre_tokenizer, *post_processor, *model, *more;
+    const char *truncation, *added, *normalizer, *pre_tokenizer, *post_processor, *model, *more;
 } parts;
 
 static int parse(parts p, wick_tokenizer **out, wick_error *error)
@@ -39,11 +39,11 @@ static int parse(parts p, wick_tokenizer **out, wick_error *error)
     char json[4096];
     int n = snprintf(
         json, sizeof json,
-        "{\"version\": \"1.0\", \"truncation\": {\"anything\": 1}, \"padding\": [2], \"decoder\": {\"type\": "
+        "{\"version\": \"1.0\", \"truncation\": {%s}, \"padding\": [2], \"decoder\": {\"type\": "
         "\"Unknown\"}, "
         "\"added_tokens\": %s, \"normalizer\": %s, \"pre_tokenizer\": %s, \"post_processor\": %s, \"model\": %s%s}",
-        p.added ? p.added : "[]", p.normalizer ? p.normalizer : BERT,
-        p.pre_tokenizer ? p.pre_tokenizer : "{\"type\": \"BertPreTokenizer\"}",
+        p.truncation ? p.truncation : "\"direction\": \"Right\", \"anything\": 1", p.added ? p.added : "[]",
+        p.normalizer ? p.normalizer : BERT, p.pre_tokenizer ? p.pre_tokenizer : "{\"type\": \"BertPreTokenizer\"}",
         p.post_processor ? p.post_processor : "null", p.model ? p.model : MODEL_WITH(VOCAB), p.more ? p.more : "");
     assert_true(n > 0 && (size_t)n < sizeof json);
     return wick_tokenizer_parse(json, (size_t)n, "FILE", out, error);
@@ -108,6 +108,9 @@ static void unsupported_parts(void **state)
          WICK_E_UNSUPPORTED,
          {"the field \"dropout\"", "max_input"}},
         {{.more = ", \"spaces\": 1"}, WICK_E_UNSUPPORTED, {"the field \"spaces\"", "post_processor"}},
+        {{.truncation = "\"direction\": \"Left\""},
+         WICK_E_UNSUPPORTED,
+         {"truncation.direction: Left", "supported: Right"}},
         {{.added = "[" ADDED("5", "x", ", \"trim\": 1") "]"},
          WICK_E_UNSUPPORTED,
          {"added_tokens[0]: the field \"trim\""}},
