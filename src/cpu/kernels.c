@@ -25,6 +25,7 @@ typedef struct tier {
     const char *name;
     bool (*supported)(void);
     void (*init)(wick_kernels *kernels);
+    bool (*permitted)(void); /* NULL, or what asks the system for more than any process has */
 } tier;
 
 static bool always(void)
@@ -63,16 +64,25 @@ static bool has_avx512bf16(void)
     return has_avx512vnni() && __builtin_cpu_supports("avx512bf16");
 }
 
-/* CPUID leaf 7, EDX: bits 22, 24 and 25 are AMX in bf16, its tiles, and in int8. Linux gives a process the tiles' registers, 8 KiB a thread, only when it
- * asks (arch_prctl(2): ARCH_REQ_XCOMP_PERM for XTILEDATA, state 18); it refuses where a thread's signal stack is too small for them. */
+/* CPUID leaf 7, EDX: bits 22, 24 and 25 are AMX in bf16, its tiles, and in int8. */
 static bool has_amx(void)
 {
 #if defined(__linux__) && defined(SYS_arch_prctl)
     const unsigned wanted = 1u << 22 | 1u << 24 | 1u << 25;
-    const int request_permission = 0x1023, tile_data = 18;
     unsigned eax, ebx, ecx, edx;
-    return has_avx512bf16() && __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (edx & wanted) == wanted &&
-           syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+    return has_avx512bf16() && __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (edx & wanted) == wanted;
+#else
+    return false;
+#endif
+}
+
+/* Linux gives a process the tiles' registers, 8 KiB a thread, only when it asks (arch_prctl(2): ARCH_REQ_XCOMP_PERM for XTILEDATA, state 18). It refuses
+ * where a thread's signal stack is too small for them, and once it has agreed it refuses such stacks to all of the process. */
+static bool may_use_amx(void)
+{
+#if defined(__linux__) && defined(SYS_arch_prctl)
+    const int request_permission = 0x1023, tile_data = 18;
+    return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
 #else
     return false;
 #endif
@@ -134,17 +144,17 @@ static bool has_bf16(void)
 
 /* From the lowest to the highest. A CPU may lack one and have a later one: each starts from the best that it has before it. */
 static const tier tiers[] = {
-    {"generic", always, wick_kernels_init_generic},
+    {"generic", always, wick_kernels_init_generic, NULL},
 #if defined(__x86_64__)
-    {"avx2", has_avx2, wick_kernels_init_avx2},
-    {"avxvnni", has_avxvnni, wick_kernels_init_avxvnni},
-    {"avx512", has_avx512, wick_kernels_init_avx512},
-    {"avx512vnni", has_avx512vnni, wick_kernels_init_avx512vnni},
-    {"avx512bf16", has_avx512bf16, wick_kernels_init_avx512bf16},
-    {"amx", has_amx, wick_kernels_init_amx},
+    {"avx2", has_avx2, wick_kernels_init_avx2, NULL},
+    {"avxvnni", has_avxvnni, wick_kernels_init_avxvnni, NULL},
+    {"avx512", has_avx512, wick_kernels_init_avx512, NULL},
+    {"avx512vnni", has_avx512vnni, wick_kernels_init_avx512vnni, NULL},
+    {"avx512bf16", has_avx512bf16, wick_kernels_init_avx512bf16, NULL},
+    {"amx", has_amx, wick_kernels_init_amx, may_use_amx},
 #elif defined(__aarch64__)
-    {"neon", always, wick_kernels_init_neon},       {"dotprod", has_dotprod, wick_kernels_init_dotprod},
-    {"i8mm", has_i8mm, wick_kernels_init_i8mm},     {"bf16", has_bf16, wick_kernels_init_bf16},
+    {"neon", always, wick_kernels_init_neon, NULL},       {"dotprod", has_dotprod, wick_kernels_init_dotprod, NULL},
+    {"i8mm", has_i8mm, wick_kernels_init_i8mm, NULL},     {"bf16", has_bf16, wick_kernels_init_bf16, NULL},
 #endif
 };
 
@@ -152,6 +162,7 @@ static const tier tiers[] = {
 
 static wick_kernels tables[N_TIERS];
 static size_t n_usable; /* tables[0..n_usable) work on this CPU */
+static bool (*permissions[N_TIERS])(void);
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void build_tables(void)
@@ -165,8 +176,22 @@ static void build_tables(void)
         if (n_usable > 0)
             tables[n_usable] = tables[n_usable - 1];
         tiers[i].init(&tables[n_usable]);
+        permissions[n_usable] = tiers[i].permitted;
         tables[n_usable++].tier = tiers[i].name;
     }
+}
+
+/* Asked when someone wants the tier, no sooner: permission changes the whole process. The first answer stays: all models of a process have the same tier. */
+static bool is_permitted(size_t table)
+{
+    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    static enum { UNASKED, YES, NO } answers[N_TIERS];
+    pthread_mutex_lock(&mutex);
+    if (answers[table] == UNASKED)
+        answers[table] = !permissions[table] || permissions[table]() ? YES : NO;
+    const bool yes = answers[table] == YES;
+    pthread_mutex_unlock(&mutex);
+    return yes;
 }
 
 const wick_kernels *wick_kernels_named(const char *name)
@@ -174,19 +199,27 @@ const wick_kernels *wick_kernels_named(const char *name)
     pthread_once(&once, build_tables);
     for (size_t i = 0; i < n_usable; i++)
         if (strcmp(tables[i].tier, name) == 0)
-            return &tables[i];
+            return is_permitted(i) ? &tables[i] : NULL;
     return NULL;
+}
+
+static const wick_kernels *best_table(void)
+{
+    size_t i = n_usable - 1;
+    while (!is_permitted(i)) /* the first needs no permission */
+        i--;
+    return &tables[i];
 }
 
 const wick_kernels *wick_kernels_select(void)
 {
     pthread_once(&once, build_tables);
-    const wick_kernels *best = &tables[n_usable - 1];
     const char *wanted = getenv("WICK_CPU");
-    if (!wanted || !*wanted)
-        return best;
-    const wick_kernels *lowered = wick_kernels_named(wanted);
-    if (!lowered)
+    const wick_kernels *named = wanted && *wanted ? wick_kernels_named(wanted) : NULL;
+    if (named)
+        return named;
+    const wick_kernels *best = best_table();
+    if (wanted && *wanted)
         wick_log(WICK_LOG_WARN, "WICK_CPU names a tier that this CPU lacks; using %s", best->tier);
-    return lowered ? lowered : best;
+    return best;
 }

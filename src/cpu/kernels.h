@@ -124,7 +124,7 @@ typedef struct wick_kernels {
 /* The best tier that this CPU has, or the one that WICK_CPU names where it is lower. Never fails. */
 const wick_kernels *wick_kernels_select(void);
 /* The tier of that name ("generic", "avx2", "avxvnni", "avx512", "avx512vnni", "avx512bf16", "amx", "neon",
- * "dotprod", "i8mm", "bf16"), or NULL where it is not built in or this CPU lacks it. For tests. */
+ * "dotprod", "i8mm", "bf16"), or NULL where it is not built in, this CPU lacks it, or the system forbids it. For tests. */
 const wick_kernels *wick_kernels_named(const char *tier);
 
 /* One function a tier: overwrites what it has. Each is built only for its architecture. */
