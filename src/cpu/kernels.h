@@ -43,7 +43,7 @@ typedef struct wick_gemm_bf16 {
     bool accumulate;
     /* Only for tiers that take panels: */
     bool gelu;        /* c = gelu of that; not with accumulate */
-    uint16_t *narrow; /* NULL, or [m, n], rows ldc apart: takes the result in bf16, instead of c */
+    uint16_t *narrow; /* NULL, or [m, n], rows ldc apart: takes the result in bf16, instead of c; not with accumulate */
 } wick_gemm_bf16;
 
 /* How a quantised row reads: x[j] = scale * q[j] + offset. */

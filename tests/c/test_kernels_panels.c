@@ -130,7 +130,8 @@ static void panel_by_panel(const wick_kernels *kernels, bool int8, bool accumula
 
 static void for_shapes(const wick_kernels *kernels, void (*check)(const wick_kernels *kernels, bool accumulate))
 {
-    static const size_t rows[] = {1, 2, 15, 16, 17, 31, 32, 33, 47, 48, 49, 64, 65, MAX_M}, values[] = {4, 64, 68, MAX_K};
+    static const size_t rows[] = {1, 2, 15, 16, 17, 31, 32, 33, 47, 48, 49, 64, 65, MAX_M},
+                        values[] = {4, 64, 68, MAX_K};
     support_random random = {11};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         for (size_t j = 0; j < 4 * sizeof values / sizeof *values; j++) {
@@ -232,13 +233,109 @@ static void results_in_bf16_are_rounded_alike(void **state)
     for_shapes(kernels_with_panels(state), check_narrow);
 }
 
+/* ---- where operands stand ------------------------------------------------------------------------------------------ */
+
+enum { GAP = 6 }; /* values between rows */
+
+typedef struct places {
+    support_guarded a, b, c;
+} places;
+
+static places at;
+
+/* m rows of n values of value_bytes each, from an array without gaps to right before a page that faults, further apart. */
+static support_bytes move_apart(support_guarded *memory, const void *from, size_t m, size_t n, size_t value_bytes,
+                                size_t gap)
+{
+    const size_t row_bytes = n * value_bytes;
+    support_bytes to = support_bytes_place(memory, m, row_bytes, row_bytes + gap * value_bytes, true);
+    for (size_t i = 0; i < m; i++)
+        memcpy(to.x + i * to.ld, (const char *)from + i * row_bytes, row_bytes);
+    return to;
+}
+
+static void check_rows(const support_bytes *c, const void *want)
+{
+    for (size_t i = 0; i < c->m; i++)
+        assert_memory_equal(c->x + i * c->ld, (const char *)want + i * c->n, c->n);
+    support_bytes_check_gaps(c);
+}
+
+static void check_apart_i8(const wick_kernels *kernels, bool accumulate)
+{
+    wick_gemm_i8 g = job_i8(kernels, o.whole);
+    g.accumulate = accumulate;
+    kernels->gemm_i8(&g);
+    support_bytes a = move_apart(&at.a, o.a8, o.m, o.k, 1, GAP), b = move_apart(&at.b, o.b8, 1, o.k * o.padded, 1, 0),
+                  c = move_apart(&at.c, o.pieces, o.m, o.n, sizeof(float), GAP);
+    g.a = a.x;
+    g.lda = a.ld;
+    g.b = (const int8_t *)b.x;
+    g.c = (float *)(void *)c.x;
+    g.ldc = o.n + GAP;
+    kernels->gemm_i8(&g);
+    check_rows(&c, o.whole);
+}
+
+static void check_apart_bf16(const wick_kernels *kernels, bool narrow)
+{
+    static uint16_t want[MAX_M * MAX_N];
+    wick_gemm_bf16 g = job_bf16(kernels, o.whole);
+    g.narrow = narrow ? want : NULL;
+    kernels->gemm_bf16(&g);
+    const size_t bytes = narrow ? sizeof *want : sizeof(float);
+    support_bytes a = move_apart(&at.a, o.a16, o.m, o.k, 2, GAP), b = move_apart(&at.b, o.b16, 1, o.k * o.padded, 2, 0),
+                  c = move_apart(&at.c, o.pieces, o.m, o.n, bytes, GAP);
+    g.a = (const uint16_t *)(void *)a.x;
+    g.lda = o.k + GAP;
+    g.b = (const uint16_t *)(void *)b.x;
+    g.c = narrow ? NULL : (float *)(void *)c.x;
+    g.narrow = narrow ? (uint16_t *)(void *)c.x : NULL;
+    g.ldc = o.n + GAP;
+    kernels->gemm_bf16(&g);
+    check_rows(&c, narrow ? (const void *)want : o.whole);
+}
+
+static void check_apart(const wick_kernels *kernels, bool flag)
+{
+    check_apart_i8(kernels, flag);
+    check_apart_bf16(kernels, flag);
+}
+
+static void operands_are_read_to_their_ends(void **state)
+{
+    const wick_kernels *kernels = kernels_with_panels(state);
+    support_guarded_open(&at.a, MAX_M * (MAX_K + GAP));
+    support_guarded_open(&at.b, MAX_K * MAX_N);
+    support_guarded_open(&at.c, MAX_M * (MAX_N + GAP));
+    for_shapes(kernels, check_apart);
+    support_guarded_close(&at.a);
+    support_guarded_close(&at.b);
+    support_guarded_close(&at.c);
+}
+
+static void check_no_bias(const wick_kernels *kernels, bool accumulate)
+{
+    wick_gemm_bf16 g = job_bf16(kernels, o.whole), h = job_bf16(kernels, o.pieces);
+    memset(o.bias, 0, sizeof o.bias);
+    g.accumulate = h.accumulate = accumulate;
+    h.bias = NULL;
+    kernels->gemm_bf16(&g);
+    kernels->gemm_bf16(&h);
+    assert_memory_equal(o.whole, o.pieces, o.m * o.n * sizeof *o.whole);
+}
+
+static void no_bias_is_zeros(void **state)
+{
+    for_shapes(kernels_with_panels(state), check_no_bias);
+}
+
 int main(void)
 {
     static const struct CMUnitTest each[] = {
-        cmocka_unit_test(panels_are_as_one_by_one),
-        cmocka_unit_test(gelu_comes_with_the_product),
-        cmocka_unit_test(gelu_of_chosen_values),
-        cmocka_unit_test(results_in_bf16_are_rounded_alike),
+        cmocka_unit_test(panels_are_as_one_by_one),        cmocka_unit_test(gelu_comes_with_the_product),
+        cmocka_unit_test(gelu_of_chosen_values),           cmocka_unit_test(results_in_bf16_are_rounded_alike),
+        cmocka_unit_test(operands_are_read_to_their_ends), cmocka_unit_test(no_bias_is_zeros),
     };
     enum { N_EACH = sizeof each / sizeof *each };
     static char names[SUPPORT_N_TIERS * N_EACH][64];
