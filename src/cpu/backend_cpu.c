@@ -88,7 +88,7 @@ static int cpu_open(const wick_model_files *files, const wick_backend_options *o
     pthread_mutex_init(&b->mutex, NULL);
     b->pool = options->pool;
     b->n_threads = wick_pool_size(options->pool);
-    const wick_kernels *kernels = wick_kernels_select();
+    const wick_kernels *kernels = wick_kernels_select(compute != WICK_COMPUTE_F32);
     b->model = (wick_cpu_model){
         .kernels = kernels,
         .compute = compute,
@@ -124,7 +124,7 @@ static int cpu_measure_peak(const char *dtype, wick_pool *pool, double *out, wic
     wick_compute compute = WICK_COMPUTE_F32;
     int code = parse_dtype(dtype, &compute, error);
     if (code == WICK_OK)
-        *out = wick_cpu_measure_peak(wick_kernels_select(), compute, pool);
+        *out = wick_cpu_measure_peak(wick_kernels_select(compute != WICK_COMPUTE_F32), compute, pool);
     return code;
 }
 

@@ -25,7 +25,8 @@ typedef struct tier {
     const char *name;
     bool (*supported)(void);
     void (*init)(wick_kernels *kernels);
-    bool (*permitted)(void); /* NULL, or what asks the system for more than any process has */
+    /* NULL, or what asks the system for more than any process has. Such a tier is better than the one below it in narrow dtypes alone. */
+    bool (*permitted)(void);
 } tier;
 
 static bool always(void)
@@ -203,22 +204,22 @@ const wick_kernels *wick_kernels_named(const char *name)
     return NULL;
 }
 
-static const wick_kernels *best_table(void)
+static const wick_kernels *best_table(bool is_narrow)
 {
     size_t i = n_usable - 1;
-    while (!is_permitted(i)) /* the first needs no permission */
+    while (permissions[i] && (!is_narrow || !is_permitted(i))) /* the first needs no permission */
         i--;
     return &tables[i];
 }
 
-const wick_kernels *wick_kernels_select(void)
+const wick_kernels *wick_kernels_select(bool is_narrow)
 {
     pthread_once(&once, build_tables);
     const char *wanted = getenv("WICK_CPU");
     const wick_kernels *named = wanted && *wanted ? wick_kernels_named(wanted) : NULL;
     if (named)
         return named;
-    const wick_kernels *best = best_table();
+    const wick_kernels *best = best_table(is_narrow);
     if (wanted && *wanted)
         wick_log(WICK_LOG_WARN, "WICK_CPU names a tier that this CPU lacks; using %s", best->tier);
     return best;

@@ -121,8 +121,8 @@ typedef struct wick_kernels {
     uint64_t (*spin_i8)(size_t n_rounds);
 } wick_kernels;
 
-/* The best tier that this CPU has, or the one that WICK_CPU names where it is lower. Never fails. */
-const wick_kernels *wick_kernels_select(void);
+/* The best tier that this CPU has for products in f32 or (is_narrow) in bf16 and int8, or the one that WICK_CPU names where it is lower. Never fails. */
+const wick_kernels *wick_kernels_select(bool is_narrow);
 /* The tier of that name ("generic", "avx2", "avxvnni", "avx512", "avx512vnni", "avx512bf16", "amx", "neon",
  * "dotprod", "i8mm", "bf16"), or NULL where it is not built in, this CPU lacks it, or the system forbids it. For tests. */
 const wick_kernels *wick_kernels_named(const char *tier);
