@@ -149,9 +149,10 @@ typedef struct wick_model wick_model;
 
 typedef struct wick_model_options {
     size_t size;
-    const char *device;    /* "auto", "cpu", "metal", "cuda"; NULL: WICK_DEVICE, CANDLE_DEVICE, else "auto" */
-    bool strict_device;    /* a named GPU that is not there is an error instead of a log line */
-    const char *dtype;     /* what products are computed in: "f32", "bf16", "int8"; NULL: a packed model's own, else "f32" */
+    const char *device; /* "auto", "cpu", "metal", "cuda"; NULL: WICK_DEVICE, CANDLE_DEVICE, else "auto" */
+    bool strict_device; /* a named GPU that is not there is an error instead of a log line */
+    const char
+        *dtype; /* what products are computed in: "f32", "bf16", "int8"; NULL: a packed model's own, else "f32" */
     const char *cache_dir; /* the hub cache; NULL: HF_HUB_CACHE, HF_HOME/hub, else ~/.cache/huggingface/hub */
     unsigned n_threads;    /* 0: as many as the affinity mask and the cgroup allow */
     size_t max_seq_length; /* tokens a text is cut at, special ones included; 0: what the model's files say */
@@ -254,11 +255,11 @@ typedef struct wick_server_config {
 
 /* What config.toml says, defaults filled in, ~ expanded. Allocated by wick_config_load, freed by wick_config_free. */
 typedef struct wick_config {
-    const char *path;      /* the file read, or NULL where none was found */
-    const char *provider;  /* [embedding] provider: "candle" (also "native"), "mlx", "mock" */
-    const char *model;     /* [embedding] model */
-    const char *device;    /* [embedding] device */
-    const char *dtype;     /* [embedding] dtype, or NULL where the file says nothing: f32, or what a packed model is in */
+    const char *path;     /* the file read, or NULL where none was found */
+    const char *provider; /* [embedding] provider: "candle" (also "native"), "mlx", "mock" */
+    const char *model;    /* [embedding] model */
+    const char *device;   /* [embedding] device */
+    const char *dtype; /* [embedding] dtype, or NULL where the file says nothing: f32, or what a packed model is in */
     const char *cache_dir; /* [embedding] cache_dir, or NULL */
     const char *fallback;  /* [embedding] fallback, or NULL */
     size_t retries;        /* [embedding] retries */

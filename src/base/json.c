@@ -178,7 +178,8 @@ bool wick_json_text_without(const wick_json *root, const char *outer, const char
 {
     json_t *copy = json_copy(mutable(root)), *inner = json_copy(json_object_get(copy, outer));
     char *dumped = NULL;
-    if (copy && inner && json_object_set_new(inner, key, json_object()) == 0 && json_object_set(copy, outer, inner) == 0)
+    if (copy && inner && json_object_set_new(inner, key, json_object()) == 0 &&
+        json_object_set(copy, outer, inner) == 0)
         dumped = json_dumps(copy, JSON_COMPACT);
     json_decref(inner);
     json_decref(copy);

@@ -9,11 +9,11 @@
 enum { WICK_EXIT_DONE = 0, WICK_EXIT_FAILED = 1, WICK_EXIT_USAGE = 2 };
 
 typedef enum wick_option_kind {
-    WICK_OPTION_FLAG,  /* bool: true where the option stands */
-    WICK_OPTION_TEXT,  /* const char *: the value, borrowed from argv */
-    WICK_OPTION_COUNT, /* size_t: 0 to max, decimal digits only */
+    WICK_OPTION_FLAG,   /* bool: true where the option stands */
+    WICK_OPTION_TEXT,   /* const char *: the value, borrowed from argv */
+    WICK_OPTION_COUNT,  /* size_t: 0 to max, decimal digits only */
     WICK_OPTION_CHOICE, /* const char *: one of choices */
-    WICK_OPTION_LIST   /* wick_option_list: may stand many times */
+    WICK_OPTION_LIST    /* wick_option_list: may stand many times */
 } wick_option_kind;
 
 /* The values of an option that may stand many times, borrowed from argv. */
@@ -45,8 +45,7 @@ typedef struct wick_command {
 } wick_command;
 
 extern const wick_command wick_command_embed, wick_command_similarity, wick_command_tokenize, wick_command_info,
-    wick_command_bench, wick_command_pack, wick_command_pull, wick_command_models,
-    wick_command_serve;
+    wick_command_bench, wick_command_pack, wick_command_pull, wick_command_models, wick_command_serve;
 
 /* What wick_options_parse says. */
 enum { WICK_PARSED = 0, WICK_PARSED_HELP = 1 };

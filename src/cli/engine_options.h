@@ -7,12 +7,12 @@
 
 typedef struct wick_settings {
     const char *model, *provider, *dtype, *device, *cache_dir,
-        *config_path; /* NULL: not given; filled by wick_settings_load */
+        *config_path;     /* NULL: not given; filled by wick_settings_load */
     const char *fallback; /* of the config file's provider */
     bool strict_device;
     size_t n_threads, max_seq_length; /* 0: the library's choice */
     size_t n_retries;
-    wick_config *config;              /* owns the strings that came from the config file */
+    wick_config *config; /* owns the strings that came from the config file */
 } wick_settings;
 
 #define WICK_CLI_MAX_THREADS 256

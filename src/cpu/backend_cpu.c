@@ -89,12 +89,11 @@ static int cpu_open(const wick_model_files *files, const wick_backend_options *o
     b->pool = options->pool;
     b->n_threads = wick_pool_size(options->pool);
     const wick_kernels *kernels = wick_kernels_select(compute != WICK_COMPUTE_F32);
-    b->model = (wick_cpu_model){
-        .kernels = kernels,
-        .compute = compute,
-        .panel_width = kernels->panel_width,
-        .row_block = row_block_of(compute),
-        .files = files};
+    b->model = (wick_cpu_model){.kernels = kernels,
+                                .compute = compute,
+                                .panel_width = kernels->panel_width,
+                                .row_block = row_block_of(compute),
+                                .files = files};
     code = wick_cpu_model_open(&b->model, options->prepared_dir, options->pool, error);
     if (code == WICK_OK)
         code = wick_workspace_open(&b->model, b->n_threads, &b->workspace, error);

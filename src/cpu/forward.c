@@ -223,8 +223,7 @@ void wick_layer_forward(const wick_cpu_model *model, const wick_cpu_layer *layer
     size_t block = team->size > 1 || rows <= model->row_block ? rows : model->row_block;
     for (size_t row = first; row < share.last; row += block) {
         size_t n = share.last - row < block ? share.last - row : block;
-        linear_rows(model, team,
-                    &(linear_step){&layer->up, hidden, inner->f32, row, n, false, activation, narrow});
+        linear_rows(model, team, &(linear_step){&layer->up, hidden, inner->f32, row, n, false, activation, narrow});
         wick_team_barrier(team);
         if (!narrow)
             narrow_shared(model, team, inner, &layer->down, row, n);

@@ -87,10 +87,12 @@ typedef struct wick_kernels {
     const char *tier;
     size_t panel_width; /* columns of a packed panel */
     bool has_bf16;      /* gemm_bf16 is faster than gemm: the CPU multiplies bf16 itself */
-    bool takes_panels;  /* gemm_bf16 and gemm_i8 take any n: columns of b, bias, b_scales and b_sums that go on in the panels behind. And they do gelu and
+    bool
+        takes_panels; /* gemm_bf16 and gemm_i8 take any n: columns of b, bias, b_scales and b_sums that go on in the panels behind. And they do gelu and
                          * narrow, which cost little beside products that do not use the vector units */
 
-    size_t attention_rows; /* rows of scores that products in bf16 are best made of at once; at most WICK_ATTENTION_ROWS */
+    size_t
+        attention_rows; /* rows of scores that products in bf16 are best made of at once; at most WICK_ATTENTION_ROWS */
 
     /* NULL, or to be called by a thread before the first product of many and after the last, so that registers that have to be set up stay so between
      * them. No code of others may run in between. Products give the same without. */

@@ -63,7 +63,7 @@ typedef struct wick_cpu_model {
     wick_compute compute;
     size_t
         panel_width; /* of the linear layers: the kernels', or WICK_PACK_PANEL_WIDTH in what is written to a packed file */
-    size_t row_block;   /* rows that one thread takes through a layer at once */
+    size_t row_block;              /* rows that one thread takes through a layer at once */
     const wick_model_files *files; /* hyper-parameters, and in f32 the word embeddings, which are read in place */
     wick_cpu_table words;          /* [vocab_size, hidden_size] in bf16 or int8; no table where compute is f32 */
     wick_cpu_table

@@ -51,11 +51,10 @@ int wick_cpu_pack_files(const wick_model_files *files, wick_compute compute, wic
     wick_cpu_model *model = calloc(1, sizeof *model);
     if (!model)
         return wick_fail_memory(error, "the packed weights");
-    *model = (wick_cpu_model){
-        .kernels = wick_kernels_select(compute != WICK_COMPUTE_F32),
-        .compute = compute,
-        .panel_width = WICK_PACK_PANEL_WIDTH,
-        .files = files};
+    *model = (wick_cpu_model){.kernels = wick_kernels_select(compute != WICK_COMPUTE_F32),
+                              .compute = compute,
+                              .panel_width = WICK_PACK_PANEL_WIDTH,
+                              .files = files};
     adding a = {writer, error, wick_cpu_model_open(model, NULL, pool, error)};
     if (a.code != WICK_OK) {
         free(model);

@@ -14,9 +14,9 @@
 static uint64_t hash_settings(const wick_cpu_model *model)
 {
     const wick_model_files *files = model->files;
-    uint64_t parts[12 + 3 * WICK_MAX_DENSE] = {files->n_layers,   files->hidden_size,         files->n_heads,
-                                               files->vocab_size, files->intermediate_size,   files->max_positions,
-                                               files->max_tokens, files->type_vocab_size,     files->activation,
+    uint64_t parts[12 + 3 * WICK_MAX_DENSE] = {files->n_layers,   files->hidden_size,       files->n_heads,
+                                               files->vocab_size, files->intermediate_size, files->max_positions,
+                                               files->max_tokens, files->type_vocab_size,   files->activation,
                                                files->n_dense,    model->panel_width};
     memcpy(&parts[11], &files->layer_norm_eps, sizeof parts[11]);
     for (size_t i = 0; i < files->n_dense; i++) {

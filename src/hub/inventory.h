@@ -8,10 +8,11 @@
 
 typedef struct wick_hub_revision {
     char commit[WICK_HUB_MAX_REVISION + 1]; /* the snapshot's folder */
-    char refs[256];       /* names that point at it: "main, v1"; as many as fit */
-    uint64_t size_bytes;  /* of its files */
+    char refs[256];                         /* names that point at it: "main, v1"; as many as fit */
+    uint64_t size_bytes;                    /* of its files */
     size_t n_files;
-    double last_used;     /* seconds since 1970, of its files' last reading or writing, as far as the file system keeps that; 0: not known */
+    double
+        last_used; /* seconds since 1970, of its files' last reading or writing, as far as the file system keeps that; 0: not known */
     wick_hub_state state;
     char missing[WICK_HUB_MAX_PATH + 1]; /* where it is not complete */
 } wick_hub_revision;
@@ -36,16 +37,17 @@ int wick_hub_inventory_read(const char *cache_dir, wick_hub_inventory *out, wick
 void wick_hub_inventory_clear(wick_hub_inventory *inventory);
 
 typedef struct wick_hub_removal {
-    bool is_whole;       /* the model goes with all revisions */
-    size_t n_revisions;  /* that go */
+    bool is_whole;                          /* the model goes with all revisions */
+    size_t n_revisions;                     /* that go */
     char commit[WICK_HUB_MAX_REVISION + 1]; /* where one goes and others stay */
-    char refs[256];      /* its names */
-    uint64_t size_bytes; /* that the disk gets back */
+    char refs[256];                         /* its names */
+    uint64_t size_bytes;                    /* that the disk gets back */
 } wick_hub_removal;
 
 /* "org/name": all of it; "org/name@revision": that snapshot, the references to it, and the blobs that no other snapshot has; all of it where no other is left. is_rehearsal: only tells
  * what would go. WICK_E_MODEL_NOT_FOUND, WICK_E_UNAVAILABLE (a download of it is under way), WICK_E_IO. */
-int wick_hub_remove(const char *cache_dir, const char *name, bool is_rehearsal, wick_hub_removal *out, wick_error *error);
+int wick_hub_remove(const char *cache_dir, const char *name, bool is_rehearsal, wick_hub_removal *out,
+                    wick_error *error);
 
 typedef struct wick_hub_verify_options {
     const char *cache_dir;
@@ -54,7 +56,7 @@ typedef struct wick_hub_verify_options {
     /* Each thing that is wrong. path: "blobs/..." or "snapshots/...", ASCII without control characters. */
     void (*broken)(void *user, const char *repo, const char *path, const char *what);
     void (*progress)(void *user, uint64_t done_bytes, uint64_t all_bytes, const char *repo); /* may be NULL */
-    bool (*should_stop)(void *user);                                                        /* may be NULL */
+    bool (*should_stop)(void *user);                                                         /* may be NULL */
     void *user;
 } wick_hub_verify_options;
 

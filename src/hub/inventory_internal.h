@@ -14,10 +14,10 @@
 
 /* A file, link or whatever is no folder, below a folder that is walked. */
 typedef struct wick_cache_entry {
-    const char *path;     /* below the folder: "1_Pooling/config.json" */
-    int folder_fd;        /* that it lies in */
-    const char *name;     /* in there */
-    struct stat status;   /* its own, where it is a link */
+    const char *path;   /* below the folder: "1_Pooling/config.json" */
+    int folder_fd;      /* that it lies in */
+    const char *name;   /* in there */
+    struct stat status; /* its own, where it is a link */
 } wick_cache_entry;
 
 /* Calls visit for everything below folder fd (which stays open) but folders, up to 100,000; what cannot be read is passed over. False from visit ends it. */

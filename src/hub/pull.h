@@ -5,19 +5,21 @@
 #include "hub/fetch.h"
 
 typedef struct wick_hub_progress {
-    const char *path;       /* the file that this is about; NULL: the model as a whole */
-    uint64_t have_bytes, size_bytes; /* of the file */
+    const char *path;                        /* the file that this is about; NULL: the model as a whole */
+    uint64_t have_bytes, size_bytes;         /* of the file */
     uint64_t all_have_bytes, all_size_bytes; /* of all files to get; what was there before counts as had */
     size_t n_files, n_done;
     bool waits; /* for another process that is getting the same file */
 } wick_hub_progress;
 
 typedef struct wick_hub_pull_options {
-    const char *cache_dir;          /* NULL: as wick_hub_cache_dir */
-    const wick_hub_timing *timing;  /* NULL: the defaults */
-    bool refresh;                   /* ask the hub for the revision's commit though one is cached; opening a model does not */
+    const char *cache_dir;         /* NULL: as wick_hub_cache_dir */
+    const wick_hub_timing *timing; /* NULL: the defaults */
+    bool refresh; /* ask the hub for the revision's commit though one is cached; opening a model does not */
     void (*progress)(void *user, const wick_hub_progress *progress); /* may be NULL; one thread at a time */
-    bool (*should_stop)(void *user); /* may be NULL; asked a few times a second, by several threads; true ends with WICK_E_UNAVAILABLE, "cancelled" */
+    bool (*should_stop)(
+        void *
+            user); /* may be NULL; asked a few times a second, by several threads; true ends with WICK_E_UNAVAILABLE, "cancelled" */
     void *user;
     /* Whether the model may be run, asked with modules.json (or NULL) and config.json before anything large comes. NULL: whatever has the files. src/hub does not know src/model: the engine's check is
      * put here by wick_model_pull (provider/pull.h), which is what everybody but tests calls. */
@@ -27,10 +29,11 @@ typedef struct wick_hub_pull_options {
 } wick_hub_pull_options;
 
 typedef struct wick_hub_pulled {
-    char *folder;     /* malloc'ed */
+    char *folder; /* malloc'ed */
     char commit[41];
     uint64_t downloaded_bytes;
-    bool from_cache;  /* the hub could not be reached, or need not be: the cached files serve (logged where it could not) */
+    bool
+        from_cache; /* the hub could not be reached, or need not be: the cached files serve (logged where it could not) */
 } wick_hub_pulled;
 
 /* Finds or gets the model. A path is only looked at. Errors: those of fetch.h, store.h and cache.h; WICK_E_MODEL_NOT_FOUND names the nearest cached names; WICK_E_UNSUPPORTED (no safetensors, an architecture that does not run)

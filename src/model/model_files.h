@@ -100,8 +100,8 @@ typedef struct wick_model_files {
     wick_tensor token_type_embeddings; /* [type_vocab_size, hidden_size] */
     wick_layer_norm embedding_norm;
     const wick_encoder_layer *layers; /* [n_layers] */
-    const struct wick_pack *pack; /* the packed file that the weights lie in (packed_model.h); NULL: a folder */
-    const char *packed_dtype;     /* of the weights in pack: "f32", "bf16", "int8" */
+    const struct wick_pack *pack;     /* the packed file that the weights lie in (packed_model.h); NULL: a folder */
+    const char *packed_dtype;         /* of the weights in pack: "f32", "bf16", "int8" */
     uint64_t weights_identity; /* differs where any weights file is another one or was changed (wick_mapped.identity) */
 } wick_model_files;
 

@@ -57,7 +57,7 @@ typedef struct wick_tokenizer_reader wick_tokenizer_reader;
 struct wick_model {
     char *name, *folder;
     char *prepared_dir; /* where what was computed of the files is kept; NULL: nowhere */
-    wick_pack *pack; /* the file that all of it lies in; NULL: a folder */
+    wick_pack *pack;    /* the file that all of it lies in; NULL: a folder */
     wick_model_files *files;
     wick_tokenizer *tokenizer;
     wick_tokenizer_reader *reader; /* what it came from; may still be freeing the document */

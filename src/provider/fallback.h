@@ -16,8 +16,8 @@ bool wick_fallback_helps_open(int code);
 
 /* first: open, and embeds one text here, so that the second's vectors can be compared. options: of the second, whole; copied, without a fallback of its own. open: wick_provider_open,
  * or a test's. rest_ms: how long the first is left alone after a failure; 0: 30 s. */
-int wick_fallback_new(wick_provider *first, const wick_provider_options *options, wick_provider_open_fn open, double rest_ms,
-                      wick_fallback **out, wick_error *error);
+int wick_fallback_new(wick_provider *first, const wick_provider_options *options, wick_provider_open_fn open,
+                      double rest_ms, wick_fallback **out, wick_error *error);
 void wick_fallback_free(wick_fallback *fallback);
 
 /* The request through provider, with its retries, else through its fallback, where there is one. As ops->embed. */

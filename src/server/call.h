@@ -106,7 +106,7 @@ typedef enum wick_route_kind {
 
 /* The form that errors take. status: chosen for the refusal. */
 typedef struct wick_dialect {
-    const char *name; /* "wick", "openai", "tei", "ollama" */
+    const char *name;    /* "wick", "openai", "tei", "ollama" */
     bool takes_any_type; /* JSON under whatever Content-Type, unless a page of a browser asks */
     int (*status)(wick_refusal refusal);
     void (*write_error)(const wick_api_error *error, int status, wick_buffer *out);

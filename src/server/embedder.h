@@ -16,12 +16,12 @@ typedef struct wick_embedder {
     const char **texts;      /* [max_texts] of the call under way */
     size_t *text_bytes;
     wick_breaker breaker;
-    atomic_int phase;              /* the breaker's, for other threads */
+    atomic_int phase;             /* the breaker's, for other threads */
     _Atomic double open_until_ms; /* where the phase is not closed */
 } wick_embedder;
 
-int wick_embedder_open(wick_embedder *embedder, wick_provider *provider, const wick_lane_options *options, size_t max_texts,
-                       const atomic_int *hurry, wick_error *error);
+int wick_embedder_open(wick_embedder *embedder, wick_provider *provider, const wick_lane_options *options,
+                       size_t max_texts, const atomic_int *hurry, wick_error *error);
 void wick_embedder_close(wick_embedder *embedder);
 
 /* Embeds all of batch. A job's code and error are written only where it fails. */

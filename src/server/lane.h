@@ -14,16 +14,16 @@ typedef struct wick_lane wick_lane;
 
 typedef struct wick_job {
     /* Filled by the caller, who keeps all of it alive until done. */
-    const char *const *texts;  /* [n_texts] */
-    const size_t *text_bytes;  /* [n_texts] */
-    const uint32_t *n_tokens;  /* [n_texts], special ones included, after truncation; at least 1 */
-    size_t n_texts;            /* >= 1 */
+    const char *const *texts; /* [n_texts] */
+    const size_t *text_bytes; /* [n_texts] */
+    const uint32_t *n_tokens; /* [n_texts], special ones included, after truncation; at least 1 */
+    size_t n_texts;           /* >= 1 */
     wick_embed_options options;
-    uint64_t client;           /* who takes turns with whom: a hash of the key, else of the address */
-    double deadline_ms;        /* wick_now_ms; 0: none */
-    const atomic_bool *is_gone; /* the client left; may be NULL */
-    bool is_urgent;            /* goes before all others: the canary */
-    float *out;                /* [n_texts, dimension after the cut] */
+    uint64_t client;                    /* who takes turns with whom: a hash of the key, else of the address */
+    double deadline_ms;                 /* wick_now_ms; 0: none */
+    const atomic_bool *is_gone;         /* the client left; may be NULL */
+    bool is_urgent;                     /* goes before all others: the canary */
+    float *out;                         /* [n_texts, dimension after the cut] */
     void (*done)(struct wick_job *job); /* on the lane's thread, once, for every job that was accepted; must not wait */
     void *user;
     /* Filled by the lane. */
@@ -42,19 +42,20 @@ typedef struct wick_job {
 } wick_job;
 
 typedef enum wick_submitted {
-    WICK_SUBMITTED,      /* done will be called */
-    WICK_SUBMIT_FULL,    /* the queue's tokens, or the client's share of them, are used up: 429. retry_after_ms: how long what is queued will take */
-    WICK_SUBMIT_OPEN,    /* the breaker is open: 503 at once */
+    WICK_SUBMITTED,   /* done will be called */
+    WICK_SUBMIT_FULL, /* the queue's tokens, or the client's share of them, are used up: 429. retry_after_ms: how long what is queued will take */
+    WICK_SUBMIT_OPEN, /* the breaker is open: 503 at once */
     WICK_SUBMIT_STOPPING /* the lane is being closed: 503 */
 } wick_submitted;
 
 typedef struct wick_lane_options {
     size_t batch_tokens; /* a batch's budget; one text alone may be longer */
-    size_t queue_tokens; /* jobs past this are refused, and a client's past three quarters of it; urgent ones never. See wick_lane_submit */
-    unsigned n_retries;  /* of retriable failures */
+    size_t
+        queue_tokens; /* jobs past this are refused, and a client's past three quarters of it; urgent ones never. See wick_lane_submit */
+    unsigned n_retries; /* of retriable failures */
     unsigned breaker_failures, breaker_open_ms;
     struct wick_metrics *metrics; /* NULL: none */
-    struct wick_turns *turns;     /* turns.h: lanes that share one take turns at embedding. NULL: alone on the machine */
+    struct wick_turns *turns; /* turns.h: lanes that share one take turns at embedding. NULL: alone on the machine */
 } wick_lane_options;
 
 /* provider stays open at least as long as the lane. */

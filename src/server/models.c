@@ -445,8 +445,8 @@ int wick_models_new(const wick_models_options *options, wick_models **out, wick_
     if (models->options.max_models == 0)
         models->options.max_models = 1;
     wick_provider_options *provider = &models->options.provider;
-    const char **texts[] = {&provider->provider, &provider->fallback, &provider->model_options.device, &provider->model_options.dtype,
-                            &provider->model_options.cache_dir};
+    const char **texts[] = {&provider->provider, &provider->fallback, &provider->model_options.device,
+                            &provider->model_options.dtype, &provider->model_options.cache_dir};
     bool is_whole = models->turns != NULL;
     provider->model = NULL;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {

@@ -22,7 +22,8 @@ typedef struct wick_slice {
 
 typedef struct wick_batch {
     size_t max_tokens, max_texts; /* at least 1; a text over max_tokens goes alone */
-    wick_slice *slices;           /* [n_slices], room for max_texts. A job may have several, in the order of its texts; job->slice is its last */
+    wick_slice *
+        slices; /* [n_slices], room for max_texts. A job may have several, in the order of its texts; job->slice is its last */
     size_t n_slices, n_texts, n_tokens;
 } wick_batch;
 

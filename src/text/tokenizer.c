@@ -75,8 +75,7 @@ static int parse_keeping(const char *json, size_t n, const char *where, const wi
     if (!tokenizer) {
         code = wick_fail_memory(error, "a tokenizer");
     } else {
-        wick_reading reading = {
-            .where = where, .arena = &tokenizer->arena, .error = error, .vocabulary = vocabulary};
+        wick_reading reading = {.where = where, .arena = &tokenizer->arena, .error = error, .vocabulary = vocabulary};
         code = load(&reading, root, tokenizer);
     }
     if (code == WICK_OK) {

@@ -155,8 +155,8 @@ void support_matrix_check_gaps(const support_matrix *matrix)
     }
 }
 
-const char *const support_tiers[SUPPORT_N_TIERS] = {"generic",    "avx2", "avxvnni", "avx512", "avx512vnni",
-                                                    "avx512bf16", "amx", "neon", "dotprod", "i8mm",   "bf16"};
+const char *const support_tiers[SUPPORT_N_TIERS] = {"generic", "avx2", "avxvnni", "avx512", "avx512vnni", "avx512bf16",
+                                                    "amx",     "neon", "dotprod", "i8mm",   "bf16"};
 
 void support_tier_test(struct CMUnitTest *out, const struct CMUnitTest *test, const char *tier, char name[64])
 {

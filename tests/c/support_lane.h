@@ -38,7 +38,7 @@ typedef struct support_job {
 
 /* A job of n texts "NAME 0", "NAME 1"... with so many tokens each and a float of 99 behind its vectors. */
 support_job *support_job_new(const char *name, size_t n, uint32_t tokens_each, uint64_t client);
-void support_job_free(support_job *job); /* checks that nothing was written behind its vectors */
+void support_job_free(support_job *job);                    /* checks that nothing was written behind its vectors */
 void support_job_submit(wick_lane *lane, support_job *job); /* fails the test unless accepted */
 void support_job_wait(support_job *job);
 bool support_job_is_done(support_job *job);

@@ -13,7 +13,7 @@
 
 #include "support_kernels.h"
 
-#define MAX_M 70 /* past two pairs of the tallest tile */
+#define MAX_M 70    /* past two pairs of the tallest tile */
 #define MAX_K 65536 /* what kernels.h promises of gemm_i8 */
 #define MAX_SHORT_K 1536
 #define MAX_GAP 9

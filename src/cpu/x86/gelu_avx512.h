@@ -25,7 +25,6 @@ static inline __attribute__((always_inline)) __m512 wick_gelu16(__m512 x)
     return _mm512_mul_ps(x, phi);
 }
 
-
 /* The same, as near as narrow dtypes need it: a division of 16 values takes 16 cycles on Intel's cores. */
 static inline __attribute__((always_inline)) __m512 wick_gelu16_narrow(__m512 x)
 {

@@ -25,7 +25,7 @@
 #define STEP 2
 #define CHUNK 512                 /* values of a row that are widened at once: 12 KiB for 6 rows */
 #define CHUNK_STRIDE (CHUNK + 16) /* rows an odd number of cache lines apart: at 2 KiB they would share a few sets */
-#define PREFETCH_STEPS 192 /* 12 KiB ahead, as in gemm_f32_avx512.c */
+#define PREFETCH_STEPS 192        /* 12 KiB ahead, as in gemm_f32_avx512.c */
 #define LANES 8
 
 /* The sums of 16 columns, for each row. */

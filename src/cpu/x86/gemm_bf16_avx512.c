@@ -25,7 +25,7 @@
 #define LANES 16
 #define CHUNK 256                 /* values of a row that are widened at once: 15 KiB for 14 rows */
 #define CHUNK_STRIDE (CHUNK + 16) /* rows an odd number of cache lines apart, or they would share a few sets */
-#define PREFETCH_STEPS 96 /* 12 KiB ahead, as in gemm_f32_avx512.c */
+#define PREFETCH_STEPS 96         /* 12 KiB ahead, as in gemm_f32_avx512.c */
 #define ODD 0xAAAAAAAAu
 
 typedef __m512 block[MAX_ROWS][2];

@@ -27,7 +27,7 @@
 #define STEP 4
 #define CHUNK 512                 /* values of a row that are widened at once: 6 KiB for 6 rows */
 #define CHUNK_STRIDE (CHUNK + 32) /* rows an odd number of cache lines apart: at 2 KiB they would share a few sets */
-#define PREFETCH_STEPS 192 /* 12 KiB ahead, as in gemm_f32_avx512.c */
+#define PREFETCH_STEPS 192        /* 12 KiB ahead, as in gemm_f32_avx512.c */
 
 /* Two sums of each of 8 columns, for each row. */
 typedef __m256i block[MAX_ROWS][2];

@@ -23,7 +23,7 @@
 #define STEP 4
 #define CHUNK 512                 /* values of a row that are widened at once: 12 KiB for 12 rows */
 #define CHUNK_STRIDE (CHUNK + 32) /* rows an odd number of cache lines apart, or they would share a few sets */
-#define PREFETCH_STEPS 96 /* 12 KiB ahead, as in gemm_f32_avx512.c */
+#define PREFETCH_STEPS 96         /* 12 KiB ahead, as in gemm_f32_avx512.c */
 
 /* Two sums of each of 16 columns, for each row. */
 typedef __m512i block[MAX_ROWS][2];

@@ -76,7 +76,8 @@ typedef struct wick_amx_operands {
     size_t rows;         /* of each tile */
     const uint8_t *b;    /* [k_bytes / 4, 32] units */
     size_t k_bytes;      /* a multiple of 4 */
-    const uint8_t *ahead; /* b that is needed next, to be asked for: groups of 8 lines with each step, 4 of which are a whole one */
+    const uint8_t *
+        ahead; /* b that is needed next, to be asked for: groups of 8 lines with each step, 4 of which are a whole one */
     size_t ahead_groups;
 } wick_amx_operands;
 
