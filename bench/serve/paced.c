@@ -23,6 +23,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/slices.h"
+
 #define HEAD_BYTES 2048
 #define MAX_STATUSES 16
 #define GRACE_SECONDS 10 /* for the last answers */
@@ -380,6 +382,7 @@ int main(int argc, char **argv)
     read_texts(&own, argv[4]);
     own.rate = atof(argv[5]);
     const size_t n_connections = strtoul(argv[7], NULL, 10);
+    wick_thread_shorten_slices(); /* its own waits for a core are not to be taken for the server's */
     struct event_config *config = event_config_new();
     event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
     own.base = event_base_new_with_config(config);
