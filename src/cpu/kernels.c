@@ -221,6 +221,7 @@ const wick_kernels *wick_kernels_select(bool is_narrow)
         return named;
     const wick_kernels *best = best_table(is_narrow);
     if (wanted && *wanted)
-        wick_log(WICK_LOG_WARN, "WICK_CPU names a tier that this CPU lacks or the system refuses; using %s", best->tier);
+        wick_log(WICK_LOG_WARN, "WICK_CPU names a tier that this CPU lacks or the system refuses; using %s",
+                 best->tier);
     return best;
 }
