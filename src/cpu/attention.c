@@ -18,13 +18,14 @@
 void wick_attention_softmax(const wick_cpu_model *model, const wick_head *h, float *scores, size_t ld_scores, size_t n,
                             float *inverse_sums)
 {
-    model->kernels->softmax(scores, ld_scores, n, h->n_rows, 1.0f / sqrtf((float)model->files->head_dim), inverse_sums);
+    model->kernels->softmax(scores, ld_scores, n, h->n_rows, 1.0f / sqrtf((float)model->files->encoder.head_dim),
+                            inverse_sums);
 }
 
 void wick_attention_scale(const wick_cpu_model *model, const wick_head *h, size_t row, size_t n,
                           const float *inverse_sums)
 {
-    size_t head_dim = model->files->head_dim, hidden = model->files->hidden_size;
+    size_t head_dim = model->files->encoder.head_dim, hidden = model->files->encoder.hidden_size;
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < head_dim; j++)
             h->context[(row + i) * hidden + j] *= inverse_sums[i];
@@ -32,7 +33,7 @@ void wick_attention_scale(const wick_cpu_model *model, const wick_head *h, size_
 
 static void transpose_keys(const wick_cpu_model *model, const wick_head *h, const wick_thread_scratch *scratch)
 {
-    size_t width = model->kernels->panel_width, head_dim = model->files->head_dim;
+    size_t width = model->kernels->panel_width, head_dim = model->files->encoder.head_dim;
     for (size_t row = 0; row < h->n_rows; row += width) {
         size_t n = h->n_rows - row < width ? h->n_rows - row : width;
         model->kernels->transpose(h->key + row * h->stride, h->stride, n, head_dim, scratch->keys + row * head_dim,
@@ -44,7 +45,8 @@ static void attend_rows(const wick_cpu_model *model, const wick_head *h, const w
                         size_t n)
 {
     const wick_kernels *kernels = model->kernels;
-    size_t width = kernels->panel_width, head_dim = model->files->head_dim, hidden = model->files->hidden_size;
+    size_t width = kernels->panel_width, head_dim = model->files->encoder.head_dim,
+           hidden = model->files->encoder.hidden_size;
     size_t ld_scores = (h->n_rows + width - 1) / width * width;
     wick_gemm g = {
         .m = n, .k = head_dim, .a = h->query + row * h->stride, .lda = h->stride, .ldb = width, .ldc = ld_scores};
@@ -108,17 +110,17 @@ void wick_attention(const wick_cpu_model *model, const wick_team *team, const wi
                     const wick_activations *act, const wick_thread_scratch *scratch)
 {
     const wick_model_files *files = model->files;
-    size_t hidden = files->hidden_size, stride = 3 * hidden, row = 0, unit = 0, n_units = 0, first, last;
+    size_t hidden = files->encoder.hidden_size, stride = 3 * hidden, row = 0, unit = 0, n_units = 0, first, last;
     for (size_t s = 0; s < chunk->n_sequences; s++)
-        n_units += query_blocks(model, wick_sequence_rows(chunk->batch, chunk->sequences[s])) * files->n_heads;
+        n_units += query_blocks(model, wick_sequence_rows(chunk->batch, chunk->sequences[s])) * files->encoder.n_heads;
     wick_team_share(team, n_units, &first, &last);
     for (size_t s = 0; s < chunk->n_sequences && unit < last; s++) {
         size_t n_rows = wick_sequence_rows(chunk->batch, chunk->sequences[s]), n_blocks = query_blocks(model, n_rows);
         const wick_attention_way *way = way_for(model, n_rows);
-        for (size_t i = 0; i < files->n_heads; i++, unit += n_blocks) {
-            const float *qkv = act->qkv + row * stride + i * files->head_dim;
+        for (size_t i = 0; i < files->encoder.n_heads; i++, unit += n_blocks) {
+            const float *qkv = act->qkv + row * stride + i * files->encoder.head_dim;
             wick_head h = {
-                qkv,    qkv + hidden, qkv + 2 * hidden, act->context.f32 + row * hidden + i * files->head_dim,
+                qkv,    qkv + hidden, qkv + 2 * hidden, act->context.f32 + row * hidden + i * files->encoder.head_dim,
                 n_rows, stride};
             size_t from = unit < first ? first - unit : 0,
                    to = unit + n_blocks > last ? (last > unit ? last - unit : 0) : n_blocks;

@@ -45,7 +45,8 @@ static void pair_values(const uint16_t *rows, size_t n_rows, size_t head_dim, si
 static void prepare(const wick_cpu_model *model, const wick_head *h, const wick_thread_scratch *scratch)
 {
     const wick_kernels *kernels = model->kernels;
-    size_t width = kernels->panel_width, head_dim = model->files->head_dim, ld = even(head_dim), n_units = ld / 2;
+    size_t width = kernels->panel_width, head_dim = model->files->encoder.head_dim, ld = even(head_dim),
+           n_units = ld / 2;
     kernels->to_bf16(h->query, h->stride, h->n_rows, head_dim, scratch->queries16, ld);
     kernels->to_bf16(h->key, h->stride, h->n_rows, head_dim, scratch->rows16, ld);
     for (size_t row = 0; row < h->n_rows; row += width) { /* a pair of bf16 moves like an f32 */
@@ -61,7 +62,8 @@ static void attend(const wick_cpu_model *model, const wick_head *h, const wick_t
                    size_t n)
 {
     const wick_kernels *kernels = model->kernels;
-    size_t width = kernels->panel_width, head_dim = model->files->head_dim, hidden = model->files->hidden_size;
+    size_t width = kernels->panel_width, head_dim = model->files->encoder.head_dim,
+           hidden = model->files->encoder.hidden_size;
     size_t ld = even(head_dim), ld_scores = (h->n_rows + width - 1) / width * width, n_keys = even(h->n_rows);
     multiply(kernels, (wick_gemm_bf16){.m = n,
                                        .n = h->n_rows,

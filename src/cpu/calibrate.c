@@ -56,12 +56,12 @@ static int take(calibration *c, wick_error *error)
     c->memory_bytes = wick_cpu_place_layer(&c->f32, WICK_COMPUTE_F32, NULL, &c->layer);
     c->memory = c->memory_bytes > 0 ? wick_pages_take(c->memory_bytes, true) : NULL;
     c->ids = calloc(n_tokens, sizeof *c->ids);
-    c->hidden = calloc(n_tokens * files->hidden_size, sizeof *c->hidden);
-    c->observed = calloc(3 * files->hidden_size + files->intermediate_size, sizeof *c->observed);
+    c->hidden = calloc(n_tokens * files->encoder.hidden_size, sizeof *c->hidden);
+    c->observed = calloc(3 * files->encoder.hidden_size + files->encoder.intermediate_size, sizeof *c->observed);
     if (!c->memory || !c->ids || !c->hidden || !c->observed)
         return wick_fail_memory(error, "calibration");
     for (size_t i = 0; i < n_tokens; i++)
-        c->ids[i] = next_id(&state, files->vocab_size);
+        c->ids[i] = next_id(&state, files->encoder.vocab_size);
     c->batch = (wick_packed_batch){N_SEQUENCES, n_tokens, c->ids, c->offsets};
     wick_cpu_place_layer(&c->f32, WICK_COMPUTE_F32, c->memory, &c->layer);
     float *observed = c->observed;
@@ -87,7 +87,7 @@ static void run(calibration *c, const wick_cpu_layer *layer)
 {
     wick_team team = {c->pool, 0, 1};
     wick_activations *act = &c->workspace.activations[0];
-    size_t width = c->model->files->hidden_size;
+    size_t width = c->model->files->encoder.hidden_size;
     for (uint32_t i = 0; i < N_SEQUENCES; i++) {
         wick_chunk chunk = wick_chunk_of(&c->batch, &i, 1);
         float *hidden = c->hidden + c->offsets[i] * width;
@@ -138,7 +138,7 @@ static int calibrate_layer(calibration *c, size_t index, wick_error *error)
     wick_cpu_layer *to = &c->model->layers[index];
     wick_packing list[WICK_PACKINGS_A_LAYER];
     size_t n = wick_cpu_list_packings(files, index, &c->layer, list), width = c->f32.panel_width;
-    memset(c->observed, 0, (3 * files->hidden_size + files->intermediate_size) * sizeof *c->observed);
+    memset(c->observed, 0, (3 * files->encoder.hidden_size + files->encoder.intermediate_size) * sizeof *c->observed);
     int code = wick_cpu_pack(&c->f32, list, n, c->pool, error);
     if (code != WICK_OK)
         return code;
@@ -164,7 +164,7 @@ int wick_cpu_calibrate(wick_cpu_model *model, wick_pool *pool, wick_error *error
     int code = take(&c, error);
     if (code == WICK_OK)
         run(&c, NULL);
-    for (size_t i = 0; i < model->files->n_layers && code == WICK_OK; i++)
+    for (size_t i = 0; i < model->files->encoder.n_layers && code == WICK_OK; i++)
         code = calibrate_layer(&c, i, error);
     give_back(&c);
     return code;

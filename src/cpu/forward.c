@@ -134,7 +134,7 @@ static void norm_rows(const wick_cpu_model *model, const wick_team *team, const 
     wick_team_share(team, n, &first, &last);
     for (size_t i = row + first; i < row + last; i++) { /* the copy is made while the row is in the first cache */
         model->kernels->layer_norm(x->f32 + i * width, width, 1, width, norm->weight, norm->bias,
-                                   (float)model->files->layer_norm_eps);
+                                   (float)model->files->encoder.norm_eps);
         if (reader)
             narrow_rows(model, x, reader, i, 1);
     }
@@ -142,7 +142,7 @@ static void norm_rows(const wick_cpu_model *model, const wick_team *team, const 
 
 static void word_embedding(const wick_cpu_model *model, size_t id, float *x)
 {
-    size_t width = model->files->hidden_size;
+    size_t width = model->files->encoder.hidden_size;
     if (!model->words.rows) {
         wick_tensor_to_f32(&model->files->word_embeddings, id * width, width, x);
         return;
@@ -154,7 +154,7 @@ static void word_embedding(const wick_cpu_model *model, size_t id, float *x)
 static void embed_rows(const wick_cpu_model *model, const wick_team *team, const wick_chunk *chunk, float *hidden)
 {
     const wick_packed_batch *batch = chunk->batch;
-    size_t width = model->files->hidden_size, row = 0, first, last;
+    size_t width = model->files->encoder.hidden_size, row = 0, first, last;
     wick_team_share(team, chunk->n_rows, &first, &last);
     for (size_t i = 0; i < chunk->n_sequences && row < last; i++) {
         const int32_t *ids = batch->ids + batch->offsets[chunk->sequences[i]];
@@ -178,7 +178,8 @@ static void pool_sequences(const wick_cpu_model *model, const wick_team *team, c
     for (size_t i = 0; i < last; i++) {
         size_t sequence = chunk->sequences[i], n = wick_sequence_rows(chunk->batch, sequence);
         if (i >= first)
-            wick_pool_sequence(model, hidden + row * files->hidden_size, n, scratch, out + sequence * files->dimension);
+            wick_pool_sequence(model, hidden + row * files->encoder.hidden_size, n, scratch,
+                               out + sequence * files->dimension);
         row += n;
     }
 }
@@ -207,7 +208,7 @@ void wick_layer_forward(const wick_cpu_model *model, const wick_cpu_layer *layer
     const wick_team *team = &share.team;
     const size_t first = share.first, rows = share.last - share.first;
     const wick_rows *hidden = &act->hidden, *context = &act->context, *inner = &act->inner;
-    const wick_activation activation = model->files->activation;
+    const wick_activation activation = model->files->encoder.activation;
     uint16_t *const narrow = ends_narrow(model, &layer->up, &layer->down, activation) ? inner->narrow : NULL;
     linear_rows(model, team, &(linear_step){&layer->qkv, hidden, act->qkv, first, rows, false, WICK_ACT_NONE, NULL});
     wick_team_barrier(all);
@@ -248,7 +249,7 @@ void wick_forward(const wick_cpu_model *model, const wick_team *team, const wick
 {
     const wick_cpu_layer *layers = model->layers;
     const wick_kernels *kernels = model->kernels;
-    size_t n = model->files->n_layers;
+    size_t n = model->files->encoder.n_layers;
     if (kernels->enter)
         kernels->enter();
     wick_embed_tokens(model, n > 0 ? layers : NULL, team, chunk, act);

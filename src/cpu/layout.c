@@ -61,7 +61,7 @@ static void walk_table(wick_cpu_walk *walk, const char *name, wick_cpu_table *ta
 void wick_cpu_walk_layer(wick_cpu_walk *walk, const wick_cpu_model *model, wick_compute compute, size_t index,
                          wick_cpu_layer *layer)
 {
-    const size_t hidden = model->files->hidden_size, inner = model->files->intermediate_size,
+    const size_t hidden = model->files->encoder.hidden_size, inner = model->files->encoder.intermediate_size,
                  width = model->panel_width;
     const struct {
         const char *name;
@@ -86,13 +86,14 @@ void wick_cpu_walk_layer(wick_cpu_walk *walk, const wick_cpu_model *model, wick_
 void wick_cpu_walk_model(wick_cpu_walk *walk, wick_cpu_model *model)
 {
     const wick_model_files *files = model->files;
-    const size_t hidden = files->hidden_size;
+    const size_t hidden = files->encoder.hidden_size;
     walk_table(walk, "positions", &model->positions,
-               model->compute == WICK_COMPUTE_I8 ? WICK_COMPUTE_BF16 : WICK_COMPUTE_F32, files->max_positions, hidden);
+               model->compute == WICK_COMPUTE_I8 ? WICK_COMPUTE_BF16 : WICK_COMPUTE_F32, files->encoder.max_positions,
+               hidden);
     if (model->compute != WICK_COMPUTE_F32)
-        walk_table(walk, "words", &model->words, model->compute, files->vocab_size, hidden);
+        walk_table(walk, "words", &model->words, model->compute, files->encoder.vocab_size, hidden);
     walk_norm(walk, "embedding_norm", &model->embedding_norm, hidden);
-    for (size_t i = 0; i < files->n_layers; i++)
+    for (size_t i = 0; i < files->encoder.n_layers; i++)
         wick_cpu_walk_layer(walk, model, model->compute, i, &model->layers[i]);
     for (size_t i = 0; i < files->n_dense; i++) {
         char prefix[WICK_PIECE_NAME_BYTES];

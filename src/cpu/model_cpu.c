@@ -181,12 +181,12 @@ static void fill_worker(void *arg, unsigned thread_index)
 size_t wick_cpu_list_packings(const wick_model_files *files, size_t layer, const wick_cpu_layer *to, wick_packing *list)
 {
     const wick_encoder_layer *from = &files->layers[layer];
-    size_t hidden = files->hidden_size, n = 0;
+    size_t hidden = files->encoder.hidden_size, n = 0;
     list[n++] = (wick_packing){&from->query, &to->qkv, 0, hidden};
     list[n++] = (wick_packing){&from->key, &to->qkv, hidden, hidden};
     list[n++] = (wick_packing){&from->value, &to->qkv, 2 * hidden, hidden};
     list[n++] = (wick_packing){&from->attention_output, &to->attention_output, 0, hidden};
-    list[n++] = (wick_packing){&from->up, &to->up, 0, files->intermediate_size};
+    list[n++] = (wick_packing){&from->up, &to->up, 0, files->encoder.intermediate_size};
     list[n++] = (wick_packing){&from->down, &to->down, 0, hidden};
     return n;
 }
@@ -201,8 +201,8 @@ static void fill_norm(const wick_layer_norm *from, const wick_cpu_norm *to, size
 static void fill_words(const wick_cpu_model *model, float *row)
 {
     const wick_tensor *words = &model->files->word_embeddings;
-    size_t hidden = model->files->hidden_size;
-    for (size_t i = 0; i < model->files->vocab_size; i++) {
+    size_t hidden = model->files->encoder.hidden_size;
+    for (size_t i = 0; i < model->files->encoder.vocab_size; i++) {
         wick_tensor_to_f32(words, i * hidden, hidden, row);
         wick_table_set(&model->words, i, row);
         if (i % 4096 == 4095)
@@ -215,17 +215,17 @@ static void fill_words(const wick_cpu_model *model, float *row)
 static void fill_small(const wick_cpu_model *model, float *rows)
 {
     const wick_model_files *files = model->files;
-    size_t hidden = files->hidden_size;
+    size_t hidden = files->encoder.hidden_size;
     float *type = rows, *position = rows + hidden;
     wick_tensor_to_f32(&files->token_type_embeddings, 0, hidden, type);
-    for (size_t i = 0; i < files->max_positions; i++) {
+    for (size_t i = 0; i < files->encoder.max_positions; i++) {
         wick_tensor_to_f32(&files->position_embeddings, i * hidden, hidden, position);
         for (size_t j = 0; j < hidden; j++)
             position[j] += type[j];
         wick_table_set(&model->positions, i, position);
     }
     fill_norm(&files->embedding_norm, &model->embedding_norm, hidden);
-    for (size_t i = 0; i < files->n_layers; i++) {
+    for (size_t i = 0; i < files->encoder.n_layers; i++) {
         fill_norm(&files->layers[i].attention_norm, &model->layers[i].attention_norm, hidden);
         fill_norm(&files->layers[i].output_norm, &model->layers[i].output_norm, hidden);
     }
@@ -255,8 +255,8 @@ static int fill(wick_cpu_model *model, wick_pool *pool, wick_error *error)
 {
     const wick_model_files *files = model->files;
     size_t n = 0;
-    wick_packing *list = calloc(files->n_layers * WICK_PACKINGS_A_LAYER + files->n_dense + 1, sizeof *list);
-    float *row = calloc(2 * files->hidden_size, sizeof *row);
+    wick_packing *list = calloc(files->encoder.n_layers * WICK_PACKINGS_A_LAYER + files->n_dense + 1, sizeof *list);
+    float *row = calloc(2 * files->encoder.hidden_size, sizeof *row);
     int code = list && row ? WICK_OK : wick_fail_memory(error, "packing the weights");
     if (code == WICK_OK) {
         fill_small(model, row);
@@ -266,7 +266,7 @@ static int fill(wick_cpu_model *model, wick_pool *pool, wick_error *error)
             code = wick_cpu_calibrate(model, pool, error);
     }
     if (code == WICK_OK) {
-        for (size_t i = 0; i < files->n_layers; i++)
+        for (size_t i = 0; i < files->encoder.n_layers; i++)
             n += wick_cpu_list_packings(files, i, &model->layers[i], list + n);
         for (size_t i = 0; i < files->n_dense; i++)
             list[n++] = (wick_packing){&files->dense[i].linear, &model->dense[i], 0, files->dense[i].out_features};
@@ -298,7 +298,8 @@ static int build(wick_cpu_model *model, const char *prepared_dir, const wick_pre
 static int check_sizes(const wick_cpu_model *model, wick_error *error)
 {
     const wick_model_files *files = model->files;
-    size_t widest = files->intermediate_size > files->hidden_size ? files->intermediate_size : files->hidden_size;
+    size_t widest = files->encoder.intermediate_size > files->encoder.hidden_size ? files->encoder.intermediate_size
+                                                                                  : files->encoder.hidden_size;
     if (model->compute != WICK_COMPUTE_I8 || widest <= LARGEST_INPUT_I8)
         return WICK_OK;
     return wick_fail(error, WICK_E_UNSUPPORTED, files->path, "use dtype f32 or bf16",
@@ -322,7 +323,7 @@ static bool map_kept(wick_cpu_model *model, const char *prepared_dir, const wick
 
 int wick_cpu_model_open(wick_cpu_model *model, const char *prepared_dir, wick_pool *pool, wick_error *error)
 {
-    size_t n_layers = model->files->n_layers;
+    size_t n_layers = model->files->encoder.n_layers;
     int code = check_sizes(model, error);
     if (code != WICK_OK)
         return code;

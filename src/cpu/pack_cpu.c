@@ -31,7 +31,8 @@ static void *add_piece(void *arg, const char *name, void *piece, size_t n_bytes)
 /* In f32 the word embeddings are no part of the packed memory. */
 static int add_words(const wick_model_files *files, wick_pack_writer *writer, wick_error *error)
 {
-    size_t n = files->vocab_size * files->hidden_size, n_bytes; /* no overflow: the tensor is that large */
+    size_t n = files->encoder.vocab_size * files->encoder.hidden_size,
+           n_bytes; /* no overflow: the tensor is that large */
     float *words = wick_mul_size(n, sizeof *words, &n_bytes) ? malloc(n_bytes) : NULL;
     if (!words)
         return wick_fail_memory(error, "the word embeddings");
@@ -123,7 +124,7 @@ static void narrow_worker(void *arg, unsigned thread_index)
 static size_t list_linears(wick_cpu_model *model, narrowing *list)
 {
     size_t n = 0;
-    for (size_t i = 0; i < model->files->n_layers; i++) {
+    for (size_t i = 0; i < model->files->encoder.n_layers; i++) {
         wick_cpu_layer *layer = &model->layers[i];
         list[n++].linear = &layer->qkv;
         list[n++].linear = &layer->attention_output;
@@ -141,7 +142,7 @@ static int narrow_panels(wick_cpu_model *model, wick_pool *pool, wick_error *err
     const size_t width = model->kernels->panel_width;
     narrow_job job = {.width = width};
     size_t n_bytes = 0;
-    job.list = calloc(model->files->n_layers * 4 + WICK_MAX_DENSE, sizeof *job.list);
+    job.list = calloc(model->files->encoder.n_layers * 4 + WICK_MAX_DENSE, sizeof *job.list);
     if (!job.list)
         return wick_fail_memory(error, "the packed weights");
     job.n = list_linears(model, job.list);

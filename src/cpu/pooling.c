@@ -88,14 +88,14 @@ void wick_pool_sequence(const wick_cpu_model *model, const float *hidden, size_t
 {
     const wick_model_files *files = model->files;
     if (files->n_dense == 0) {
-        pool(files->pooling, hidden, n_rows, files->hidden_size, out);
+        pool(files->pooling, hidden, n_rows, files->encoder.hidden_size, out);
         return;
     }
-    size_t widest = files->hidden_size;
+    size_t widest = files->encoder.hidden_size;
     for (size_t i = 0; i < files->n_dense; i++)
         widest = files->dense[i].out_features > widest ? files->dense[i].out_features : widest;
     float *x = scratch, *y = scratch + widest;
-    pool(files->pooling, hidden, n_rows, files->hidden_size, x);
+    pool(files->pooling, hidden, n_rows, files->encoder.hidden_size, x);
     for (size_t i = 0; i < files->n_dense; i++) {
         bool is_last = i + 1 == files->n_dense;
         dense(model->kernels, &model->dense[i], files->dense[i].activation, x, is_last ? out : y);

@@ -14,11 +14,18 @@
 static uint64_t hash_settings(const wick_cpu_model *model)
 {
     const wick_model_files *files = model->files;
-    uint64_t parts[12 + 3 * WICK_MAX_DENSE] = {files->n_layers,   files->hidden_size,       files->n_heads,
-                                               files->vocab_size, files->intermediate_size, files->max_positions,
-                                               files->max_tokens, files->type_vocab_size,   files->activation,
-                                               files->n_dense,    model->panel_width};
-    memcpy(&parts[11], &files->layer_norm_eps, sizeof parts[11]);
+    uint64_t parts[12 + 3 * WICK_MAX_DENSE] = {files->encoder.n_layers,
+                                               files->encoder.hidden_size,
+                                               files->encoder.n_heads,
+                                               files->encoder.vocab_size,
+                                               files->encoder.intermediate_size,
+                                               files->encoder.max_positions,
+                                               files->max_tokens,
+                                               files->encoder.type_vocab_size,
+                                               files->encoder.activation,
+                                               files->n_dense,
+                                               model->panel_width};
+    memcpy(&parts[11], &files->encoder.norm_eps, sizeof parts[11]);
     for (size_t i = 0; i < files->n_dense; i++) {
         uint64_t *dense = &parts[12 + 3 * i];
         dense[0] = files->dense[i].in_features;

@@ -50,7 +50,7 @@ static void take_bf16(carve *c, size_t padded_rows, size_t head_dim, wick_thread
 static void carve_all(carve *c, const wick_cpu_model *model, wick_workspace *w)
 {
     const wick_model_files *files = model->files;
-    size_t hidden = files->hidden_size, widest = hidden, padded;
+    size_t hidden = files->encoder.hidden_size, widest = hidden, padded;
     for (size_t i = 0; i < files->n_dense; i++)
         widest = files->dense[i].out_features > widest ? files->dense[i].out_features : widest;
     for (unsigned i = 0; i < w->n_threads; i++) {
@@ -60,11 +60,11 @@ static void carve_all(carve *c, const wick_cpu_model *model, wick_workspace *w)
         padded = a->max_rows + WICK_MAX_PANEL_WIDTH;
         take_rows(c, model->compute, a->max_rows, hidden, &a->hidden);
         take_rows(c, model->compute, a->max_rows, hidden, &a->context);
-        take_rows(c, model->compute, a->max_rows, files->intermediate_size, &a->inner);
+        take_rows(c, model->compute, a->max_rows, files->encoder.intermediate_size, &a->inner);
         a->qkv = take(c, a->max_rows, 3 * hidden, WICK_MAX_PANEL_WIDTH, sizeof(float));
-        w->scratch[i].keys = take(c, padded, files->head_dim, 0, sizeof(float));
+        w->scratch[i].keys = take(c, padded, files->encoder.head_dim, 0, sizeof(float));
         if (model->compute != WICK_COMPUTE_F32)
-            take_bf16(c, padded, files->head_dim, &w->scratch[i]);
+            take_bf16(c, padded, files->encoder.head_dim, &w->scratch[i]);
         w->scratch[i].scores = take(c, padded, WICK_ATTENTION_ROWS, 0, sizeof(float));
         w->scratch[i].pooled = take(c, 2, widest, 0, sizeof(float));
     }

@@ -17,7 +17,6 @@ typedef struct wick_architecture {
 extern const wick_architecture wick_architecture_bert; /* bert.c */
 
 /* Sanity bounds on config.json, far above any encoder that exists; below them no product of two overflows. */
-#define WICK_MAX_LAYERS 1024
 #define WICK_MAX_HIDDEN_SIZE 65536
 #define WICK_MAX_INTERMEDIATE_SIZE ((size_t)1 << 20)
 #define WICK_MAX_VOCAB_SIZE ((size_t)1 << 24)

@@ -20,15 +20,15 @@
 /* What BertConfig of transformers takes where a key is absent. */
 static void set_defaults(wick_model_files *files)
 {
-    files->vocab_size = 30522;
-    files->hidden_size = 768;
-    files->n_layers = 12;
-    files->n_heads = 12;
-    files->intermediate_size = 3072;
-    files->max_positions = 512;
-    files->type_vocab_size = 2;
-    files->layer_norm_eps = 1e-12;
-    files->activation = WICK_ACT_GELU;
+    wick_encoder_set_plain(&files->encoder);
+    files->encoder.vocab_size = 30522;
+    files->encoder.hidden_size = 768;
+    files->encoder.n_layers = 12;
+    files->encoder.n_heads = 12;
+    files->encoder.intermediate_size = 3072;
+    files->encoder.max_positions = 512;
+    files->encoder.type_vocab_size = 2;
+    files->encoder.norm_eps = 1e-12;
 }
 
 static int unsupported(const wick_keys *keys, const char *key, const char *value, const char *supported)
@@ -45,25 +45,25 @@ static int read_sizes(const wick_keys *keys, wick_model_files *files)
         size_t high;
         size_t *out;
     } sizes[] = {
-        {"vocab_size", WICK_MAX_VOCAB_SIZE, &files->vocab_size},
-        {"hidden_size", WICK_MAX_HIDDEN_SIZE, &files->hidden_size},
-        {"num_hidden_layers", WICK_MAX_LAYERS, &files->n_layers},
-        {"num_attention_heads", WICK_MAX_HIDDEN_SIZE, &files->n_heads},
-        {"intermediate_size", WICK_MAX_INTERMEDIATE_SIZE, &files->intermediate_size},
-        {"max_position_embeddings", WICK_MAX_POSITIONS, &files->max_positions},
-        {"type_vocab_size", WICK_MAX_TYPE_VOCAB_SIZE, &files->type_vocab_size},
+        {"vocab_size", WICK_MAX_VOCAB_SIZE, &files->encoder.vocab_size},
+        {"hidden_size", WICK_MAX_HIDDEN_SIZE, &files->encoder.hidden_size},
+        {"num_hidden_layers", WICK_MAX_LAYERS, &files->encoder.n_layers},
+        {"num_attention_heads", WICK_MAX_HIDDEN_SIZE, &files->encoder.n_heads},
+        {"intermediate_size", WICK_MAX_INTERMEDIATE_SIZE, &files->encoder.intermediate_size},
+        {"max_position_embeddings", WICK_MAX_POSITIONS, &files->encoder.max_positions},
+        {"type_vocab_size", WICK_MAX_TYPE_VOCAB_SIZE, &files->encoder.type_vocab_size},
     };
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         int code = wick_key_size(keys, sizes[i].key, 1, sizes[i].high, sizes[i].out);
         if (code != WICK_OK)
             return code;
     }
-    if (files->hidden_size % files->n_heads != 0)
+    if (files->encoder.hidden_size % files->encoder.n_heads != 0)
         return wick_fail(keys->error, WICK_E_CORRUPT, keys->where, "download the model again",
-                         "hidden_size %zu is no multiple of num_attention_heads %zu", files->hidden_size,
-                         files->n_heads);
-    files->head_dim = files->hidden_size / files->n_heads;
-    files->max_tokens = files->max_positions; /* position ids begin at 0 */
+                         "hidden_size %zu is no multiple of num_attention_heads %zu", files->encoder.hidden_size,
+                         files->encoder.n_heads);
+    wick_encoder_derive(&files->encoder);
+    files->max_tokens = files->encoder.max_positions; /* position ids begin at 0 */
     return WICK_OK;
 }
 
@@ -81,7 +81,7 @@ static int check_settings(const wick_keys *keys, wick_model_files *files)
         code = wick_key_bool(keys, "add_cross_attention", &has_cross_attention);
     if (code != WICK_OK)
         return code;
-    if (!wick_activation_of_name(activation, &files->activation))
+    if (!wick_activation_of_name(activation, &files->encoder.activation))
         return unsupported(keys, "hidden_act", activation, "gelu, gelu_new, gelu_pytorch_tanh, relu, silu, tanh");
     if (strcmp(position_type, "absolute") != 0)
         return unsupported(keys, "position_embedding_type", position_type, "absolute");
@@ -89,10 +89,10 @@ static int check_settings(const wick_keys *keys, wick_model_files *files)
         return unsupported(keys, "is_decoder", "true", "false");
     if (has_cross_attention)
         return unsupported(keys, "add_cross_attention", "true", "false");
-    code = wick_key_number(keys, "layer_norm_eps", &files->layer_norm_eps);
-    if (code == WICK_OK && !(files->layer_norm_eps > 0 && files->layer_norm_eps < 1))
+    code = wick_key_number(keys, "layer_norm_eps", &files->encoder.norm_eps);
+    if (code == WICK_OK && !(files->encoder.norm_eps > 0 && files->encoder.norm_eps < 1))
         code = wick_fail(keys->error, WICK_E_CORRUPT, keys->where, "download the model again",
-                         "layer_norm_eps is %g, expected above 0 and below 1", files->layer_norm_eps);
+                         "layer_norm_eps is %g, expected above 0 and below 1", files->encoder.norm_eps);
     return code;
 }
 
@@ -150,7 +150,7 @@ static void take_norm(binder *b, const char *stem, size_t n, wick_layer_norm *ou
 
 static void take_layer(binder *b, size_t index, const wick_model_files *files, wick_encoder_layer *layer)
 {
-    size_t hidden = files->hidden_size, intermediate = files->intermediate_size;
+    size_t hidden = files->encoder.hidden_size, intermediate = files->encoder.intermediate_size;
     const struct {
         const char *stem;
         size_t n_out, n_in;
@@ -190,18 +190,19 @@ static const char *find_prefix(const wick_weights *weights)
 static int bind_weights(const wick_weights *weights, wick_arena *arena, wick_model_files *files, wick_error *error)
 {
     binder b = {.weights = weights, .prefix = find_prefix(weights), .code = WICK_OK, .error = error};
-    size_t hidden = files->hidden_size;
-    take(&b, "embeddings.word_embeddings", "weight", files->vocab_size, hidden, &files->word_embeddings);
-    take(&b, "embeddings.position_embeddings", "weight", files->max_positions, hidden, &files->position_embeddings);
-    take(&b, "embeddings.token_type_embeddings", "weight", files->type_vocab_size, hidden,
+    size_t hidden = files->encoder.hidden_size;
+    take(&b, "embeddings.word_embeddings", "weight", files->encoder.vocab_size, hidden, &files->word_embeddings);
+    take(&b, "embeddings.position_embeddings", "weight", files->encoder.max_positions, hidden,
+         &files->position_embeddings);
+    take(&b, "embeddings.token_type_embeddings", "weight", files->encoder.type_vocab_size, hidden,
          &files->token_type_embeddings);
     take_norm(&b, "embeddings.LayerNorm", hidden, &files->embedding_norm);
     if (b.code != WICK_OK)
         return b.code;
-    wick_encoder_layer *layers = wick_arena_take(arena, files->n_layers, sizeof *layers);
+    wick_encoder_layer *layers = wick_arena_take(arena, files->encoder.n_layers, sizeof *layers);
     if (!layers)
         return wick_fail_memory(error, files->path);
-    for (size_t i = 0; i < files->n_layers && b.code == WICK_OK; i++)
+    for (size_t i = 0; i < files->encoder.n_layers && b.code == WICK_OK; i++)
         take_layer(&b, i, files, &layers[i]);
     files->layers = layers;
     files->n_parameters += b.n_parameters;

@@ -26,10 +26,12 @@ static void fuzz_config(const char *text, size_t n)
     wick_error error;
     if (wick_model_config_parse(text, n, "fuzz", &architecture, &files, &error) != WICK_OK)
         return;
-    expect(files.n_layers > 0 && files.n_layers <= WICK_MAX_LAYERS && files.hidden_size <= WICK_MAX_HIDDEN_SIZE);
-    expect(files.head_dim > 0 && files.head_dim * files.n_heads == files.hidden_size);
-    expect(files.vocab_size > 0 && files.type_vocab_size > 0 && files.max_tokens > 0 && files.intermediate_size > 0);
-    expect(isfinite(files.layer_norm_eps) && files.layer_norm_eps > 0);
+    expect(files.encoder.n_layers > 0 && files.encoder.n_layers <= WICK_MAX_LAYERS &&
+           files.encoder.hidden_size <= WICK_MAX_HIDDEN_SIZE);
+    expect(files.encoder.head_dim > 0 && files.encoder.head_dim * files.encoder.n_heads == files.encoder.hidden_size);
+    expect(files.encoder.vocab_size > 0 && files.encoder.type_vocab_size > 0 && files.max_tokens > 0 &&
+           files.encoder.intermediate_size > 0);
+    expect(isfinite(files.encoder.norm_eps) && files.encoder.norm_eps > 0);
 }
 
 static void fuzz_modules(const char *text, size_t n)

@@ -128,8 +128,8 @@ static int open_pooling(opened_model *model, const char *folder, wick_error *err
     json_text text;
     int code = read_text(model, folder, "config.json", WICK_MAX_CONFIG_BYTES, false, &text, error);
     if (code == WICK_OK)
-        code =
-            wick_pooling_parse(text.bytes, text.n, text.path, model->files.hidden_size, &model->files.pooling, error);
+        code = wick_pooling_parse(text.bytes, text.n, text.path, model->files.encoder.hidden_size,
+                                  &model->files.pooling, error);
     free(text.bytes);
     return code;
 }
@@ -159,7 +159,7 @@ static int open_modules(opened_model *model, const wick_module_list *list, wick_
 {
     wick_model_files *files = &model->files;
     files->pooling = WICK_POOL_MEAN;
-    files->dimension = files->hidden_size;
+    files->dimension = files->encoder.hidden_size;
     int code = WICK_OK;
     for (size_t i = 1; i < list->n_modules && code == WICK_OK; i++) {
         const wick_module *module = &list->modules[i];

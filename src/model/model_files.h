@@ -7,6 +7,8 @@
 #define WICK_MODEL_MODEL_FILES_H
 #include <wick.h>
 
+#include "model/encoder.h"
+
 #define WICK_MAX_DIMS 8
 
 typedef enum wick_dtype {
@@ -31,15 +33,6 @@ typedef struct wick_tensor {
  * payloads included). */
 void wick_tensor_to_f32(const wick_tensor *tensor, size_t first, size_t n, float *out);
 
-typedef enum wick_activation {
-    WICK_ACT_NONE,      /* Dense modules: torch.nn.modules.linear.Identity */
-    WICK_ACT_GELU,      /* the erf form; config.json "gelu" */
-    WICK_ACT_GELU_TANH, /* "gelu_new", "gelu_pytorch_tanh" */
-    WICK_ACT_RELU,
-    WICK_ACT_SILU,
-    WICK_ACT_TANH
-} wick_activation;
-
 /* sentence-transformers' pooling modes. */
 typedef enum wick_pooling {
     WICK_POOL_MEAN,
@@ -61,12 +54,19 @@ typedef struct wick_layer_norm {
     wick_tensor weight, bias; /* [hidden_size] */
 } wick_layer_norm;
 
+/* A tensor without data is not there: biases, gate, norms that the family or this layer lacks. Where a file holds several as one matrix (Wqkv), each is a view of its rows. */
 typedef struct wick_encoder_layer {
-    wick_linear query, key, value, attention_output; /* [hidden_size, hidden_size] */
-    wick_layer_norm attention_norm;
-    wick_linear up;   /* [intermediate_size, hidden_size] */
-    wick_linear down; /* [hidden_size, intermediate_size] */
-    wick_layer_norm output_norm;
+    wick_linear query;                    /* [n_heads * head_dim, hidden_size] */
+    wick_linear key, value;               /* [n_kv_heads * head_dim, hidden_size] */
+    wick_linear attention_output;         /* [hidden_size, n_heads * head_dim] */
+    wick_layer_norm query_norm, key_norm; /* [head_dim] */
+    wick_layer_norm attention_norm;       /* behind the residual, or before the attention */
+    wick_layer_norm attention_end_norm;   /* AROUND: behind the attention, before the residual */
+    wick_linear gate;                     /* [intermediate_size, hidden_size] */
+    wick_linear up;                       /* [intermediate_size, hidden_size] */
+    wick_linear down;                     /* [hidden_size, intermediate_size] */
+    wick_layer_norm output_norm;          /* of the MLP: behind the residual, or before it */
+    wick_layer_norm output_end_norm;      /* AROUND: behind the MLP, before the residual */
 } wick_encoder_layer;
 
 /* A sentence-transformers Dense module, applied to the pooled vector. */
@@ -82,11 +82,8 @@ typedef struct wick_model_files {
     const char *path;             /* the folder */
     const char *transformer_path; /* where config.json, the weights and tokenizer.json are: mostly the same folder */
     const char *architecture;     /* config.json's model_type: "bert" */
-    size_t n_layers, hidden_size, n_heads, head_dim, intermediate_size;
-    size_t vocab_size, max_positions, type_vocab_size;
-    size_t n_parameters; /* elements of the tensors in use */
-    double layer_norm_eps;
-    wick_activation activation;
+    wick_encoder encoder;
+    size_t n_parameters;   /* elements of the tensors in use */
     size_t max_tokens;     /* positions a text may take, special tokens included */
     size_t max_seq_length; /* what texts are cut at; <= max_tokens */
     wick_pooling pooling;
@@ -98,7 +95,9 @@ typedef struct wick_model_files {
     wick_tensor word_embeddings;       /* [vocab_size, hidden_size] */
     wick_tensor position_embeddings;   /* [max_positions, hidden_size] */
     wick_tensor token_type_embeddings; /* [type_vocab_size, hidden_size] */
+    wick_tensor relative_bias;         /* [n_buckets, n_heads], of all layers */
     wick_layer_norm embedding_norm;
+    wick_layer_norm final_norm;
     const wick_encoder_layer *layers; /* [n_layers] */
     const struct wick_pack *pack;     /* the packed file that the weights lie in (packed_model.h); NULL: a folder */
     const char *packed_dtype;         /* of the weights in pack: "f32", "bf16", "int8" */

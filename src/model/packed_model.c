@@ -23,18 +23,20 @@ typedef struct size_key {
     size_t low, high, offset;
 } size_key;
 
-#define SIZE(key, low, high)                                                                                           \
+#define SIZE_AT(key, low, high, field)                                                                                 \
     {                                                                                                                  \
-#key, low, high, offsetof(wick_model_files, key)                                                               \
+#key, low, high, offsetof(wick_model_files, field)                                                             \
     }
+#define SIZE(key, low, high) SIZE_AT(key, low, high, key)
+#define ENCODER_SIZE(key, low, high) SIZE_AT(key, low, high, encoder.key)
 static const size_key sizes[] = {
-    SIZE(n_layers, 1, WICK_MAX_LAYERS),
-    SIZE(hidden_size, 1, WICK_MAX_HIDDEN_SIZE),
-    SIZE(n_heads, 1, WICK_MAX_HIDDEN_SIZE),
-    SIZE(intermediate_size, 1, WICK_MAX_INTERMEDIATE_SIZE),
-    SIZE(vocab_size, 1, WICK_MAX_VOCAB_SIZE),
-    SIZE(max_positions, 1, WICK_MAX_POSITIONS),
-    SIZE(type_vocab_size, 1, WICK_MAX_TYPE_VOCAB_SIZE),
+    ENCODER_SIZE(n_layers, 1, WICK_MAX_LAYERS),
+    ENCODER_SIZE(hidden_size, 1, WICK_MAX_HIDDEN_SIZE),
+    ENCODER_SIZE(n_heads, 1, WICK_MAX_HIDDEN_SIZE),
+    ENCODER_SIZE(intermediate_size, 1, WICK_MAX_INTERMEDIATE_SIZE),
+    ENCODER_SIZE(vocab_size, 1, WICK_MAX_VOCAB_SIZE),
+    ENCODER_SIZE(max_positions, 1, WICK_MAX_POSITIONS),
+    ENCODER_SIZE(type_vocab_size, 1, WICK_MAX_TYPE_VOCAB_SIZE),
     SIZE(max_tokens, 1, WICK_MAX_POSITIONS),
     SIZE(max_seq_length, 1, WICK_MAX_POSITIONS),
     SIZE(n_parameters, 1, SIZE_MAX / 2),
@@ -86,14 +88,14 @@ static void say_name(text *t, const char *name)
 static void say_all(text *t, const wick_model_files *files, const char *name, const char *dtype)
 {
     char eps[WICK_DOUBLE_TEXT_BYTES];
-    const size_t n_eps = wick_double_to_text(files->layer_norm_eps, eps);
+    const size_t n_eps = wick_double_to_text(files->encoder.norm_eps, eps);
     say(t, "{\"wick\":\"%s\",", WICK_VERSION);
     say_name(t, name);
     say(t, ",\"architecture\":\"%s\",\"dtype\":\"%s\"", files->architecture, dtype);
     for (size_t i = 0; i < N_SIZES; i++)
         say(t, ",\"%s\":%zu", sizes[i].key, *size_of((wick_model_files *)(uintptr_t)files, &sizes[i]));
     say(t, ",\"layer_norm_eps\":%.*s,\"activation\":\"%s\",\"pooling\":\"%s\",\"has_normalize\":%s,\"dense\":[",
-        (int)n_eps, eps, activations[files->activation], wick_pooling_name(files->pooling),
+        (int)n_eps, eps, activations[files->encoder.activation], wick_pooling_name(files->pooling),
         files->has_normalize ? "true" : "false");
     for (size_t i = 0; i < files->n_dense; i++)
         say(t, "%s{\"in_features\":%zu,\"out_features\":%zu,\"activation\":\"%s\"}", i ? "," : "",
@@ -165,7 +167,7 @@ static int read_dense(const wick_keys *keys, wick_model_files *files)
     static const size_key in = {"in_features", 1, WICK_MAX_INTERMEDIATE_SIZE, 0},
                           out = {"out_features", 1, WICK_MAX_INTERMEDIATE_SIZE, 0};
     const wick_json *list = wick_json_get(keys->object, "dense");
-    files->dimension = files->hidden_size;
+    files->dimension = files->encoder.hidden_size;
     if (wick_json_type_of(list) != WICK_JSON_ARRAY || wick_json_count(list) > WICK_MAX_DENSE)
         return absent(keys, "dense");
     files->n_dense = wick_json_count(list);
@@ -190,14 +192,14 @@ static int read_dense(const wick_keys *keys, wick_model_files *files)
 
 static int check_sizes(const wick_keys *keys, wick_model_files *files)
 {
-    if (files->hidden_size % files->n_heads != 0)
+    if (files->encoder.hidden_size % files->encoder.n_heads != 0)
         return absent(keys, "n_heads");
-    if (files->max_tokens > files->max_positions)
+    if (files->max_tokens > files->encoder.max_positions)
         return absent(keys, "max_tokens");
     if (files->max_seq_length > files->max_tokens)
         return absent(keys, "max_seq_length");
-    files->head_dim = files->hidden_size / files->n_heads;
-    if (!(files->layer_norm_eps > 0 && files->layer_norm_eps < 1))
+    wick_encoder_derive(&files->encoder);
+    if (!(files->encoder.norm_eps > 0 && files->encoder.norm_eps < 1))
         return absent(keys, "layer_norm_eps");
     return WICK_OK;
 }
@@ -206,13 +208,14 @@ static int read_keys(const wick_keys *keys, wick_model_files *files)
 {
     static const char *const architectures[] = {"bert"};
     size_t architecture = 0, dtype = 0, activation = 0;
+    wick_encoder_set_plain(&files->encoder);
     int code = need_name(keys, "architecture", architectures, 1, &architecture);
     if (code == WICK_OK)
         code = need_name(keys, "dtype", dtypes, N_DTYPES, &dtype);
     for (size_t i = 0; i < N_SIZES && code == WICK_OK; i++)
         code = need_size(keys, &sizes[i], size_of(files, &sizes[i]));
     if (code == WICK_OK)
-        code = wick_key_number(keys, "layer_norm_eps", &files->layer_norm_eps);
+        code = wick_key_number(keys, "layer_norm_eps", &files->encoder.norm_eps);
     if (code == WICK_OK)
         code = check_sizes(keys, files);
     if (code == WICK_OK)
@@ -223,7 +226,7 @@ static int read_keys(const wick_keys *keys, wick_model_files *files)
         code = read_pooling(keys, files);
     files->architecture = architectures[architecture];
     files->packed_dtype = dtypes[dtype];
-    files->activation = (wick_activation)activation;
+    files->encoder.activation = (wick_activation)activation;
     return code == WICK_OK ? read_dense(keys, files) : code;
 }
 
@@ -234,14 +237,14 @@ static int find_words(const wick_pack *pack, wick_model_files *files, wick_error
     if (strcmp(files->packed_dtype, "f32") != 0)
         return WICK_OK;
     const uint8_t *data = wick_pack_find(pack, WORDS, &n_bytes);
-    if (!data || !wick_mul_size(files->vocab_size, files->hidden_size, &wanted) ||
+    if (!data || !wick_mul_size(files->encoder.vocab_size, files->encoder.hidden_size, &wanted) ||
         !wick_mul_size(wanted, sizeof(float), &wanted) || wanted != n_bytes)
         return wick_pack_fail(pack, WORDS, "is not as large as the model says", error);
     files->word_embeddings = (wick_tensor){.name = WORDS,
                                            .dtype = WICK_DTYPE_F32,
                                            .dtype_name = "F32",
                                            .n_dims = 2,
-                                           .shape = {files->vocab_size, files->hidden_size},
+                                           .shape = {files->encoder.vocab_size, files->encoder.hidden_size},
                                            .data = data,
                                            .size_bytes = n_bytes};
     return WICK_OK;

@@ -113,11 +113,11 @@ static int set_max_seq_length(wick_model *model, size_t wanted, wick_error *erro
 static int check_vocabulary(const wick_model *model, wick_error *error)
 {
     const size_t n_tokens = wick_tokenizer_vocab_size(model->tokenizer);
-    if (n_tokens <= model->files->vocab_size)
+    if (n_tokens <= model->files->encoder.vocab_size)
         return WICK_OK;
     return wick_fail(error, WICK_E_CORRUPT, model->folder, "get the model's files again: they do not belong together",
                      "tokenizer.json has token ids up to %zu, the model has %zu embeddings", n_tokens - 1,
-                     model->files->vocab_size);
+                     model->files->encoder.vocab_size);
 }
 
 static int open_folder(wick_model *model, const wick_model_options *options, wick_error *error)
@@ -262,11 +262,11 @@ int wick_model_get_info(const wick_model *model, wick_model_info *info)
         .dimension = model->dimension,
         .max_tokens = files->max_tokens,
         .max_seq_length = model->max_seq_length,
-        .n_layers = files->n_layers,
-        .hidden_size = files->hidden_size,
-        .n_heads = files->n_heads,
-        .intermediate_size = files->intermediate_size,
-        .vocab_size = files->vocab_size,
+        .n_layers = files->encoder.n_layers,
+        .hidden_size = files->encoder.hidden_size,
+        .n_heads = files->encoder.n_heads,
+        .intermediate_size = files->encoder.intermediate_size,
+        .vocab_size = files->encoder.vocab_size,
         .n_parameters = files->n_parameters,
         .architecture = files->architecture,
         .pooling = wick_pooling_name(files->pooling),

@@ -116,7 +116,7 @@ static int add_tokenizer(const wick_model_files *files, wick_pack_writer *writer
     if (!path)
         return wick_fail_memory(error, "the tokenizer's path");
     int rc = wick_tokenizer_read(path, &tokenizer, error);
-    if (rc == WICK_OK && wick_tokenizer_vocab_size(tokenizer) > files->vocab_size)
+    if (rc == WICK_OK && wick_tokenizer_vocab_size(tokenizer) > files->encoder.vocab_size)
         rc = wick_fail(error, WICK_E_CORRUPT, path, "get the model's files again: they do not belong together",
                        "tokenizer.json has more tokens than the model has embeddings");
     if (rc == WICK_OK)

@@ -493,14 +493,14 @@ static void too_many_inputs_for_int8(void **state)
 {
     (void)state;
     wick_model_files files = {.path = "made-up",
-                              .n_layers = 1,
-                              .hidden_size = 4,
-                              .n_heads = 1,
-                              .head_dim = 4,
-                              .intermediate_size = 65537,
-                              .vocab_size = 8,
-                              .max_positions = 8,
+                              .encoder = {.n_layers = 1,
+                                          .hidden_size = 4,
+                                          .n_heads = 1,
+                                          .intermediate_size = 65537,
+                                          .vocab_size = 8,
+                                          .max_positions = 8},
                               .max_tokens = 8};
+    wick_encoder_derive(&files.encoder);
     wick_cpu_model model = {.kernels = wick_kernels_select(true), .compute = WICK_COMPUTE_I8, .files = &files};
     wick_error error = {0};
     wick_pool *pool = NULL;

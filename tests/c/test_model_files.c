@@ -54,16 +54,16 @@ static void test_opens_the_fixture(void **state)
     assert_string_equal(files->path, WICK_FIXTURES "/tiny-bert");
     assert_string_equal(files->transformer_path, WICK_FIXTURES "/tiny-bert");
     assert_string_equal(files->architecture, "bert");
-    assert_int_equal(files->n_layers, 2);
-    assert_int_equal(files->hidden_size, 32);
-    assert_int_equal(files->n_heads, 4);
-    assert_int_equal(files->head_dim, 8);
-    assert_int_equal(files->intermediate_size, 64);
-    assert_int_equal(files->vocab_size, 257);
-    assert_int_equal(files->max_positions, 64);
-    assert_int_equal(files->type_vocab_size, 2);
-    assert_true(files->layer_norm_eps == 1e-12);
-    assert_int_equal(files->activation, WICK_ACT_GELU);
+    assert_int_equal(files->encoder.n_layers, 2);
+    assert_int_equal(files->encoder.hidden_size, 32);
+    assert_int_equal(files->encoder.n_heads, 4);
+    assert_int_equal(files->encoder.head_dim, 8);
+    assert_int_equal(files->encoder.intermediate_size, 64);
+    assert_int_equal(files->encoder.vocab_size, 257);
+    assert_int_equal(files->encoder.max_positions, 64);
+    assert_int_equal(files->encoder.type_vocab_size, 2);
+    assert_true(files->encoder.norm_eps == 1e-12);
+    assert_int_equal(files->encoder.activation, WICK_ACT_GELU);
     assert_int_equal(files->max_tokens, 64);
     assert_int_equal(files->max_seq_length, 48); /* tokenizer_config.json's model_max_length */
     assert_int_equal(files->pooling, WICK_POOL_MEAN);

@@ -43,32 +43,32 @@ static void test_config_takes(void **state)
                      &files, NULL),
         WICK_OK);
     assert_string_equal(files.architecture, "bert");
-    assert_int_equal(files.hidden_size, 48);
-    assert_int_equal(files.n_heads, 6);
-    assert_int_equal(files.head_dim, 8);
-    assert_int_equal(files.n_layers, 1024);
-    assert_int_equal(files.intermediate_size, 7);
-    assert_int_equal(files.vocab_size, 11);
-    assert_int_equal(files.max_positions, 13);
+    assert_int_equal(files.encoder.hidden_size, 48);
+    assert_int_equal(files.encoder.n_heads, 6);
+    assert_int_equal(files.encoder.head_dim, 8);
+    assert_int_equal(files.encoder.n_layers, 1024);
+    assert_int_equal(files.encoder.intermediate_size, 7);
+    assert_int_equal(files.encoder.vocab_size, 11);
+    assert_int_equal(files.encoder.max_positions, 13);
     assert_int_equal(files.max_tokens, 13);
-    assert_int_equal(files.type_vocab_size, 1);
-    assert_true(files.layer_norm_eps == 1e-5);
-    assert_int_equal(files.activation, WICK_ACT_SILU);
+    assert_int_equal(files.encoder.type_vocab_size, 1);
+    assert_true(files.encoder.norm_eps == 1e-5);
+    assert_int_equal(files.encoder.activation, WICK_ACT_SILU);
 }
 
 static void test_config_defaults_are_those_of_transformers(void **state)
 {
     wick_model_files files = {0};
     assert_int_equal(parse_config("{\"model_type\":\"bert\"}", &files, NULL), WICK_OK);
-    assert_int_equal(files.hidden_size, 768);
-    assert_int_equal(files.n_layers, 12);
-    assert_int_equal(files.head_dim, 64);
-    assert_int_equal(files.intermediate_size, 3072);
-    assert_int_equal(files.vocab_size, 30522);
-    assert_int_equal(files.max_positions, 512);
-    assert_int_equal(files.type_vocab_size, 2);
-    assert_true(files.layer_norm_eps == 1e-12);
-    assert_int_equal(files.activation, WICK_ACT_GELU);
+    assert_int_equal(files.encoder.hidden_size, 768);
+    assert_int_equal(files.encoder.n_layers, 12);
+    assert_int_equal(files.encoder.head_dim, 64);
+    assert_int_equal(files.encoder.intermediate_size, 3072);
+    assert_int_equal(files.encoder.vocab_size, 30522);
+    assert_int_equal(files.encoder.max_positions, 512);
+    assert_int_equal(files.encoder.type_vocab_size, 2);
+    assert_true(files.encoder.norm_eps == 1e-12);
+    assert_int_equal(files.encoder.activation, WICK_ACT_GELU);
 }
 
 static void test_config_activations(void **state)
@@ -87,7 +87,7 @@ static void test_config_activations(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         wick_model_files files = {0};
         assert_int_equal(parse_config(cases[i].text, &files, NULL), WICK_OK);
-        assert_int_equal(files.activation, cases[i].expected);
+        assert_int_equal(files.encoder.activation, cases[i].expected);
     }
 }
 
