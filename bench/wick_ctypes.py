@@ -32,7 +32,7 @@ class _ModelOptions(ctypes.Structure):
 
 class _EmbedOptions(ctypes.Structure):
     _fields_ = [("size", _size), ("normalize", ctypes.c_bool), ("truncate", ctypes.c_bool), ("dimensions", _size),
-                ("truncate_left", ctypes.c_bool)]
+                ("truncate_side", ctypes.c_uint8)]
 
 
 class _Usage(ctypes.Structure):

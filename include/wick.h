@@ -112,11 +112,18 @@ typedef struct wick_encoding {
     const uint8_t *is_special; /* [n_tokens] 1 for tokens that the template added ([CLS], [SEP]) */
 } wick_encoding;
 
+/* Where a text that is too long is cut. */
+enum {
+    WICK_TRUNCATE_DEFAULT = 0, /* where the model's files say: at its end, mostly */
+    WICK_TRUNCATE_LEFT = 1,    /* its beginning goes */
+    WICK_TRUNCATE_RIGHT = 2    /* its end goes */
+};
+
 typedef struct wick_tokenize_options {
     size_t size;
     bool add_special_tokens; /* true after init */
     size_t max_tokens;       /* truncate to so many, special tokens included; 0 (after init): never */
-    bool truncate_left;      /* cut at the beginning instead of the end */
+    uint8_t truncate_side;   /* WICK_TRUNCATE_*; WICK_TRUNCATE_DEFAULT after init */
 } wick_tokenize_options;
 
 WICK_API void wick_tokenize_options_init_sized(wick_tokenize_options *options, size_t options_bytes);
@@ -196,10 +203,10 @@ WICK_API const wick_tokenizer *wick_model_tokenizer(const wick_model *model);
 
 typedef struct wick_embed_options {
     size_t size;
-    bool normalize;     /* scale each vector to length 1; false after init, as in AkiDB's interface */
-    bool truncate;      /* true after init; false: a text over max_seq_length is WICK_E_INVALID_INPUT */
-    size_t dimensions;  /* keep the first so many values, before normalising (Matryoshka); 0: all */
-    bool truncate_left; /* cut at the beginning instead of the end; false after init */
+    bool normalize;        /* scale each vector to length 1; false after init, as in AkiDB's interface */
+    bool truncate;         /* true after init; false: a text over max_seq_length is WICK_E_INVALID_INPUT */
+    size_t dimensions;     /* keep the first so many values, before normalising (Matryoshka); 0: all */
+    uint8_t truncate_side; /* WICK_TRUNCATE_*; WICK_TRUNCATE_DEFAULT after init */
 } wick_embed_options;
 
 WICK_API void wick_embed_options_init_sized(wick_embed_options *options, size_t options_bytes);

@@ -120,6 +120,7 @@ static int read_text_rules(opened_model *model, bool has_modules, wick_error *er
             "sentence_bert_config.json's do_lower_case asks for lower case, but do_lower_case is not true here");
     size_t length = rules.max_seq_length ? rules.max_seq_length : rules.model_max_length;
     files->max_seq_length = length && length < files->max_tokens ? length : files->max_tokens;
+    files->truncate_side = rules.truncate_side;
     return WICK_OK;
 }
 

@@ -86,6 +86,8 @@ typedef struct wick_model_files {
     size_t n_parameters;   /* elements of the tensors in use */
     size_t max_tokens;     /* positions a text may take, special tokens included */
     size_t max_seq_length; /* what texts are cut at; <= max_tokens */
+    uint8_t
+        truncate_side; /* WICK_TRUNCATE_*: tokenizer_config.json's truncation_side; default: tokenizer.json's word counts */
     wick_pooling pooling;
     size_t n_dense;
     wick_dense dense[WICK_MAX_DENSE];

@@ -53,6 +53,9 @@ static const char *const activations[] = {
     [WICK_ACT_RELU] = "relu", [WICK_ACT_SILU] = "silu", [WICK_ACT_TANH] = "tanh"};
 #define N_ACTIVATIONS (sizeof activations / sizeof *activations)
 static const char *const dtypes[] = {"f32", "bf16", "int8"};
+static const char *const sides[] = {
+    [WICK_TRUNCATE_DEFAULT] = "default", [WICK_TRUNCATE_LEFT] = "left", [WICK_TRUNCATE_RIGHT] = "right"};
+#define N_SIDES (sizeof sides / sizeof *sides)
 #define N_DTYPES (sizeof dtypes / sizeof *dtypes)
 #define N_POOLINGS ((size_t)WICK_POOL_LASTTOKEN + 1)
 
@@ -94,6 +97,7 @@ static void say_all(text *t, const wick_model_files *files, const char *name, co
     say(t, ",\"architecture\":\"%s\",\"dtype\":\"%s\"", files->architecture, dtype);
     for (size_t i = 0; i < N_SIZES; i++)
         say(t, ",\"%s\":%zu", sizes[i].key, *size_of((wick_model_files *)(uintptr_t)files, &sizes[i]));
+    say(t, ",\"truncate_side\":\"%s\"", sides[files->truncate_side]);
     say(t, ",\"layer_norm_eps\":%.*s,\"activation\":\"%s\",\"pooling\":\"%s\",\"has_normalize\":%s,\"dense\":[",
         (int)n_eps, eps, activations[files->encoder.activation], wick_pooling_name(files->pooling),
         files->has_normalize ? "true" : "false");
@@ -149,6 +153,17 @@ static int need_name(const wick_keys *keys, const char *key, const char *const *
     return wick_fail(keys->error, WICK_E_UNSUPPORTED, keys->where, "update Wick, or pack the model again with this one",
                      "the packed model's %s is %s, which this Wick (%s) does not know", key, wick_shown(found, shown),
                      WICK_VERSION);
+}
+
+/* Files of before there was a choice do not say it. */
+static int read_side(const wick_keys *keys, wick_model_files *files)
+{
+    size_t side = WICK_TRUNCATE_DEFAULT;
+    const int code = wick_json_get(keys->object, "truncate_side")
+                         ? need_name(keys, "truncate_side", sides, N_SIDES, &side)
+                         : WICK_OK;
+    files->truncate_side = (uint8_t)side;
+    return code;
 }
 
 static int read_pooling(const wick_keys *keys, wick_model_files *files)
@@ -222,6 +237,8 @@ static int read_keys(const wick_keys *keys, wick_model_files *files)
         code = need_name(keys, "activation", activations, N_ACTIVATIONS, &activation);
     if (code == WICK_OK)
         code = wick_key_bool(keys, "has_normalize", &files->has_normalize);
+    if (code == WICK_OK)
+        code = read_side(keys, files);
     if (code == WICK_OK)
         code = read_pooling(keys, files);
     files->architecture = architectures[architecture];

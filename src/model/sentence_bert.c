@@ -119,6 +119,18 @@ int wick_sentence_bert_parse(const char *text, size_t n, const char *where, wick
     return code;
 }
 
+static int read_side(const wick_keys *keys, uint8_t *out)
+{
+    const char *side = NULL;
+    int code = wick_key_text(keys, "truncation_side", &side);
+    if (code != WICK_OK || !side)
+        return code;
+    if (strcmp(side, "left") != 0 && strcmp(side, "right") != 0)
+        return unsupported(keys, "truncation_side", side);
+    *out = side[0] == 'l' ? WICK_TRUNCATE_LEFT : WICK_TRUNCATE_RIGHT;
+    return WICK_OK;
+}
+
 int wick_tokenizer_config_parse(const char *text, size_t n, const char *where, wick_text_rules *rules,
                                 wick_error *error)
 {
@@ -133,7 +145,7 @@ int wick_tokenizer_config_parse(const char *text, size_t n, const char *where, w
     if (code == WICK_OK)
         code = read_length(&keys, "model_max_length", &rules->model_max_length);
     if (code == WICK_OK)
-        code = expect_text(&keys, "truncation_side", "right");
+        code = read_side(&keys, &rules->truncate_side);
     wick_json_free(root);
     return code;
 }

@@ -12,6 +12,7 @@ typedef struct wick_text_rules {
     size_t model_max_length;   /* tokenizer_config.json's; 0: it does not say, or says "no limit" */
     bool lower_case;           /* sentence_bert_config.json asks for lower-cased texts */
     bool tokenizer_lower_case; /* tokenizer_config.json says that the tokenizer does so itself */
+    uint8_t truncate_side;     /* tokenizer_config.json's, WICK_TRUNCATE_* */
 } wick_text_rules;
 
 int wick_sentence_bert_parse(const char *text, size_t n, const char *where, wick_text_rules *rules, wick_error *error);

@@ -3,6 +3,7 @@
  *   engine_pull.c      name -> folder, downloaded where it is not cached
  *   engine_packed.c    models in one file: finding them, making them
  *   engine_open.c      name -> folder -> files, tokenizer, backend; info; close
+ *   engine_tokenizer.c a model's tokenizer alone
  *   engine_reader.c    the tokenizer's file, read on a thread of its own
  *   engine_device.c    which backend serves
  *   engine_duplicates.c  which texts of a block are the same
@@ -76,7 +77,8 @@ struct wick_model {
 typedef struct wick_block {
     const char *const *texts; /* [n_texts] */
     size_t n_texts, n_bytes;
-    bool truncate, truncate_left;
+    bool truncate;
+    uint8_t truncate_side;
 } wick_block;
 
 /* Finds the model's folder, or gets the model from the hub. tokenizer_alone: a folder that has no more than the tokenizer will do. *folder is malloc'ed. */
@@ -100,6 +102,8 @@ int wick_tokenizer_read_folder(const char *folder, const char *prepared_dir, wic
 /* Frees the document (NULL: nothing to do) and keeps the tokenizer's tables for the next start; the tokenizer may be in use meanwhile. */
 void wick_tokenizer_settle(const char *folder, const char *prepared_dir, const wick_tokenizer *tokenizer,
                            wick_json *document);
+/* Both at once. */
+int wick_engine_read_tokenizer(const char *folder, const char *prepared_dir, wick_tokenizer **out, wick_error *error);
 /* Begins to read folder's tokenizer.json, or the one in pack where that is not NULL, on a thread; all must stay, prepared_dir may be NULL. NULL: out of memory. */
 wick_tokenizer_reader *wick_tokenizer_reader_start(const char *folder, const wick_pack *pack, const char *prepared_dir);
 /* Waits for the tokenizer, which becomes the caller's; once only. */

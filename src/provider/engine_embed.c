@@ -25,7 +25,7 @@ typedef struct embedding {
 static wick_block next_block(const embedding *call, size_t index)
 {
     wick_block block = {
-        .texts = call->texts + index, .truncate = call->options.truncate, .truncate_left = call->options.truncate_left};
+        .texts = call->texts + index, .truncate = call->options.truncate, .truncate_side = call->options.truncate_side};
     while (block.n_texts < WICK_BLOCK_TEXTS && index + block.n_texts < call->n_texts) {
         const size_t n = wick_text_length(call->texts, call->text_bytes, index + block.n_texts);
         if (block.n_texts > 0 && (n > WICK_BLOCK_BYTES || block.n_bytes + n > WICK_BLOCK_BYTES))

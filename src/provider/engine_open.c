@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * engine_open.c: opening and closing models and tokenizers. In: a name. Out: a wick_model, immutable but for its idle contexts. The
- * tokenizer is read at the same time as the weights (engine_reader.c). */
+ * engine_open.c: opening and closing models. In: a name. Out: a wick_model, immutable but for its idle contexts. The tokenizer is read at the same time as the
+ * weights (engine_reader.c). */
 #include "base/error.h"
-#include "base/json.h"
 #include "base/log.h"
-#include "base/mapped.h"
-#include "base/path.h"
 #include "hub/cache.h"
-#include "model/json_keys.h"
-#include "model/modules.h"
 #include "provider/engine.h"
 #include "provider/settings.h"
 #include "provider/vectors.h"
@@ -16,54 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int read_tokenizer(const char *folder, const char *prepared_dir, wick_tokenizer **out, wick_error *error)
-{
-    wick_json *document;
-    const int rc = wick_tokenizer_read_folder(folder, prepared_dir, out, &document, error);
-    wick_tokenizer_settle(folder, prepared_dir, *out, document);
-    return rc;
-}
-
-/* Where tokenizer.json is: beside config.json, which older folders keep in a folder of its own that modules.json names. NULL: out of memory. */
-static char *transformer_folder(const char *folder)
-{
-    char *path = wick_path_join(folder, "modules.json"), *text = NULL;
-    size_t n;
-    wick_module_list list;
-    const char *below = ""; /* also where modules.json asks for what only a model cannot do */
-    if (path && wick_file_read(path, WICK_MAX_CONFIG_BYTES, &text, &n, NULL) == WICK_OK &&
-        wick_modules_parse(text, n, path, &list, NULL) == WICK_OK)
-        below = list.modules[0].path;
-    free(text);
-    free(path);
-    return below[0] ? wick_path_join(folder, below) : strdup(folder);
-}
-
-int wick_tokenizer_open(const char *name, const char *cache_dir, wick_tokenizer **out, wick_error *error)
-{
-    char *folder = NULL, *below = NULL, *prepared_dir = NULL;
-    *out = NULL;
-    bool is_packed;
-    int rc = wick_engine_packed_tokenizer(name, out, &is_packed, error);
-    if (is_packed)
-        return rc;
-    rc = wick_engine_folder(name, cache_dir, true, &folder, error);
-    if (rc == WICK_OK && !(below = transformer_folder(folder)))
-        rc = wick_fail_memory(error, "the tokenizer's path");
-    wick_prepared_dir(&prepared_dir);
-    if (rc == WICK_OK)
-        rc = read_tokenizer(below, prepared_dir, out, error);
-    free(prepared_dir);
-    free(below);
-    free(folder);
-    return rc;
-}
-
-void wick_tokenizer_close(wick_tokenizer *tokenizer)
-{
-    wick_tokenizer_free(tokenizer);
-}
 
 /* The weights' side of opening: files, threads, backend. */
 static int open_weights(wick_model *model, const wick_model_options *options, wick_error *error)
@@ -137,9 +84,12 @@ static int open_folder(wick_model *model, const wick_model_options *options, wic
         model->reader = NULL;
         wick_tokenizer_free(model->tokenizer);
         model->tokenizer = NULL;
-        rc_tokenizer = read_tokenizer(model->files->transformer_path, model->prepared_dir, &model->tokenizer, error);
+        rc_tokenizer =
+            wick_engine_read_tokenizer(model->files->transformer_path, model->prepared_dir, &model->tokenizer, error);
     }
     rc = rc != WICK_OK ? rc : rc_tokenizer;
+    if (rc == WICK_OK)
+        wick_tokenizer_adapt(model->tokenizer, model->files->truncate_side, false);
     if (rc == WICK_OK)
         rc = check_vocabulary(model, error);
     if (rc == WICK_OK)

@@ -87,6 +87,8 @@ int wick_engine_packed_tokenizer(const char *name, wick_tokenizer **out, bool *i
     *is_packed = pack != NULL || rc != WICK_OK;
     if (pack)
         rc = wick_tokenizer_unpack(pack, out, error);
+    if (*out)
+        wick_tokenizer_adapt(*out, files->truncate_side, false);
     wick_model_files_close(files);
     wick_pack_close(pack);
     return rc;

@@ -29,7 +29,7 @@ static bool add_text(const job *work, wick_token_part *part, size_t pick)
         .size = sizeof options,
         .add_special_tokens = true,
         .max_tokens = work->block->truncate ? work->model->max_seq_length : 0,
-        .truncate_left = work->block->truncate_left,
+        .truncate_side = work->block->truncate_side,
     };
     const char *text = work->block->texts[i];
     wick_error inner;

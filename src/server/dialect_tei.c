@@ -65,12 +65,13 @@ static bool read_parameters(wick_call *call, const wick_json *body, wick_api_err
 {
     static const char *const directions[] = {"Right", "Left", "right", "left",
                                              NULL}; /* huggingface_hub writes them small */
-    size_t direction = 0;
+    size_t direction = 4;                           /* the model's */
     if (!wick_tei_refuse_prompt(body, error) || !wick_request_bool(body, "truncate", &call->truncate, error) ||
         !wick_request_choice(body, "truncation_direction", directions, &direction, error))
         return false;
     call->options.truncate = call->truncate;
-    call->options.truncate_left = direction % 2 == 1;
+    if (directions[direction])
+        call->options.truncate_side = direction % 2 == 1 ? WICK_TRUNCATE_LEFT : WICK_TRUNCATE_RIGHT;
     return true;
 }
 

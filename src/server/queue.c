@@ -149,7 +149,7 @@ bool wick_queue_is_empty(const wick_queue *queue)
 /* One call of the provider can embed both. Cutting to dimensions and normalising are done by the lane, after the call. */
 static bool go_together(const wick_job *a, const wick_job *b)
 {
-    return a->options.truncate == b->options.truncate && a->options.truncate_left == b->options.truncate_left;
+    return a->options.truncate == b->options.truncate && a->options.truncate_side == b->options.truncate_side;
 }
 
 static size_t tokens_of(const wick_job *job, size_t text)

@@ -20,7 +20,7 @@ static bool count_one(wick_call *call, size_t i, wick_encoding *encoding, wick_a
         return wick_refuse(error, WICK_REFUSE_INTERNAL, NULL, "out of memory");
     wick_tokenize_options_init(&options);
     options.max_tokens = call->truncate ? limit : 0;
-    options.truncate_left = call->options.truncate_left;
+    options.truncate_side = call->options.truncate_side;
     const int rc =
         wick_tokenize(call->served->tokenizer, call->texts[i], call->text_bytes[i], &options, encoding, &problem);
     if (rc != WICK_OK) {

@@ -269,6 +269,9 @@ static int check(const wick_tokenizer *tokenizer, const char *text, size_t n, co
 {
     size_t bad = 0;
     size_t n_special = options->add_special_tokens ? tokenizer->special.n_before + tokenizer->special.n_after : 0;
+    if (options->truncate_side > WICK_TRUNCATE_RIGHT)
+        return wick_fail(error, WICK_E_INVALID_INPUT, "truncate_side", "use one of WICK_TRUNCATE_*",
+                         "truncate_side is %u", options->truncate_side);
     if (n > UINT32_MAX - 1)
         return wick_fail(error, WICK_E_INVALID_INPUT, "text", "split the text", "a text of %zu bytes is over 4 GiB", n);
     if (options->max_tokens > 0 && options->max_tokens < n_special)
@@ -278,6 +281,13 @@ static int check(const wick_tokenizer *tokenizer, const char *text, size_t n, co
         return wick_fail(error, WICK_E_INVALID_INPUT, "text", "pass the text as UTF-8", "invalid UTF-8 at byte %zu",
                          bad);
     return WICK_OK;
+}
+
+/* Whether the beginning is cut off: what is asked for beats the model's files, of which tokenizer.json speaks last. */
+static bool cuts_left(const wick_tokenizer *tokenizer, const wick_tokenize_options *options)
+{
+    const uint8_t side = options->truncate_side ? options->truncate_side : tokenizer->truncate_side;
+    return side == WICK_TRUNCATE_DEFAULT ? tokenizer->truncation.is_left : side == WICK_TRUNCATE_LEFT;
 }
 
 /* The caller's options over the defaults, as far as the caller's struct goes. */
@@ -305,6 +315,7 @@ int wick_tokenize(const wick_tokenizer *tokenizer, const char *text, size_t text
     wick_encoding_state *state = (wick_encoding_state *)(void *)out;
     state->shown = (wick_encoding){0}; /* what was shown moves, or is of another text */
     int code = read_options(options, &wanted, error);
+    wanted.add_special_tokens = wanted.add_special_tokens && !tokenizer->is_bare;
     if (code == WICK_OK)
         code = check(tokenizer, text, text_bytes, &wanted, error);
     if (code != WICK_OK)
@@ -315,7 +326,7 @@ int wick_tokenize(const wick_tokenizer *tokenizer, const char *text, size_t text
                  .state = state,
                  .n_before = wanted.add_special_tokens ? special->n_before : 0,
                  .limit = wanted.max_tokens > 0 ? wanted.max_tokens - n_special : SIZE_UNLIMITED,
-                 .left = wanted.truncate_left};
+                 .left = cuts_left(tokenizer, &wanted)};
     e.full = e.limit == 0;
     state->n_tokens = 0;
     state->out_of_memory = false;

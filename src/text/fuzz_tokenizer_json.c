@@ -38,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         wick_tokenize_options options;
         wick_tokenize_options_init(&options);
         options.max_tokens = max_tokens / 2;
-        options.truncate_left = max_tokens & 1;
+        options.truncate_side = max_tokens & 1;
         code = wick_tokenize(tokenizer, text, sizeof text - 1, &options, encoding, &error);
         CHECK(code == WICK_OK || (code == WICK_E_INVALID_INPUT && options.max_tokens > 0));
         if (code == WICK_OK)

@@ -94,10 +94,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         return 0;
     check_offsets(tokenizer, all, data + 1, n - 1);
     options.max_tokens = 1 + (data[0] >> 3);
-    options.truncate_left = data[0] & 4;
+    options.truncate_side = data[0] & 4 ? WICK_TRUNCATE_LEFT : WICK_TRUNCATE_RIGHT;
     CHECK(wick_tokenize(tokenizer, text, n - 1, &options, cut, NULL) == WICK_OK);
     CHECK(cut->n_tokens == (all->n_tokens < options.max_tokens ? all->n_tokens : options.max_tokens));
-    size_t from = options.truncate_left ? all->n_tokens - cut->n_tokens : 0;
+    size_t from = options.truncate_side == WICK_TRUNCATE_LEFT ? all->n_tokens - cut->n_tokens : 0;
     for (size_t i = 0; i < cut->n_tokens; i++)
         CHECK(cut->ids[i] == all->ids[from + i] && cut->starts[i] == all->starts[from + i] &&
               cut->ends[i] == all->ends[from + i]);

@@ -31,14 +31,26 @@ static int check_document(const wick_reading *reading, const wick_json *root)
         if (strcmp(text, "1.0") != 0)
             return wick_field_unsupported(reading, "version", text, "1.0");
     }
-    /* transformers cuts on this side where tokenizer_config.json does not name one. */
-    const char *side = wick_json_string(wick_json_get(wick_json_get(root, "truncation"), "direction"), NULL);
-    if (code == WICK_OK && side && strcmp(side, "Right") != 0)
-        code = wick_field_unsupported(reading, "truncation.direction", side, "Right");
     return code;
 }
 
-/* truncation (but for its side) and padding are the caller's business (max_tokens), the decoder has no part in encoding: all three are passed over. */
+/* Its other fields are of pairs, or of the pieces that are cut off. */
+static int load_truncation(const wick_reading *reading, const wick_json *value, wick_truncation *out)
+{
+    const wick_json *direction = wick_json_get(value, "direction"), *length = wick_json_get(value, "max_length");
+    const char *side = wick_json_string(direction, NULL);
+    int64_t n = 0;
+    if (direction && !side)
+        return wick_field_corrupt(reading, "truncation.direction", "is not a string");
+    if (side && strcmp(side, "Right") != 0 && strcmp(side, "Left") != 0)
+        return wick_field_unsupported(reading, "truncation.direction", side, "Left, Right");
+    if (length && (!wick_json_integer(length, &n) || n < 1 || (uint64_t)n > SIZE_MAX / 2))
+        return wick_field_corrupt(reading, "truncation.max_length", "is not a number of tokens");
+    *out = (wick_truncation){(size_t)n, side && strcmp(side, "Left") == 0};
+    return WICK_OK;
+}
+
+/* Padding is the caller's business, the decoder has no part in encoding: both are passed over. */
 static int load(const wick_reading *reading, const wick_json *root, wick_tokenizer *tk)
 {
     const wick_json *added = wick_json_get(root, "added_tokens");
@@ -54,6 +66,8 @@ static int load(const wick_reading *reading, const wick_json *root, wick_tokeniz
         code = wick_added_tokens_load(reading, added, &tk->normalizer, &tk->vocabulary, &tk->added);
     if (code == WICK_OK)
         code = wick_template_load(reading, wick_json_get(root, "post_processor"), &tk->vocabulary, &tk->special);
+    if (code == WICK_OK)
+        code = load_truncation(reading, wick_json_get(root, "truncation"), &tk->truncation);
     return code;
 }
 
@@ -138,6 +152,17 @@ void wick_tokenizer_free(wick_tokenizer *tokenizer)
     wick_arena_clear(&tokenizer->arena);
     wick_prepared_close(&tokenizer->kept);
     free(tokenizer);
+}
+
+void wick_tokenizer_adapt(wick_tokenizer *tokenizer, uint8_t truncate_side, bool is_bare)
+{
+    tokenizer->truncate_side = truncate_side;
+    tokenizer->is_bare = is_bare;
+}
+
+size_t wick_tokenizer_max_tokens(const wick_tokenizer *tokenizer)
+{
+    return tokenizer->truncation.max_tokens;
 }
 
 const char *wick_tokenizer_token(const wick_tokenizer *tokenizer, int32_t id)

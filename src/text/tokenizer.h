@@ -22,4 +22,10 @@ int wick_tokenizer_read_keeping(const char *path, wick_tokenizer **out, wick_jso
 int wick_tokenizer_read(const char *path, wick_tokenizer **out, wick_error *error);
 void wick_tokenizer_free(wick_tokenizer *tokenizer);
 
+/* What the model's other files say of how its texts are tokenized; once, before the first text. truncate_side: WICK_TRUNCATE_*, beats tokenizer.json's
+ * truncation.direction unless it is WICK_TRUNCATE_DEFAULT. is_bare: there are no special tokens around a text, whatever options ask for. */
+void wick_tokenizer_adapt(wick_tokenizer *tokenizer, uint8_t truncate_side, bool is_bare);
+/* tokenizer.json's truncation.max_length, special tokens included; 0: it does not say. For those whose library cuts there: nothing here does. */
+size_t wick_tokenizer_max_tokens(const wick_tokenizer *tokenizer);
+
 #endif

@@ -29,6 +29,7 @@ typedef struct flat_set {
 typedef struct flat_head {
     uint64_t n_bytes; /* of the block */
     uint64_t n_ids, n_entries, max_word_chars, n_before;
+    uint64_t max_tokens, is_left; /* of tokenizer.json's truncation */
     int64_t unknown_id;
     wick_normalizer normalizer;
     wick_pretokenizer pretokenizer;
@@ -119,6 +120,8 @@ static void put_all(writer *w, const wick_tokenizer *tk, flat_head *head)
     head->max_word_chars = tk->model.max_word_chars;
     head->unknown_id = tk->model.unknown_id;
     head->n_before = special->n_before;
+    head->max_tokens = tk->truncation.max_tokens;
+    head->is_left = tk->truncation.is_left;
     head->normalizer = tk->normalizer;
     head->pretokenizer = tk->pretokenizer;
     put_texts(w, &tk->vocabulary, head);
@@ -238,11 +241,13 @@ static void read_small_parts(reader *r, const flat_head *head, wick_tokenizer *t
     expect(r, is_bool(&head->pretokenizer.has_plain_words));
     for (size_t i = 0; i < 128; i++)
         expect(r, head->pretokenizer.ascii[i] <= WICK_CHARS_SYMBOLS);
+    expect(r, head->is_left <= 1 && head->max_tokens <= SIZE_MAX / 2);
     expect(r, head->unknown_id >= 0 && (uint64_t)head->unknown_id < head->n_ids && head->n_ids <= INT32_MAX);
     if (r->is_bad)
         return;
     tk->normalizer = head->normalizer;
     tk->pretokenizer = head->pretokenizer;
+    tk->truncation = (wick_truncation){(size_t)head->max_tokens, head->is_left == 1};
     tk->model = (wick_wordpiece){&tk->vocabulary, (int32_t)head->unknown_id, (size_t)head->max_word_chars};
 }
 

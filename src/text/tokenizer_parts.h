@@ -11,6 +11,12 @@
 #include "text/vocabulary.h"
 #include "text/wordpiece.h"
 
+/* tokenizer.json's "truncation". */
+typedef struct wick_truncation {
+    size_t max_tokens; /* 0: it does not say */
+    bool is_left;
+} wick_truncation;
+
 struct wick_tokenizer {
     wick_arena arena;   /* all that the parts point to, or the table of texts alone where the rest is kept */
     wick_prepared kept; /* the file that the parts point into, else {0} */
@@ -21,6 +27,10 @@ struct wick_tokenizer {
     wick_pretokenizer pretokenizer;
     wick_wordpiece model;
     wick_template special;
+    wick_truncation truncation;
+    /* What the model's other files say (wick_tokenizer_adapt); no part of what is kept of the tokenizer. */
+    uint8_t truncate_side;
+    bool is_bare;
 };
 
 #endif

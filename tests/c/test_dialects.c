@@ -415,11 +415,12 @@ static void tei_embeds(void **state)
     trial t;
     begin_reply(&t, "/embed",
                 "{\"inputs\":\"a\",\"truncation_direction\":\"Left\",\"normalize\":false,\"truncate\":false}");
-    assert_true(t.call.options.truncate_left);
+    assert_int_equal(t.call.options.truncate_side, WICK_TRUNCATE_LEFT);
     assert_false(t.call.options.normalize || t.call.truncate);
     end_trial(&t);
     begin_reply(&t, "/embed", "{\"inputs\":\"a\",\"truncation_direction\":\"right\"}");
-    assert_true(!t.call.options.truncate_left && t.call.options.normalize && t.call.truncate);
+    assert_int_equal(t.call.options.truncate_side, WICK_TRUNCATE_RIGHT);
+    assert_true(t.call.options.normalize && t.call.truncate);
     end_trial(&t);
 }
 
@@ -431,7 +432,8 @@ static void tei_similarity(void **state)
                 "direction\":\"Left\"}}");
     assert_int_equal(t.status, 0);
     assert_int_equal(t.call.n_texts, 3);
-    assert_true(t.call.options.truncate_left && t.call.options.normalize);
+    assert_int_equal(t.call.options.truncate_side, WICK_TRUNCATE_LEFT);
+    assert_true(t.call.options.normalize);
     assert_string_equal(t.call.texts[0], "a");
     assert_string_equal(t.call.texts[2], "s");
     t.call.vectors = (float[]){0.6f, 0.8f, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0};

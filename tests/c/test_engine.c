@@ -346,7 +346,7 @@ static void structs_of_any_age(void **state)
         wick_embed_options options;
         unsigned char beyond[64];
     } caller;
-    const size_t old = offsetof(wick_embed_options, truncate_left);
+    const size_t old = offsetof(wick_embed_options, truncate_side);
     static const char *const texts[] = {"a b"};
     float vector[DIMENSION], expected[DIMENSION];
     support_embed(tiny, texts, 1, expected);
@@ -416,8 +416,8 @@ static void max_seq_length_cuts_texts(void **state)
     float from_left[2 * DIMENSION];
     wick_embed_options left;
     wick_embed_options_init(&left);
-    assert_false(left.truncate_left);
-    left.truncate_left = true;
+    assert_int_equal(left.truncate_side, WICK_TRUNCATE_DEFAULT);
+    left.truncate_side = WICK_TRUNCATE_LEFT;
     assert_int_equal(wick_embed(model, ends, NULL, 2, &left, from_left, &usage, NULL), WICK_OK);
     assert_int_equal(usage.total_tokens, 10);
     assert_memory_equal(from_left, from_left + DIMENSION, DIMENSION * sizeof *from_left);

@@ -330,7 +330,7 @@ static void test_refuses_spoiled_folders(void **state)
          "/sentence_bert_config.json"},
         {"sentence_bert_config.json", NULL, "[", WICK_E_CORRUPT, "malformed JSON", "/sentence_bert_config.json"},
         {"tokenizer_config.json", "48", "0", WICK_E_CORRUPT, "model_max_length is 0", "/tokenizer_config.json"},
-        {"tokenizer_config.json", "48", "48,\"truncation_side\":\"left\"", WICK_E_UNSUPPORTED, "truncation_side left",
+        {"tokenizer_config.json", "48", "48,\"truncation_side\":\"both\"", WICK_E_UNSUPPORTED, "truncation_side both",
          "/tokenizer_config.json"},
         {"config_sentence_transformers.json", "\"SentenceTransformer\"", "\"SparseEncoder\"", WICK_E_UNSUPPORTED,
          "model_type SparseEncoder", "/config_sentence_transformers.json"},

@@ -345,6 +345,8 @@ static void descriptions_that_deceive(void **state)
         {"\"architecture\":\"bert\"", "\"architecture\":\"gpt\"", WICK_E_UNSUPPORTED},
         {"\"pooling\":\"mean\"", "\"pooling\":\"median\"", WICK_E_UNSUPPORTED},
         {"\"activation\":\"gelu\"", "\"activation\":\"swish\"", WICK_E_UNSUPPORTED},
+        {"\"truncate_side\":\"default\"", "\"truncate_side\":\"up\"", WICK_E_UNSUPPORTED},
+        {"\"truncate_side\":\"default\"", "\"truncate_side\":1", WICK_E_CORRUPT},
         {"\"has_normalize\":true", "\"has_normalize\":1", WICK_E_CORRUPT},
         {"\"dense\":[", "\"dense\":[{\"in_features\":32,\"out_features\":32,\"activation\":\"none\"},", WICK_E_CORRUPT},
         {"\"dense\":[{", "\"dense\":[1,{", WICK_E_CORRUPT},

@@ -223,7 +223,7 @@ static void other_options_are_passed_over_and_then_first(void **state)
         }
     }
     wick_job *left = job_new(4, 1, 1);
-    left->options.truncate_left = true;
+    left->options.truncate_side = WICK_TRUNCATE_LEFT;
     wick_queue_add(queue, left);
     size_t n = 0;
     for (int i = 0; i < 3; i++) {

@@ -114,7 +114,8 @@ static void golden_texts(void **state)
         wick_tokenize_options_init(&options);
         assert_true(wick_json_integer(wick_json_get(one, "max_tokens"), &max_tokens));
         options.max_tokens = (size_t)max_tokens;
-        options.truncate_left = wick_json_bool(wick_json_get(one, "left"), false);
+        options.truncate_side =
+            wick_json_bool(wick_json_get(one, "left"), false) ? WICK_TRUNCATE_LEFT : WICK_TRUNCATE_DEFAULT;
         options.add_special_tokens = wick_json_bool(wick_json_get(one, "special"), true);
         for (size_t k = 0; k < wick_json_count(texts); k++, n_texts++)
             check_text(tokenizer, &options, encoding, wick_json_at(texts, k), name, k);
@@ -245,7 +246,7 @@ static void hostile_texts(void **state)
         for (int left = 0; left < 2; left++) { /* the same tokens where only 16 are kept */
             int32_t last = encoding->ids[cases[i].n_tokens - 2];
             options.max_tokens = 16;
-            options.truncate_left = left;
+            options.truncate_side = left ? WICK_TRUNCATE_LEFT : WICK_TRUNCATE_RIGHT;
             assert_int_equal(wick_tokenize(tokenizer, text, n_bytes, &options, encoding, NULL), WICK_OK);
             assert_int_equal(encoding->n_tokens, cases[i].n_tokens < 16 ? cases[i].n_tokens : 16);
             assert_int_equal(encoding->ids[encoding->n_tokens - 2], last);

@@ -34,7 +34,7 @@ int main(int argc, char **argv)
         wick_tokenize_options_init(&options);
         options.max_tokens = head[1];
         options.add_special_tokens = head[2] & 1;
-        options.truncate_left = head[2] & 2;
+        options.truncate_side = head[2] & 2 ? WICK_TRUNCATE_LEFT : WICK_TRUNCATE_RIGHT;
         int32_t code = wick_tokenize(tokenizer, text, head[0], &options, encoding, &error);
         uint32_t n = code == WICK_OK ? (uint32_t)encoding->n_tokens : 0;
         fwrite(&code, sizeof code, 1, stdout);

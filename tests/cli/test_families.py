@@ -12,7 +12,7 @@ RUNS = None
 FAMILIES = {
     "bert-cased": RUNS,
     "bert-cls": RUNS,
-    "bert-left": ("tokenizer_config.json", "truncation_side left"),
+    "bert-left": RUNS,
     "bert-prompt": ("config_sentence_transformers.json", "default_prompt_name query"),
     "camembert": ("config.json", "model_type camembert"),
     "distilbert": ("config.json", "model_type distilbert"),
