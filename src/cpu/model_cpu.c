@@ -16,6 +16,7 @@
 #include "cpu/constants.h"
 #include "cpu/layout.h"
 #include "cpu/pack_cpu.h"
+#include "cpu/supports.h"
 #include "cpu/table.h"
 #include "cpu/weights_key.h"
 
@@ -324,7 +325,9 @@ static bool map_kept(wick_cpu_model *model, const char *prepared_dir, const wick
 int wick_cpu_model_open(wick_cpu_model *model, const char *prepared_dir, wick_pool *pool, wick_error *error)
 {
     size_t n_layers = model->files->encoder.n_layers;
-    int code = check_sizes(model, error);
+    int code = wick_cpu_supports(&model->files->encoder, model->files->path, error);
+    if (code == WICK_OK)
+        code = check_sizes(model, error);
     if (code != WICK_OK)
         return code;
     model->layers = calloc(n_layers ? n_layers : 1, sizeof *model->layers);

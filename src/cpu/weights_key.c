@@ -8,31 +8,74 @@
 #include "base/hash.h"
 
 /* To be raised when the same weights are packed into other bytes: layout, packing, rounding, calibration. */
-#define FORMAT 4
+#define FORMAT 5
 
-/* Sizes; what calibration runs the model with; which Dense modules have a bias; how kernels want panels. All of it may change while the weights stay. */
+/* Numbers go in one after another, whatever stands between them in a struct. */
+static void add(uint64_t *h, uint64_t number)
+{
+    *h = wick_hash64(&number, sizeof number, *h);
+}
+
+static void add_real(uint64_t *h, double number)
+{
+    *h = wick_hash64(&number, sizeof number, *h);
+}
+
+/* Every field of the description: what is packed, and what calibration runs the model with, may change while the weights stay. */
+static void add_encoder(uint64_t *h, const wick_encoder *e)
+{
+    const uint64_t numbers[] = {e->n_layers,
+                                e->hidden_size,
+                                e->intermediate_size,
+                                e->vocab_size,
+                                e->n_heads,
+                                e->n_kv_heads,
+                                e->head_dim,
+                                e->has_qk_norm,
+                                e->has_qkv_bias,
+                                e->has_attention_output_bias,
+                                e->norm_kind,
+                                e->norm_place,
+                                e->has_norm_bias,
+                                e->has_embedding_norm,
+                                e->has_final_norm,
+                                e->lacks_first_norm,
+                                e->position,
+                                e->max_positions,
+                                e->position_first,
+                                (uint64_t)e->padding_id,
+                                e->n_buckets,
+                                e->type_vocab_size,
+                                e->causal,
+                                e->window,
+                                e->activation,
+                                e->is_gated,
+                                e->has_up_bias,
+                                e->has_down_bias};
+    const double reals[] = {e->score_scale, e->norm_eps, e->embedding_scale, e->rope_theta, e->rope_theta_local};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        add(h, numbers[i]);
+    for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
+        add_real(h, reals[i]);
+    for (size_t i = 0; i < e->n_layers; i++)
+        add(h, e->has_window[i]);
+}
+
+/* Beside it: how long texts may be, which Dense modules there are and have a bias, how kernels want panels. */
 static uint64_t hash_settings(const wick_cpu_model *model)
 {
     const wick_model_files *files = model->files;
-    uint64_t parts[12 + 3 * WICK_MAX_DENSE] = {files->encoder.n_layers,
-                                               files->encoder.hidden_size,
-                                               files->encoder.n_heads,
-                                               files->encoder.vocab_size,
-                                               files->encoder.intermediate_size,
-                                               files->encoder.max_positions,
-                                               files->max_tokens,
-                                               files->encoder.type_vocab_size,
-                                               files->encoder.activation,
-                                               files->n_dense,
-                                               model->panel_width};
-    memcpy(&parts[11], &files->encoder.norm_eps, sizeof parts[11]);
+    uint64_t h = 0;
+    add_encoder(&h, &files->encoder);
+    add(&h, files->max_tokens);
+    add(&h, model->panel_width);
+    add(&h, files->n_dense);
     for (size_t i = 0; i < files->n_dense; i++) {
-        uint64_t *dense = &parts[12 + 3 * i];
-        dense[0] = files->dense[i].in_features;
-        dense[1] = files->dense[i].out_features;
-        dense[2] = files->dense[i].linear.bias.data != NULL;
+        add(&h, files->dense[i].in_features);
+        add(&h, files->dense[i].out_features);
+        add(&h, files->dense[i].linear.bias.data != NULL);
     }
-    return wick_hash64(parts, sizeof parts, 0);
+    return h;
 }
 
 const char *const wick_compute_names[WICK_COMPUTES] = {

@@ -1,23 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0
- * architecture.h: the table of model families. Each reads its keys of config.json and finds its weights; another
- * family is another entry and another file. Used by config.c and model_files.c. */
+ * architecture.h: the table of model families (config.c). Each reads its keys of config.json into the description and lists its weights by name; another family is another
+ * entry (docs/adding-a-model.md). Used by config.c and model_files.c. */
 #ifndef WICK_MODEL_ARCHITECTURE_H
 #define WICK_MODEL_ARCHITECTURE_H
 #include "model/json_keys.h"
-#include "model/shards.h"
+#include "model/names.h"
 
 typedef struct wick_architecture {
     const char *model_type; /* config.json's */
-    /* Fills the hyper-parameters of *files, everything up to max_tokens; checks what the forward pass relies on. */
+    /* Fills files->encoder and max_tokens; checks what the forward pass relies on. */
     int (*read_config)(const wick_keys *keys, wick_model_files *files);
-    /* Fills the tensors of *files and adds to n_parameters; layers come from the arena. */
-    int (*bind_weights)(const wick_weights *weights, wick_arena *arena, wick_model_files *files, wick_error *error);
+    const wick_names *names;
+    const char *variant_key,
+        *variant; /* among entries of one model_type: this one where the key has this text. NULL: where no other is meant */
 } wick_architecture;
 
-extern const wick_architecture wick_architecture_bert; /* bert.c */
+/* A line of families is one file. */
+extern const wick_architecture wick_bert_line[], wick_mpnet_line[];
+#define WICK_BERT_LINE 5
+#define WICK_MPNET_LINE 1
 
-/* Sanity bounds on config.json, far above any encoder that exists; below them no product of two overflows. */
+/* Sanity bounds on config.json, far above any encoder that exists; below them no product of three overflows. */
 #define WICK_MAX_HIDDEN_SIZE 65536
+#define WICK_MAX_QUERY_WIDTH (4 * WICK_MAX_HIDDEN_SIZE)
 #define WICK_MAX_INTERMEDIATE_SIZE ((size_t)1 << 20)
 #define WICK_MAX_VOCAB_SIZE ((size_t)1 << 24)
 #define WICK_MAX_POSITIONS ((size_t)1 << 24)

@@ -1,212 +1,126 @@
 /* SPDX-License-Identifier: Apache-2.0
- * bert.c: the BERT family's part of config.json, and its weights by name. The model (transformers' BertModel,
- * pooler left out):
+ * bert.c: the BERT line: BERT itself (Devlin et al. 2018), RoBERTa, XLM-RoBERTa and CamemBERT, which count positions from behind the padding id, and DistilBERT, which has
+ * no token types and keys of its own. transformers' models without pooler:
  *
  *   x = LayerNorm(word[id] + position[i] + token_type[0])                 [n_tokens, hidden_size]
  *   per layer: a = softmax(Q K^T / sqrt(head_dim)) V, per head
  *              x = LayerNorm(x + a W_o)
- *              x = LayerNorm(x + act(x W_up) W_down)
- *
- * In: keys and weights of one folder. Out: the hyper-parameters and views of wick_model_files. Called through the
- * table in architecture.h. */
-#include <math.h>
-#include <stdio.h>
-#include <string.h>
+ *              x = LayerNorm(x + act(x W_up) W_down) */
+#include "model/family.h"
 
-#include "base/error.h"
-#include "model/architecture.h"
-#include "model/config.h"
+static const wick_size_key bert_sizes[] = {
+    WICK_SIZE_KEY("vocab_size", 1, WICK_MAX_VOCAB_SIZE, 30522, vocab_size),
+    WICK_SIZE_KEY("hidden_size", 1, WICK_MAX_HIDDEN_SIZE, 768, hidden_size),
+    WICK_SIZE_KEY("num_hidden_layers", 1, WICK_MAX_LAYERS, 12, n_layers),
+    WICK_SIZE_KEY("num_attention_heads", 1, WICK_MAX_HIDDEN_SIZE, 12, n_heads),
+    WICK_SIZE_KEY("intermediate_size", 1, WICK_MAX_INTERMEDIATE_SIZE, 3072, intermediate_size),
+    WICK_SIZE_KEY("max_position_embeddings", 1, WICK_MAX_POSITIONS, 512, max_positions),
+    WICK_SIZE_KEY("type_vocab_size", 1, WICK_MAX_TYPE_VOCAB_SIZE, 2, type_vocab_size),
+};
 
-/* What BertConfig of transformers takes where a key is absent. */
-static void set_defaults(wick_model_files *files)
+static const wick_setting bert_settings[] = {
+    WICK_MUST_BE_TEXT("position_embedding_type", "absolute"),
+    WICK_MUST_BE_FALSE("is_decoder"),
+    WICK_MUST_BE_FALSE("add_cross_attention"),
+};
+
+static int read_bert(const wick_keys *keys, wick_model_files *files)
 {
-    wick_encoder_set_plain(&files->encoder);
-    files->encoder.vocab_size = 30522;
-    files->encoder.hidden_size = 768;
-    files->encoder.n_layers = 12;
-    files->encoder.n_heads = 12;
-    files->encoder.intermediate_size = 3072;
-    files->encoder.max_positions = 512;
-    files->encoder.type_vocab_size = 2;
-    files->encoder.norm_eps = 1e-12;
-}
-
-static int unsupported(const wick_keys *keys, const char *key, const char *value, const char *supported)
-{
-    char shown[WICK_SHOWN_BYTES];
-    return wick_fail(keys->error, WICK_E_UNSUPPORTED, keys->where, "choose a plain BERT encoder",
-                     "%s %s is not supported, only: %s", key, wick_shown(value, shown), supported);
-}
-
-static int read_sizes(const wick_keys *keys, wick_model_files *files)
-{
-    const struct {
-        const char *key;
-        size_t high;
-        size_t *out;
-    } sizes[] = {
-        {"vocab_size", WICK_MAX_VOCAB_SIZE, &files->encoder.vocab_size},
-        {"hidden_size", WICK_MAX_HIDDEN_SIZE, &files->encoder.hidden_size},
-        {"num_hidden_layers", WICK_MAX_LAYERS, &files->encoder.n_layers},
-        {"num_attention_heads", WICK_MAX_HIDDEN_SIZE, &files->encoder.n_heads},
-        {"intermediate_size", WICK_MAX_INTERMEDIATE_SIZE, &files->encoder.intermediate_size},
-        {"max_position_embeddings", WICK_MAX_POSITIONS, &files->encoder.max_positions},
-        {"type_vocab_size", WICK_MAX_TYPE_VOCAB_SIZE, &files->encoder.type_vocab_size},
-    };
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        int code = wick_key_size(keys, sizes[i].key, 1, sizes[i].high, sizes[i].out);
-        if (code != WICK_OK)
-            return code;
-    }
-    if (files->encoder.hidden_size % files->encoder.n_heads != 0)
-        return wick_fail(keys->error, WICK_E_CORRUPT, keys->where, "download the model again",
-                         "hidden_size %zu is no multiple of num_attention_heads %zu", files->encoder.hidden_size,
-                         files->encoder.n_heads);
-    wick_encoder_derive(&files->encoder);
-    files->max_tokens = files->encoder.max_positions; /* position ids begin at 0 */
-    return WICK_OK;
-}
-
-/* Settings that would change the forward pass. */
-static int check_settings(const wick_keys *keys, wick_model_files *files)
-{
-    const char *activation = "gelu", *position_type = "absolute";
-    bool is_decoder = false, has_cross_attention = false;
-    int code = wick_key_text(keys, "hidden_act", &activation);
+    wick_encoder *e = &files->encoder;
+    wick_encoder_set_plain(e);
+    int code = wick_family_sizes(keys, bert_sizes, COUNT_OF(bert_sizes), e);
     if (code == WICK_OK)
-        code = wick_key_text(keys, "position_embedding_type", &position_type);
+        code = wick_family_finish(keys, e);
     if (code == WICK_OK)
-        code = wick_key_bool(keys, "is_decoder", &is_decoder);
+        code = wick_family_activation(keys, "hidden_act", WICK_ACT_GELU, &e->activation);
     if (code == WICK_OK)
-        code = wick_key_bool(keys, "add_cross_attention", &has_cross_attention);
-    if (code != WICK_OK)
-        return code;
-    if (!wick_activation_of_name(activation, &files->encoder.activation))
-        return unsupported(keys, "hidden_act", activation, "gelu, gelu_new, gelu_pytorch_tanh, relu, silu, tanh");
-    if (strcmp(position_type, "absolute") != 0)
-        return unsupported(keys, "position_embedding_type", position_type, "absolute");
-    if (is_decoder)
-        return unsupported(keys, "is_decoder", "true", "false");
-    if (has_cross_attention)
-        return unsupported(keys, "add_cross_attention", "true", "false");
-    code = wick_key_number(keys, "layer_norm_eps", &files->encoder.norm_eps);
-    if (code == WICK_OK && !(files->encoder.norm_eps > 0 && files->encoder.norm_eps < 1))
-        code = wick_fail(keys->error, WICK_E_CORRUPT, keys->where, "download the model again",
-                         "layer_norm_eps is %g, expected above 0 and below 1", files->encoder.norm_eps);
+        code = wick_family_settings(keys, bert_settings, COUNT_OF(bert_settings));
+    if (code == WICK_OK)
+        code = wick_family_eps(keys, "layer_norm_eps", 1e-12, &e->norm_eps);
+    files->max_tokens = e->max_positions; /* position ids begin at 0 */
     return code;
 }
 
-static int read_config(const wick_keys *keys, wick_model_files *files)
+/* BERT's keys and weights; what differs is where positions begin (transformers 5, create_position_ids_from_input_ids): 514 rows for 512 tokens. */
+static int read_roberta(const wick_keys *keys, wick_model_files *files)
 {
-    set_defaults(files);
-    int code = read_sizes(keys, files);
-    return code == WICK_OK ? check_settings(keys, files) : code;
+    size_t padding_id = 1;
+    int code = read_bert(keys, files);
+    if (code == WICK_OK)
+        code = wick_key_size(keys, "pad_token_id", 0, WICK_MAX_VOCAB_SIZE, &padding_id);
+    return code == WICK_OK ? wick_family_padding(keys, padding_id, files) : code;
 }
 
-/* Takes tensors one after another; the first error stays and makes the rest do nothing. */
-typedef struct binder {
-    const wick_weights *weights;
-    const char *prefix; /* "bert." and the like, or "" */
-    size_t n_parameters;
-    int code;
-    wick_error *error;
-} binder;
+#define SELF "attention.self."
+static const wick_name bert_list[] = {
+    {WICK_PART_WORDS, "embeddings.word_embeddings"},
+    {WICK_PART_POSITIONS, "embeddings.position_embeddings"},
+    {WICK_PART_TYPES, "embeddings.token_type_embeddings"},
+    {WICK_PART_EMBEDDING_NORM, "embeddings.LayerNorm"},
+    {WICK_PART_QUERY, SELF "query"},
+    {WICK_PART_KEY, SELF "key"},
+    {WICK_PART_VALUE, SELF "value"},
+    {WICK_PART_ATTENTION_OUTPUT, "attention.output.dense"},
+    {WICK_PART_ATTENTION_NORM, "attention.output.LayerNorm"},
+    {WICK_PART_UP, "intermediate.dense"},
+    {WICK_PART_DOWN, "output.dense"},
+    {WICK_PART_OUTPUT_NORM, "output.LayerNorm"},
+};
+static const wick_names bert_names = {
+    .bases = {"bert"}, .layer = "encoder.layer.", .list = bert_list, .n = COUNT_OF(bert_list)};
+static const wick_names roberta_names = {
+    .bases = {"roberta"}, .layer = "encoder.layer.", .list = bert_list, .n = COUNT_OF(bert_list)};
 
-/* Long enough for every name built below. */
-#define NAME_BYTES 192
+/* ---- DistilBERT (Sanh et al. 2019) --------------------------------------------------------------------------------- */
 
-/* stem: the name without prefix and ".weight"; rows 0: one dimension only. */
-static void take(binder *b, const char *stem, const char *part, size_t rows, size_t columns, wick_tensor *out)
+/* Its own names of sizes; transformers writes them, and reads the usual ones too (attribute_map). */
+static const wick_size_key distilbert_sizes[] = {
+    WICK_SIZE_KEY("vocab_size", 1, WICK_MAX_VOCAB_SIZE, 30522, vocab_size),
+    WICK_SIZE_KEY_OLD("dim", "hidden_size", 1, WICK_MAX_HIDDEN_SIZE, 768, hidden_size),
+    WICK_SIZE_KEY_OLD("n_layers", "num_hidden_layers", 1, WICK_MAX_LAYERS, 6, n_layers),
+    WICK_SIZE_KEY_OLD("n_heads", "num_attention_heads", 1, WICK_MAX_HIDDEN_SIZE, 12, n_heads),
+    WICK_SIZE_KEY("hidden_dim", 1, WICK_MAX_INTERMEDIATE_SIZE, 3072, intermediate_size),
+    WICK_SIZE_KEY("max_position_embeddings", 1, WICK_MAX_POSITIONS, 512, max_positions),
+};
+
+/* sinusoidal_pos_embds only says what the table is filled with at first: the file's weights count. The epsilon is fixed in its code. */
+static int read_distilbert(const wick_keys *keys, wick_model_files *files)
 {
-    if (b->code != WICK_OK)
-        return;
-    char name[NAME_BYTES];
-    snprintf(name, sizeof name, "%s%s.%s", b->prefix, stem, part);
-    size_t matrix[2] = {rows, columns};
-    b->code = wick_weights_take(b->weights, name, rows ? 2 : 1, rows ? matrix : matrix + 1, out, b->error);
-    b->n_parameters += rows ? rows * columns : columns;
+    static const wick_setting settings[] = {WICK_MUST_BE_TEXT("position_embedding_type", "absolute")};
+    wick_encoder *e = &files->encoder;
+    wick_encoder_set_plain(e);
+    e->norm_eps = 1e-12;
+    int code = wick_family_sizes(keys, distilbert_sizes, COUNT_OF(distilbert_sizes), e);
+    if (code == WICK_OK)
+        code = wick_family_finish(keys, e);
+    if (code == WICK_OK)
+        code = wick_family_activation(keys, "activation", WICK_ACT_GELU, &e->activation);
+    if (code == WICK_OK)
+        code = wick_family_settings(keys, settings, COUNT_OF(settings));
+    files->max_tokens = e->max_positions;
+    return code;
 }
 
-static void take_linear(binder *b, const char *stem, size_t n_out, size_t n_in, wick_linear *out)
-{
-    take(b, stem, "weight", n_out, n_in, &out->weight);
-    take(b, stem, "bias", 0, n_out, &out->bias);
-}
+static const wick_name distilbert_list[] = {
+    {WICK_PART_WORDS, "embeddings.word_embeddings"},
+    {WICK_PART_POSITIONS, "embeddings.position_embeddings"},
+    {WICK_PART_EMBEDDING_NORM, "embeddings.LayerNorm"},
+    {WICK_PART_QUERY, "attention.q_lin"},
+    {WICK_PART_KEY, "attention.k_lin"},
+    {WICK_PART_VALUE, "attention.v_lin"},
+    {WICK_PART_ATTENTION_OUTPUT, "attention.out_lin"},
+    {WICK_PART_ATTENTION_NORM, "sa_layer_norm"},
+    {WICK_PART_UP, "ffn.lin1"},
+    {WICK_PART_DOWN, "ffn.lin2"},
+    {WICK_PART_OUTPUT_NORM, "output_layer_norm"},
+};
+static const wick_names distilbert_names = {
+    .bases = {"distilbert"}, .layer = "transformer.layer.", .list = distilbert_list, .n = COUNT_OF(distilbert_list)};
 
-static bool has(const binder *b, const char *stem, const char *part)
-{
-    char name[NAME_BYTES];
-    snprintf(name, sizeof name, "%s%s.%s", b->prefix, stem, part);
-    return wick_weights_find(b->weights, name) != NULL;
-}
-
-/* Checkpoints converted from TensorFlow call weight and bias gamma and beta (bert-base-uncased does). */
-static void take_norm(binder *b, const char *stem, size_t n, wick_layer_norm *out)
-{
-    bool is_old = !has(b, stem, "weight") && has(b, stem, "gamma");
-    take(b, stem, is_old ? "gamma" : "weight", 0, n, &out->weight);
-    take(b, stem, is_old ? "beta" : "bias", 0, n, &out->bias);
-}
-
-static void take_layer(binder *b, size_t index, const wick_model_files *files, wick_encoder_layer *layer)
-{
-    size_t hidden = files->encoder.hidden_size, intermediate = files->encoder.intermediate_size;
-    const struct {
-        const char *stem;
-        size_t n_out, n_in;
-        wick_linear *out;
-    } linears[] = {
-        {"attention.self.query", hidden, hidden, &layer->query},
-        {"attention.self.key", hidden, hidden, &layer->key},
-        {"attention.self.value", hidden, hidden, &layer->value},
-        {"attention.output.dense", hidden, hidden, &layer->attention_output},
-        {"intermediate.dense", intermediate, hidden, &layer->up},
-        {"output.dense", hidden, intermediate, &layer->down},
-    };
-    char stem[NAME_BYTES / 2];
-    for (size_t i = 0; i < sizeof linears / sizeof *linears; i++) {
-        snprintf(stem, sizeof stem, "encoder.layer.%zu.%s", index, linears[i].stem);
-        take_linear(b, stem, linears[i].n_out, linears[i].n_in, linears[i].out);
-    }
-    snprintf(stem, sizeof stem, "encoder.layer.%zu.attention.output.LayerNorm", index);
-    take_norm(b, stem, hidden, &layer->attention_norm);
-    snprintf(stem, sizeof stem, "encoder.layer.%zu.output.LayerNorm", index);
-    take_norm(b, stem, hidden, &layer->output_norm);
-}
-
-/* BertModel saves plain names; BertForMaskedLM and the like put "bert." in front, wrappers "model." and others. */
-static const char *find_prefix(const wick_weights *weights)
-{
-    static const char *const prefixes[] = {"", "bert.", "model.", "model.bert.", "auto_model.", "0.auto_model."};
-    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
-        char name[NAME_BYTES];
-        snprintf(name, sizeof name, "%sembeddings.word_embeddings.weight", prefixes[i]);
-        if (wick_weights_find(weights, name))
-            return prefixes[i];
-    }
-    return "";
-}
-
-static int bind_weights(const wick_weights *weights, wick_arena *arena, wick_model_files *files, wick_error *error)
-{
-    binder b = {.weights = weights, .prefix = find_prefix(weights), .code = WICK_OK, .error = error};
-    size_t hidden = files->encoder.hidden_size;
-    take(&b, "embeddings.word_embeddings", "weight", files->encoder.vocab_size, hidden, &files->word_embeddings);
-    take(&b, "embeddings.position_embeddings", "weight", files->encoder.max_positions, hidden,
-         &files->position_embeddings);
-    take(&b, "embeddings.token_type_embeddings", "weight", files->encoder.type_vocab_size, hidden,
-         &files->token_type_embeddings);
-    take_norm(&b, "embeddings.LayerNorm", hidden, &files->embedding_norm);
-    if (b.code != WICK_OK)
-        return b.code;
-    wick_encoder_layer *layers = wick_arena_take(arena, files->encoder.n_layers, sizeof *layers);
-    if (!layers)
-        return wick_fail_memory(error, files->path);
-    for (size_t i = 0; i < files->encoder.n_layers && b.code == WICK_OK; i++)
-        take_layer(&b, i, files, &layers[i]);
-    files->layers = layers;
-    files->n_parameters += b.n_parameters;
-    return b.code;
-}
-
-const wick_architecture wick_architecture_bert = {"bert", read_config, bind_weights};
+const wick_architecture wick_bert_line[WICK_BERT_LINE] = {
+    {"bert", read_bert, &bert_names, NULL, NULL},
+    {"roberta", read_roberta, &roberta_names, NULL, NULL},
+    {"xlm-roberta", read_roberta, &roberta_names, NULL, NULL},
+    {"camembert", read_roberta, &roberta_names, NULL, NULL},
+    {"distilbert", read_distilbert, &distilbert_names, NULL, NULL},
+};

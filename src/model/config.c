@@ -7,9 +7,14 @@
 
 #include "base/error.h"
 
-static const wick_architecture *const architectures[] = {&wick_architecture_bert};
-
-#define N_ARCHITECTURES (sizeof architectures / sizeof *architectures)
+static const struct {
+    const wick_architecture *families;
+    size_t n;
+} lines[] = {
+    {wick_bert_line, WICK_BERT_LINE},
+    {wick_mpnet_line, WICK_MPNET_LINE},
+};
+#define N_LINES (sizeof lines / sizeof *lines)
 
 /* transformers' ACT2CLS; the three tanh forms differ in the last bits only. */
 static const struct {
@@ -38,18 +43,48 @@ bool wick_activation_of_name(const char *name, wick_activation *out)
     return false;
 }
 
+const wick_architecture *wick_architecture_at(size_t index)
+{
+    for (size_t i = 0; i < N_LINES; i++) {
+        if (index < lines[i].n)
+            return &lines[i].families[index];
+        index -= lines[i].n;
+    }
+    return NULL;
+}
+
+/* "bert, roberta, ...", each model_type once; entries of one stand side by side. */
+static void list_types(char *text, size_t capacity)
+{
+    const wick_architecture *a, *before = NULL;
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; (a = wick_architecture_at(i)) && used < capacity; before = a, i++)
+        if (!before || strcmp(before->model_type, a->model_type) != 0)
+            used += (size_t)snprintf(text + used, capacity - used, "%s%s", before ? ", " : "", a->model_type);
+}
+
+/* Of a model_type's entries the one whose variant the file names, else the one without. */
 static int find_architecture(const char *model_type, const wick_keys *keys, const wick_architecture **out)
 {
-    char supported[128] = "";
-    for (size_t i = 0; i < N_ARCHITECTURES; i++) {
-        if (strcmp(model_type, architectures[i]->model_type) == 0) {
-            *out = architectures[i];
-            return WICK_OK;
+    const wick_architecture *a, *found = NULL;
+    for (size_t i = 0; (a = wick_architecture_at(i)); i++) {
+        const char *variant = NULL;
+        if (strcmp(model_type, a->model_type) != 0)
+            continue;
+        if (a->variant_key)
+            variant = wick_json_string(wick_json_get(keys->object, a->variant_key), NULL);
+        if (!a->variant_key || (variant && strcmp(variant, a->variant) == 0)) {
+            found = a;
+            if (a->variant_key)
+                break;
         }
-        size_t used = strlen(supported);
-        snprintf(supported + used, sizeof supported - used, "%s%s", i ? ", " : "", architectures[i]->model_type);
     }
-    char shown[WICK_SHOWN_BYTES];
+    *out = found;
+    if (found)
+        return WICK_OK;
+    char shown[WICK_SHOWN_BYTES], supported[256];
+    list_types(supported, sizeof supported);
     return wick_fail(keys->error, WICK_E_UNSUPPORTED, keys->where, "choose a model of a supported type",
                      "model_type %s is not supported, only: %s", wick_shown(model_type, shown), supported);
 }

@@ -11,6 +11,9 @@
 int wick_model_config_parse(const char *text, size_t n, const char *where, const wick_architecture **architecture,
                             wick_model_files *files, wick_error *error);
 
+/* The families, one after another; NULL behind the last. */
+const wick_architecture *wick_architecture_at(size_t index);
+
 /* "gelu" -> WICK_ACT_GELU, as transformers spells activations. False: unknown. */
 bool wick_activation_of_name(const char *name, wick_activation *out);
 

@@ -8,6 +8,11 @@ void wick_encoder_set_plain(wick_encoder *e)
 {
     *e = (wick_encoder){.norm_kind = WICK_NORM_LAYER,
                         .norm_place = WICK_NORM_AFTER,
+                        .has_qkv_bias = true,
+                        .has_attention_output_bias = true,
+                        .has_norm_bias = true,
+                        .has_up_bias = true,
+                        .has_down_bias = true,
                         .has_embedding_norm = true,
                         .embedding_scale = 1,
                         .position = WICK_POSITION_LEARNED,

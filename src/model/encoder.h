@@ -50,33 +50,39 @@ typedef struct wick_encoder {
     size_t head_dim;            /* n_heads * head_dim is the width of the queries and need not be hidden_size */
     double score_scale;         /* of q k^T: head_dim^-1/2 unless the family says otherwise */
     bool has_qk_norm;           /* RMS over each head of q and k, before the rotation; kind as norm_kind */
+    bool has_qkv_bias, has_attention_output_bias;
 
     wick_norm_kind norm_kind;
     wick_norm_place norm_place;
     double norm_eps;
+    bool has_norm_bias; /* of layer norms: all have one, or none */
     bool has_embedding_norm, has_final_norm;
+    bool
+        lacks_first_norm; /* BEFORE: layer 0 has no norm in front of its attention (ModernBERT, whose embeddings are normed already) */
     double embedding_scale; /* of word embeddings; 1, or sqrt(hidden_size) rounded as the family does */
 
     wick_position_kind position;
-    size_t max_positions;   /* rows of position_embeddings; 0: no such table */
-    size_t position_first;  /* learned: the first token's row; padding_id: below */
-    long padding_id;        /* >= 0: a token with this id takes the row padding_id and does not advance (RoBERTa, MPNet); -1: no token is special */
-    size_t n_buckets;       /* relative: of both directions; distances to WICK_RELATIVE_MAX_DISTANCE */
-    double rope_theta;      /* rotary: of layers that see everything */
+    size_t max_positions;  /* rows of position_embeddings; 0: no such table */
+    size_t position_first; /* learned: the first token's row; padding_id: below */
+    long
+        padding_id; /* >= 0: a token with this id takes the row padding_id and does not advance (RoBERTa, MPNet); -1: no token is special */
+    size_t n_buckets;        /* relative: of both directions; distances to WICK_RELATIVE_MAX_DISTANCE */
+    double rope_theta;       /* rotary: of layers that see everything */
     double rope_theta_local; /* of layers with a window */
-    size_t type_vocab_size; /* rows of token_type_embeddings; 0: none is added */
+    size_t type_vocab_size;  /* rows of token_type_embeddings; 0: none is added */
 
-    bool causal;                   /* key j is seen from i only where j <= i */
-    size_t window;                 /* layers with has_window see key j from i only where |i - j| <= window */
+    bool causal;   /* key j is seen from i only where j <= i */
+    size_t window; /* layers with has_window see key j from i only where |i - j| <= window */
     bool has_window[WICK_MAX_LAYERS];
 
     wick_activation activation;
     bool is_gated;
+    bool has_up_bias, has_down_bias; /* up: the gate's too */
 } wick_encoder;
 
 #define WICK_RELATIVE_MAX_DISTANCE 128 /* MPNet's, fixed in its code */
 
-/* BERT's description without sizes, to begin a reader with. */
+/* BERT's description without sizes, to begin a reader with: every linear layer and norm has its bias. */
 void wick_encoder_set_plain(wick_encoder *e);
 /* Fills what is still 0: head_dim = hidden_size / n_heads, n_kv_heads = n_heads, score_scale = head_dim^-1/2 in f32, as torch has it. */
 void wick_encoder_derive(wick_encoder *e);

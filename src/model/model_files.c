@@ -201,7 +201,7 @@ static int open_all(opened_model *model, wick_error *error)
     if (code == WICK_OK)
         code = wick_weights_open(model->files.transformer_path, &model->arena, &model->weights, error);
     if (code == WICK_OK)
-        code = architecture->bind_weights(&model->weights, &model->arena, &model->files, error);
+        code = wick_names_bind(architecture->names, &model->weights, &model->arena, &model->files, error);
     if (code == WICK_OK)
         code = open_modules(model, &list, error);
     model->files.weights_identity = mix_identities(&model->weights, 0);

@@ -12,7 +12,8 @@
 
 #include "support_model.h"
 
-static const char *const tiny_files[] = {
+/* What the fixtures are made of; most have no Dense. */
+static const char *const model_files[] = {
     "config.json",
     "config_sentence_transformers.json",
     "model.safetensors",
@@ -23,19 +24,30 @@ static const char *const tiny_files[] = {
     "1_Pooling/config.json",
     "2_Dense/config.json",
     "2_Dense/model.safetensors",
+    "3_Dense/config.json",
+    "3_Dense/model.safetensors",
 };
+
+void support_model_make(const char *fixture, char folder[SUPPORT_PATH_BYTES])
+{
+    char from[SUPPORT_PATH_BYTES];
+    support_path(WICK_FIXTURES, fixture, from);
+    support_folder_make(folder);
+    for (size_t i = 0; i < sizeof model_files / sizeof *model_files; i++) {
+        char path[SUPPORT_PATH_BYTES];
+        support_path(from, model_files[i], path);
+        if (access(path, F_OK) != 0)
+            continue;
+        size_t n;
+        char *bytes = support_bytes_read(path, &n);
+        support_bytes_write(folder, model_files[i], bytes, n);
+        free(bytes);
+    }
+}
 
 void support_tiny_make(char folder[SUPPORT_PATH_BYTES])
 {
-    support_folder_make(folder);
-    for (size_t i = 0; i < sizeof tiny_files / sizeof *tiny_files; i++) {
-        char path[SUPPORT_PATH_BYTES];
-        support_path(WICK_FIXTURES "/tiny-bert", tiny_files[i], path);
-        size_t n;
-        char *bytes = support_bytes_read(path, &n);
-        support_bytes_write(folder, tiny_files[i], bytes, n);
-        free(bytes);
-    }
+    support_model_make("tiny-bert", folder);
 }
 
 char *support_bytes_read(const char *path, size_t *n)

@@ -6,7 +6,9 @@
 #include "support_files.h"
 #include <wick.h>
 
-/* Copies tests/fixtures/tiny-bert to a new folder, whose path goes to folder. */
+/* Copies the model tests/fixtures/FIXTURE to a new folder, whose path goes to folder. */
+void support_model_make(const char *fixture, char folder[SUPPORT_PATH_BYTES]);
+/* The same of tests/fixtures/tiny-bert. */
 void support_tiny_make(char folder[SUPPORT_PATH_BYTES]);
 
 /* The whole file, malloc'ed, with a terminator behind it. */

@@ -492,15 +492,14 @@ static void weights_that_are_no_numbers_are_an_error(void **state)
 static void too_many_inputs_for_int8(void **state)
 {
     (void)state;
-    wick_model_files files = {.path = "made-up",
-                              .encoder = {.n_layers = 1,
-                                          .hidden_size = 4,
-                                          .n_heads = 1,
-                                          .intermediate_size = 65537,
-                                          .vocab_size = 8,
-                                          .max_positions = 8},
-                              .max_tokens = 8};
-    wick_encoder_derive(&files.encoder);
+    wick_model_files files = {.path = "made-up", .max_tokens = 8};
+    wick_encoder *e = &files.encoder;
+    wick_encoder_set_plain(e);
+    e->n_layers = e->n_heads = e->type_vocab_size = 1;
+    e->hidden_size = 4;
+    e->intermediate_size = 65537;
+    e->vocab_size = e->max_positions = 8;
+    wick_encoder_derive(e);
     wick_cpu_model model = {.kernels = wick_kernels_select(true), .compute = WICK_COMPUTE_I8, .files = &files};
     wick_error error = {0};
     wick_pool *pool = NULL;
