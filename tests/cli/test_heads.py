@@ -6,23 +6,23 @@ import json
 import pathlib
 
 import pytest
-from test_families import NO_CACHE, RUNS, assert_refused, needs_candle  # noqa: F401
+from test_families import FAMILIES, NO_CACHE, RUNS, assert_refused, needs_candle  # noqa: F401
 
 HEADS = pathlib.Path(__file__).resolve().parents[1] / "fixtures" / "heads"
 MODULES = ("modules.json", "modules other than Transformer, Pooling, up to 4 Dense and one Normalize")
 MASK = "type sentence_transformers.multi_vector_encoder.modules.multi_vector_mask.MultiVectorMask is not supported"
 SPLADE = "type sentence_transformers.sparse_encoder.modules.splade_pooling.SpladePooling is not supported"
-# RUNS: as the encoder under its head, for it has no modules.json; else the file and what the refusal says of it.
+# RUNS: as the encoder under its head, for it has no modules.json (a family's row: what becomes of that encoder); else the file and what the refusal says of it.
 ROWS = {
     "classify-bert": MODULES,
     "colbert-bert": ("modules.json", MASK),
     "colbert-modernbert": ("modules.json", MASK),
     "rerank-bert": RUNS,
-    "rerank-distilbert": ("config.json", "model_type distilbert is not supported"),
-    "rerank-modernbert": ("config.json", "model_type modernbert is not supported"),
+    "rerank-distilbert": FAMILIES["distilbert"],
+    "rerank-modernbert": FAMILIES["modernbert"],
     "rerank-modernbert-cls": MODULES,
-    "rerank-roberta": ("config.json", "model_type roberta is not supported"),
-    "rerank-xlm-roberta": ("config.json", "model_type xlm-roberta is not supported"),
+    "rerank-roberta": FAMILIES["roberta"],
+    "rerank-xlm-roberta": FAMILIES["xlm-roberta"],
     "splade-bert": ("modules.json", SPLADE),
     "splade-distilbert": ("modules.json", SPLADE),
 }
