@@ -44,6 +44,10 @@ def template(*single, **special):
             "special_tokens": {name: {"id": name, "ids": ids, "tokens": [SPECIAL[i] for i in ids]} for name, ids in special.items()}}
 
 
+def split_at(text, behavior, invert=False):
+    return {"type": "Split", "pattern": {"String": text}, "behavior": behavior, "invert": invert}
+
+
 def vocabulary(texts):
     """Characters, then frequent words, then frequent beginnings and tails; the order of equal counts is the alphabet's."""
     normalize, split = normalizers.BertNormalizer().normalize_str, pre_tokenizers.BertPreTokenizer().pre_tokenize_str
@@ -96,6 +100,14 @@ def cases(n_vocab, texts):
     yield "Whitespace", {"pre_tokenizer": {"type": "Whitespace"}}, {}, few
     yield "WhitespaceSplit", {"pre_tokenizer": {"type": "WhitespaceSplit"}}, {}, few
     yield "no pre-tokenizer", {"pre_tokenizer": None}, {}, few
+    for name, *stages in (
+            ("Digits", {"type": "Digits", "individual_digits": False}), ("single Digits", {"type": "Digits", "individual_digits": True}),
+            ("Punctuation", {"type": "Punctuation", "behavior": "MergedWithPrevious"}), ("Split next", split_at("-", "MergedWithNext")),
+            ("Split contiguous", split_at(" ", "Contiguous")), ("Split inverted", split_at("the", "Removed", True)),
+            ("CharDelimiterSplit", {"type": "CharDelimiterSplit", "delimiter": "e"}),
+            ("sequence", {"type": "WhitespaceSplit"}, split_at("e", "Isolated"), {"type": "Punctuation", "behavior": "Contiguous"}, {"type": "BertPreTokenizer"})):
+        stage = stages[0] if len(stages) == 1 else {"type": "Sequence", "pretokenizers": stages}
+        yield f"stages: {name}", {"pre_tokenizer": stage}, {}, few[::2]
     for flags in ({}, {"single_word": True}, {"lstrip": True}, {"rstrip": True}, {"lstrip": True, "rstrip": True}, {"normalized": True},
                   {"normalized": True, "single_word": True}, {"normalized": True, "lstrip": True, "rstrip": True}):
         name = ", ".join(flags) or "no flags"

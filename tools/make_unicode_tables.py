@@ -15,7 +15,7 @@ import sys
 import unicodedata
 
 import tokenizers
-from tokenizers import normalizers, pre_tokenizers
+from tokenizers import Regex, normalizers, pre_tokenizers
 
 TOKENIZERS_VERSION = "0.23.3"
 N_CODE_POINTS = 0x110000
@@ -34,6 +34,9 @@ FLAGS = [
     ("HANGUL", "a syllable: decomposes by arithmetic"),
     ("LOWERS", "lower-casing changes it"),
     ("NONSTARTER", "combining class other than 0: reordered by NFD"),
+    ("LETTER", "\\p{L} of the regular expressions in Split and ByteLevel; their \\s is SPACE"),
+    ("NUMBER", "\\p{N} of them"),
+    ("NUMERIC", "a digit for Digits, which is of another Unicode version"),
 ]
 BIT = {name: 1 << i for i, (name, _) in enumerate(FLAGS)}
 S_BASE, L_BASE, V_BASE, T_BASE, V_COUNT, T_COUNT, S_COUNT = 0xAC00, 0x1100, 0x1161, 0x11A7, 21, 28, 11172
@@ -87,6 +90,8 @@ def ask():
     clean, chinese, accents = bert(clean_text=True), bert(handle_chinese_chars=True), bert(strip_accents=True)
     marks = normalizers.StripAccents().normalize_str
     words, split = pre_tokenizers.Whitespace().pre_tokenize_str, pre_tokenizers.BertPreTokenizer().pre_tokenize_str
+    letter, number, space = (pre_tokenizers.Split(Regex(x), "removed").pre_tokenize_str for x in (r"\p{L}", r"\p{N}", r"\s"))
+    digits = pre_tokenizers.Digits().pre_tokenize_str
     classes = combining_classes(nfd)
     records, decompositions = {}, {}
     for cp in scalars():
@@ -111,6 +116,13 @@ def ask():
             flags |= BIT["MARK"]
         if [piece for piece, _ in words(f"a{c}")] == [f"a{c}"]:
             flags |= BIT["WORD"]
+        for name, removes in (("LETTER", letter), ("NUMBER", number)):
+            if not removes(c):
+                flags |= BIT[name]
+        if (not space(c)) != bool(flags & BIT["SPACE"]):
+            sys.exit(f"U+{cp:04X}: \\s is not white space")
+        if len(digits(f"a{c}b")) == 3:
+            flags |= BIT["NUMERIC"]
         decomposed = nfd(c)
         if S_BASE <= cp < S_BASE + S_COUNT:
             flags |= BIT["HANGUL"]

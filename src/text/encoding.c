@@ -34,6 +34,12 @@ wick_encoding *wick_encoding_new(void)
     return state ? &state->shown : NULL;
 }
 
+static void free_text(wick_normalized *text)
+{
+    free(text->bytes);
+    free(text->origins);
+}
+
 void wick_encoding_free(wick_encoding *encoding)
 {
     wick_encoding_state *state = (wick_encoding_state *)(void *)encoding;
@@ -43,8 +49,10 @@ void wick_encoding_free(wick_encoding *encoding)
     free(state->starts);
     free(state->ends);
     free(state->is_special);
-    free(state->text.bytes);
-    free(state->text.origins);
+    free_text(&state->text);
+    free_text(&state->whole);
+    for (size_t i = 0; i < WICK_MAX_SPLIT_STAGES; i++)
+        free_text(&state->rewritten[i]);
     free(state->run.marks);
     free(state->run.origins);
     free(state);
@@ -76,9 +84,8 @@ void wick_encoding_push(wick_encoding_state *state, int32_t id, uint32_t start, 
     state->is_special[i] = is_special;
 }
 
-bool wick_normalized_reserve(wick_encoding_state *state, size_t n_bytes)
+bool wick_normalized_room(wick_encoding_state *state, wick_normalized *text, size_t n_bytes)
 {
-    wick_normalized *text = &state->text;
     if (n_bytes <= text->capacity)
         return true;
     size_t capacity = grown(text->capacity, n_bytes);

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <wick.h>
 
+#define WICK_MAX_SPLIT_STAGES 8 /* pre-tokenizers in a Sequence */
+
 /* So many bytes behind the normalised text may be read. */
 #define WICK_NORMALIZED_PAD 16
 
@@ -31,12 +33,18 @@ typedef struct wick_encoding_state {
     uint8_t *is_special;
     size_t n_tokens, capacity;
     wick_normalized text;
+    wick_normalized whole;                            /* encode_splits.c: text in which added tokens are looked for */
+    wick_normalized rewritten[WICK_MAX_SPLIT_STAGES]; /* encode_splits.c: by stage, the piece that it has rewritten */
     wick_mark_run run;
     bool out_of_memory; /* sticky within a call: whatever did not fit was left out */
 } wick_encoding_state;
 
-/* Room for n_bytes of normalised text, and for one mark more. False: out of memory, which is remembered. */
-bool wick_normalized_reserve(wick_encoding_state *state, size_t n_bytes);
+/* Room for n_bytes in a text of the state, in the normalised one, and for one mark more. False: out of memory, which is remembered. */
+bool wick_normalized_room(wick_encoding_state *state, wick_normalized *text, size_t n_bytes);
+static inline bool wick_normalized_reserve(wick_encoding_state *state, size_t n_bytes)
+{
+    return wick_normalized_room(state, &state->text, n_bytes);
+}
 bool wick_mark_run_reserve(wick_encoding_state *state);
 /* Room for n_more tokens, at most as many as the text has bytes. False: out of memory, which is remembered. */
 bool wick_encoding_grow(wick_encoding_state *state, size_t n_more);

@@ -1,36 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0
- * pretokenizer.c: tokenizer.json's "pre_tokenizer" -> the kinds of characters of pretokenizer.h. */
+ * pretokenizer.c: tokenizer.json's "pre_tokenizer" -> the stages of pretokenizer.h. */
 #include "text/pretokenizer.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define PATH "pre_tokenizer"
-#define SUPPORTED "BertPreTokenizer, Whitespace, WhitespaceSplit or null"
+
+static int load_stage(const wick_reading *reading, const wick_json *value, const char *path, wick_pretokenizer *out)
+{
+    if (out->n_stages == WICK_MAX_SPLIT_STAGES)
+        return wick_field_unsupported(reading, PATH, "a sequence of so many pre-tokenizers", "8");
+    return wick_split_load(reading, value, path, &out->stages[out->n_stages++]);
+}
+
+static int load_sequence(const wick_reading *reading, const wick_json *value, wick_pretokenizer *out)
+{
+    static const char *const known[] = {"type", "pretokenizers", NULL};
+    const wick_json *list = wick_json_get(value, "pretokenizers");
+    int code = wick_fields_check(reading, value, PATH, known);
+    if (code == WICK_OK && wick_json_type_of(list) != WICK_JSON_ARRAY)
+        code = wick_field_corrupt(reading, PATH, "has no list \"pretokenizers\"");
+    for (size_t i = 0; code == WICK_OK && i < wick_json_count(list); i++) {
+        char path[WICK_FIELD_PATH_BYTES];
+        snprintf(path, sizeof path, PATH ".pretokenizers[%zu]", i);
+        code = load_stage(reading, wick_json_at(list, i), path, out);
+    }
+    return code;
+}
 
 int wick_pretokenizer_load(const wick_reading *reading, const wick_json *value, wick_pretokenizer *out)
 {
-    static const char *const known[] = {"type", NULL};
     *out = (wick_pretokenizer){0};
-    if (wick_json_type_of(value) != WICK_JSON_NULL) {
-        const char *type = wick_field_type(value);
-        if (!type)
-            return wick_field_corrupt(reading, PATH, "is not an object with a \"type\"");
-        out->gap = WICK_CHAR_SPACE;
-        if (strcmp(type, "BertPreTokenizer") == 0)
-            out->alone = WICK_CHAR_PUNCTUATION;
-        else if (strcmp(type, "Whitespace") == 0)
-            out->word = WICK_CHAR_WORD;
-        else if (strcmp(type, "WhitespaceSplit") != 0)
-            return wick_field_unsupported(reading, PATH, type, SUPPORTED);
-        int code = wick_fields_check(reading, value, PATH, known);
-        if (code != WICK_OK)
-            return code;
-    }
-    out->has_plain_words = true;
-    for (uint32_t c = 0; c < 128; c++) {
-        bool is_alphanumeric = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
-        out->ascii[c] = (uint8_t)wick_pretokenizer_kind(out, c);
-        out->has_plain_words &= !is_alphanumeric || out->ascii[c] == WICK_CHARS_WORD;
-    }
+    int code = WICK_OK;
+    const char *type = wick_field_type(value);
+    if (type && strcmp(type, "Sequence") == 0)
+        code = load_sequence(reading, value, out);
+    else if (wick_json_type_of(value) != WICK_JSON_NULL)
+        code = load_stage(reading, value, PATH, out);
+    if (code != WICK_OK)
+        return code;
+    out->is_kinds = out->n_stages == 0 || (out->n_stages == 1 && out->stages[0].pattern == WICK_SPLIT_KINDS);
+    if (out->n_stages == 1 && out->is_kinds)
+        out->kinds = out->stages[0].kinds;
+    else
+        wick_char_kinds_prepare(&out->kinds);
     return WICK_OK;
 }

@@ -4,10 +4,11 @@
  *   text --added_tokens--> pieces and added tokens      [UNK] and the like are cut out of the original text
  *   piece --normalizer--> normalised text with origins  clean, space out CJK, decompose, strip accents, lower-case
  *         --added_tokens--> pieces and added tokens     those that are looked for in normalised text
- *         --pretokenizer--> words                       at white space and punctuation
- *         --wordpiece--> ids, offsets                   longest match first, in a trie (vocabulary, token_trie)
+ *         --pretokenizer--> words                       a sequence of stages (splitter), each at white space, digits, a pattern...
+ *         --token_model--> ids, offsets                 wordpiece: longest match first, in a trie (vocabulary, token_trie); unigram
  *   tokens --template--> [CLS] tokens [SEP]             cut to max_tokens
  *
+ * There are two loops (encode_internal.h): encode_kinds.c for WordPiece behind BERT's pre-tokenizer and its like, encode_splits.c for all else.
  * The memory of a text's stages belongs to the wick_encoding (encoding.h); unicode_tables.c says what characters are. */
 #include "text/tokenizer.h"
 
@@ -60,14 +61,15 @@ static int load(const wick_reading *reading, const wick_json *root, wick_tokeniz
     if (code == WICK_OK)
         code = wick_pretokenizer_load(reading, wick_json_get(root, "pre_tokenizer"), &tk->pretokenizer);
     if (code == WICK_OK)
-        code = wick_wordpiece_load(reading, wick_json_get(root, "model"), wick_json_count(added), &tk->vocabulary,
-                                   &tk->model);
+        code = wick_token_model_load(reading, wick_json_get(root, "model"), wick_json_count(added), &tk->vocabulary,
+                                     &tk->model);
     if (code == WICK_OK)
         code = wick_added_tokens_load(reading, added, &tk->normalizer, &tk->vocabulary, &tk->added);
     if (code == WICK_OK)
         code = wick_template_load(reading, wick_json_get(root, "post_processor"), &tk->vocabulary, &tk->special);
     if (code == WICK_OK)
         code = load_truncation(reading, wick_json_get(root, "truncation"), &tk->truncation);
+    wick_tokenizer_choose_loop(tk);
     return code;
 }
 

@@ -28,7 +28,7 @@ typedef struct flat_set {
 
 typedef struct flat_head {
     uint64_t n_bytes; /* of the block */
-    uint64_t n_ids, n_entries, max_word_chars, n_before;
+    uint64_t n_ids, n_entries, model_kind, max_word_chars, n_before;
     uint64_t max_tokens, is_left; /* of tokenizer.json's truncation */
     int64_t unknown_id;
     wick_normalizer normalizer;
@@ -40,13 +40,10 @@ typedef struct flat_head {
 
 uint64_t wick_tokenizer_flat_layout(void)
 {
-    const uint64_t sizes[] = {sizeof(flat_head),
-                              sizeof(wick_normalizer),
-                              sizeof(wick_pretokenizer),
-                              sizeof(wick_added_token),
-                              sizeof(wick_trie_node),
-                              offsetof(flat_head, texts),
-                              offsetof(wick_normalizer, ascii_to)};
+    const uint64_t sizes[] = {sizeof(flat_head),          sizeof(wick_normalizer),
+                              sizeof(wick_pretokenizer),  sizeof(wick_split_stage),
+                              sizeof(wick_added_token),   sizeof(wick_trie_node),
+                              offsetof(flat_head, texts), offsetof(wick_normalizer, ascii_to)};
     return wick_hash64(sizes, sizeof sizes, 0);
 }
 
@@ -117,8 +114,9 @@ static void put_all(writer *w, const wick_tokenizer *tk, flat_head *head)
     w->at = sizeof *head;
     head->n_ids = tk->vocabulary.n_ids;
     head->n_entries = tk->vocabulary.n_entries;
-    head->max_word_chars = tk->model.max_word_chars;
-    head->unknown_id = tk->model.unknown_id;
+    head->model_kind = (uint64_t)tk->model.kind;
+    head->max_word_chars = tk->model.wordpiece.max_word_chars;
+    head->unknown_id = tk->model.wordpiece.unknown_id;
     head->n_before = special->n_before;
     head->max_tokens = tk->truncation.max_tokens;
     head->is_left = tk->truncation.is_left;
@@ -225,6 +223,28 @@ static void read_set(reader *r, flat_set flat, uint64_t n_ids, wick_added_set *o
     }
 }
 
+static void read_kinds(reader *r, const wick_char_kinds *kinds)
+{
+    expect(r, is_bool(&kinds->has_plain_words));
+    for (size_t i = 0; i < 128; i++)
+        expect(r, kinds->ascii[i] <= WICK_CHARS_SYMBOLS);
+}
+
+static void read_pretokenizer(reader *r, const wick_pretokenizer *pretokenizer)
+{
+    expect(r, is_bool(&pretokenizer->is_kinds) && pretokenizer->n_stages <= WICK_MAX_SPLIT_STAGES);
+    read_kinds(r, &pretokenizer->kinds);
+    for (size_t i = 0; i < pretokenizer->n_stages && !r->is_bad; i++) {
+        const wick_split_stage *stage = &pretokenizer->stages[i];
+        expect(r, (unsigned)stage->rewrite <= (unsigned)WICK_REWRITE_LAST &&
+                      (unsigned)stage->pattern <= (unsigned)WICK_SPLIT_LAST_PATTERN &&
+                      (unsigned)stage->behavior <= (unsigned)WICK_SPLIT_LAST_BEHAVIOR && is_bool(&stage->invert));
+        expect(r, stage->pattern != WICK_SPLIT_STRING ||
+                      (stage->n_string >= 1 && stage->n_string <= WICK_MAX_SPLIT_STRING));
+        read_kinds(r, &stage->kinds);
+    }
+}
+
 static void read_small_parts(reader *r, const flat_head *head, wick_tokenizer *tk)
 {
     const wick_normalizer *normalizer = &head->normalizer;
@@ -238,9 +258,8 @@ static void read_small_parts(reader *r, const flat_head *head, wick_tokenizer *t
     expect(r, n_decomposing <= 1);
     for (size_t i = 0; i < 128; i++)
         expect(r, normalizer->ascii_to[i] < 128 && normalizer->ascii_n[i] <= 1);
-    expect(r, is_bool(&head->pretokenizer.has_plain_words));
-    for (size_t i = 0; i < 128; i++)
-        expect(r, head->pretokenizer.ascii[i] <= WICK_CHARS_SYMBOLS);
+    read_pretokenizer(r, &head->pretokenizer);
+    expect(r, head->model_kind == WICK_TOKENS_WORDPIECE);
     expect(r, head->is_left <= 1 && head->max_tokens <= SIZE_MAX / 2);
     expect(r, head->unknown_id >= 0 && (uint64_t)head->unknown_id < head->n_ids && head->n_ids <= INT32_MAX);
     if (r->is_bad)
@@ -248,7 +267,9 @@ static void read_small_parts(reader *r, const flat_head *head, wick_tokenizer *t
     tk->normalizer = head->normalizer;
     tk->pretokenizer = head->pretokenizer;
     tk->truncation = (wick_truncation){(size_t)head->max_tokens, head->is_left == 1};
-    tk->model = (wick_wordpiece){&tk->vocabulary, (int32_t)head->unknown_id, (size_t)head->max_word_chars};
+    tk->model.kind = (wick_token_model_kind)head->model_kind;
+    tk->model.wordpiece = (wick_wordpiece){&tk->vocabulary, (int32_t)head->unknown_id, (size_t)head->max_word_chars};
+    wick_tokenizer_choose_loop(tk);
 }
 
 /* The table of texts by id is all that is built. */

@@ -7,9 +7,9 @@
 #include "text/normalizer.h"
 #include "text/pretokenizer.h"
 #include "text/template.h"
+#include "text/token_model.h"
 #include "text/tokenizer.h"
 #include "text/vocabulary.h"
-#include "text/wordpiece.h"
 
 /* tokenizer.json's "truncation". */
 typedef struct wick_truncation {
@@ -25,12 +25,18 @@ struct wick_tokenizer {
     wick_added_tokens added;
     wick_normalizer normalizer;
     wick_pretokenizer pretokenizer;
-    wick_wordpiece model;
+    wick_token_model model;
+    bool by_kinds; /* encode_kinds.c takes the texts, else encode_splits.c */
     wick_template special;
     wick_truncation truncation;
     /* What the model's other files say (wick_tokenizer_adapt); no part of what is kept of the tokenizer. */
     uint8_t truncate_side;
     bool is_bare;
 };
+
+static inline void wick_tokenizer_choose_loop(wick_tokenizer *tokenizer)
+{
+    tokenizer->by_kinds = tokenizer->model.kind == WICK_TOKENS_WORDPIECE && tokenizer->pretokenizer.is_kinds;
+}
 
 #endif

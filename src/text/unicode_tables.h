@@ -16,6 +16,9 @@
 #define WICK_CHAR_HANGUL 0x100u /* a syllable: decomposes by arithmetic */
 #define WICK_CHAR_LOWERS 0x200u /* lower-casing changes it */
 #define WICK_CHAR_NONSTARTER 0x400u /* combining class other than 0: reordered by NFD */
+#define WICK_CHAR_LETTER 0x800u /* \p{L} of the regular expressions in Split and ByteLevel; their \s is SPACE */
+#define WICK_CHAR_NUMBER 0x1000u /* \p{N} of them */
+#define WICK_CHAR_NUMERIC 0x2000u /* a digit for Digits, which is of another Unicode version */
 
 #define WICK_UNICODE_SHIFT 7 /* code points a block, as a power of two */
 
@@ -25,9 +28,9 @@ typedef struct wick_unicode_record {
     int32_t lower_delta;     /* to the (first) character of the lower case */
 } wick_unicode_record;
 
-extern const wick_unicode_record wick_unicode_records[167];
+extern const wick_unicode_record wick_unicode_records[172];
 extern const uint8_t wick_unicode_blocks[8704]; /* by code point >> shift: number of its block */
-extern const uint8_t wick_unicode_record_ids[29568]; /* blocks of indexes into wick_unicode_records */
+extern const uint8_t wick_unicode_record_ids[30720]; /* blocks of indexes into wick_unicode_records */
 extern const uint8_t wick_decomposition_blocks[8704]; /* by code point >> shift: number of its block */
 extern const uint16_t wick_decomposition_starts[6912]; /* blocks of indexes into the pool; 0: none */
 extern const uint32_t wick_decomposition_pool[5209]; /* a length, then so many code points */

@@ -2,26 +2,9 @@
  * wordpiece.c: loading and running the WordPiece model (wordpiece.h). */
 #include "text/wordpiece.h"
 
-#include <string.h>
-
 #include "text/vocabulary_packed.h"
 
 #define PATH "model"
-
-/* The type, which files written before 2020 lack; those are told by a field that only WordPiece has. */
-static int check_type(const wick_reading *reading, const wick_json *value)
-{
-    const char *type = wick_field_type(value);
-    if (wick_json_type_of(value) != WICK_JSON_OBJECT)
-        return wick_field_corrupt(reading, PATH, "is %s, not an object", wick_json_type_name(wick_json_type_of(value)));
-    if (wick_json_get(value, "type") && !type)
-        return wick_field_corrupt(reading, PATH, "has a \"type\" that is not a string");
-    if (!type && !wick_json_get(value, "max_input_chars_per_word"))
-        return wick_field_unsupported(reading, PATH, "a model without a type", "WordPiece");
-    if (type && strcmp(type, "WordPiece") != 0)
-        return wick_field_unsupported(reading, PATH, type, "WordPiece");
-    return WICK_OK;
-}
 
 int wick_wordpiece_load(const wick_reading *reading, const wick_json *value, size_t n_added,
                         wick_vocabulary *vocabulary, wick_wordpiece *out)
@@ -31,9 +14,7 @@ int wick_wordpiece_load(const wick_reading *reading, const wick_json *value, siz
     const char *unknown, *prefix;
     size_t unknown_bytes, prefix_bytes;
     int64_t max_chars = 0;
-    int code = check_type(reading, value);
-    if (code == WICK_OK)
-        code = wick_fields_check(reading, value, PATH, known);
+    int code = wick_fields_check(reading, value, PATH, known);
     if (code == WICK_OK)
         code = wick_field_string(reading, value, PATH, "unk_token", &unknown, &unknown_bytes);
     if (code == WICK_OK)
@@ -53,6 +34,14 @@ int wick_wordpiece_load(const wick_reading *reading, const wick_json *value, siz
         return wick_field_corrupt(reading, PATH, "has no token \"%.60s\" (\"unk_token\") in its vocabulary", unknown);
     *out = (wick_wordpiece){.vocabulary = vocabulary, .unknown_id = (int32_t)id, .max_word_chars = (size_t)max_chars};
     return WICK_OK;
+}
+
+bool wick_wordpiece_is_too_long(const wick_wordpiece *model, const char *word, size_t n)
+{
+    size_t n_chars = 0;
+    for (size_t i = 0; i < n; i++)
+        n_chars += ((uint8_t)word[i] & 0xC0) != 0x80;
+    return n_chars > model->max_word_chars;
 }
 
 void wick_wordpiece_run(const wick_wordpiece *model, const char *word, const uint32_t *origins, size_t n,
