@@ -16,9 +16,15 @@ typedef struct wick_architecture {
 } wick_architecture;
 
 /* A line of families is one file. */
-extern const wick_architecture wick_bert_line[], wick_mpnet_line[];
+extern const wick_architecture wick_jina_bert_line[], wick_bert_line[], wick_mpnet_line[], wick_gated_bert_line[],
+    wick_modern_bert_line[], wick_decoder_line[], wick_gemma_line[];
+#define WICK_JINA_BERT_LINE 1
 #define WICK_BERT_LINE 5
 #define WICK_MPNET_LINE 1
+#define WICK_GATED_BERT_LINE 3
+#define WICK_MODERN_BERT_LINE 1
+#define WICK_DECODER_LINE 5
+#define WICK_GEMMA_LINE 1
 
 /* Sanity bounds on config.json, far above any encoder that exists; below them no product of three overflows. */
 #define WICK_MAX_HIDDEN_SIZE 65536

@@ -11,8 +11,13 @@ static const struct {
     const wick_architecture *families;
     size_t n;
 } lines[] = {
+    {wick_jina_bert_line, WICK_JINA_BERT_LINE},
     {wick_bert_line, WICK_BERT_LINE},
     {wick_mpnet_line, WICK_MPNET_LINE},
+    {wick_gated_bert_line, WICK_GATED_BERT_LINE},
+    {wick_modern_bert_line, WICK_MODERN_BERT_LINE},
+    {wick_decoder_line, WICK_DECODER_LINE},
+    {wick_gemma_line, WICK_GEMMA_LINE},
 };
 #define N_LINES (sizeof lines / sizeof *lines)
 

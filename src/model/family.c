@@ -106,6 +106,12 @@ int wick_family_padding(const wick_keys *keys, size_t padding_id, wick_model_fil
     return WICK_OK;
 }
 
+void wick_family_no_table(wick_model_files *files)
+{
+    files->max_tokens = files->encoder.max_positions;
+    files->encoder.max_positions = 0;
+}
+
 /* ---- settings ------------------------------------------------------------------------------------------------------ */
 
 static int check_flag(const wick_keys *keys, const wick_setting *setting)

@@ -84,6 +84,9 @@ bool wick_family_has_windows(const wick_encoder *encoder);
 /* Learned positions that begin behind the row padding_id: fills padding_id, position_first and max_tokens. */
 int wick_family_padding(const wick_keys *keys, size_t padding_id, wick_model_files *files);
 
+/* No table of positions: max_position_embeddings, read into max_positions, only says how long texts may be. */
+void wick_family_no_table(wick_model_files *files);
+
 /* Derives what is left (wick_encoder_derive) and checks what sizes must be to each other. Heads that share hidden_size must divide it; rotated heads are of even width. */
 int wick_family_finish(const wick_keys *keys, wick_encoder *encoder);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_families.c: the model of each family in tests/fixtures/models: what its config.json becomes, where its weights are found, under which prefixes, and in shards. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -94,6 +95,141 @@ static void test_mpnet(void **state)
     wick_model_files_close(files);
 }
 
+static void check_biases(const wick_encoder *e, bool qkv, bool output, bool up, bool down, bool norms)
+{
+    assert_int_equal(e->has_qkv_bias, qkv);
+    assert_int_equal(e->has_attention_output_bias, output);
+    assert_int_equal(e->has_up_bias, up);
+    assert_int_equal(e->has_down_bias, down);
+    assert_int_equal(e->has_norm_bias, norms);
+}
+
+static void test_nomic_bert(void **state)
+{
+    wick_model_files *files = open_fixture("nomic-bert");
+    const wick_encoder *e = &files->encoder;
+    check_sizes(files, 320, 2, 64);
+    check_biases(e, false, false, false, false, true);
+    assert_int_equal(e->position, WICK_POSITION_ROTARY);
+    assert_true(e->rope_theta == 1000 && e->rope_theta_local == 1000 && e->is_gated && !e->causal);
+    assert_int_equal(e->activation, WICK_ACT_SILU);
+    assert_int_equal(e->norm_place, WICK_NORM_AFTER);
+    assert_int_equal(e->max_positions, 0);
+    assert_int_equal(e->type_vocab_size, 2);
+    assert_string_equal(files->layers[1].gate.weight.name, "encoder.layers.1.mlp.fc12.weight");
+    assert_string_equal(files->layers[1].up.weight.name, "encoder.layers.1.mlp.fc11.weight");
+    wick_model_files_close(files);
+}
+
+static void test_gte(void **state)
+{
+    wick_model_files *files = open_fixture("gte");
+    const wick_encoder *e = &files->encoder;
+    check_sizes(files, 220, 2, 64);
+    check_biases(e, true, true, false, true, true);
+    assert_true(e->rope_theta == 160000 && e->is_gated && !e->causal);
+    assert_int_equal(e->activation, WICK_ACT_GELU);
+    wick_model_files_close(files);
+}
+
+static void test_modern_bert(void **state)
+{
+    wick_model_files *files = open_fixture("modernbert");
+    const wick_encoder *e = &files->encoder;
+    check_sizes(files, 312, 4, 64);
+    check_biases(e, false, false, false, false, false);
+    assert_int_equal(e->norm_kind, WICK_NORM_LAYER);
+    assert_int_equal(e->norm_place, WICK_NORM_BEFORE);
+    assert_true(e->has_embedding_norm && e->has_final_norm && e->lacks_first_norm && e->is_gated && !e->causal);
+    assert_true(e->rope_theta == 160000 && e->rope_theta_local == 10000 && e->norm_eps == 1e-5);
+    assert_int_equal(e->window, 4);
+    assert_true(!e->has_window[0] && e->has_window[1] && e->has_window[2] && !e->has_window[3]);
+    assert_int_equal(e->type_vocab_size, 0);
+    assert_null(files->layers[0].attention_norm.weight.data);
+    assert_non_null(files->layers[1].attention_norm.weight.data);
+    assert_non_null(files->final_norm.weight.data);
+    assert_null(files->final_norm.bias.data);
+    wick_model_files_close(files);
+}
+
+static void check_decoder(const wick_encoder *e, bool causal, size_t n_kv_heads, size_t head_dim, double eps)
+{
+    assert_int_equal(e->norm_kind, WICK_NORM_RMS);
+    assert_int_equal(e->norm_place, WICK_NORM_BEFORE);
+    assert_true(!e->has_embedding_norm && e->has_final_norm && !e->lacks_first_norm && e->is_gated);
+    assert_true(e->rope_theta == 10000 && e->norm_eps == eps && e->embedding_scale == 1);
+    assert_int_equal(e->activation, WICK_ACT_SILU);
+    assert_int_equal(e->causal, causal);
+    assert_int_equal(e->n_kv_heads, n_kv_heads);
+    assert_int_equal(e->head_dim, head_dim);
+    for (size_t i = 0; i < e->n_layers; i++)
+        assert_false(e->has_window[i]);
+}
+
+static void test_qwen(void **state)
+{
+    static const char *const names[] = {"qwen2", "qwen2-bidirectional", "qwen3"};
+    for (size_t i = 0; i < 3; i++) {
+        wick_model_files *files = open_fixture(names[i]);
+        const wick_encoder *e = &files->encoder;
+        check_sizes(files, 307, 2, 64);
+        check_decoder(e, i != 1, 2, i == 2 ? 8 : 6, 1e-6);
+        check_biases(e, i < 2, false, false, false, false);
+        assert_int_equal(e->has_qk_norm, i == 2);
+        assert_int_equal(wick_encoder_query_width(e), i == 2 ? 32 : 24);
+        assert_int_equal(files->layers[0].key.weight.shape[0], i == 2 ? 16 : 12);
+        assert_int_equal(files->layers[1].query_norm.weight.data != NULL, i == 2);
+        wick_model_files_close(files);
+    }
+}
+
+static void test_eurobert(void **state)
+{
+    wick_model_files *files = open_fixture("eurobert");
+    check_sizes(files, 308, 2, 64);
+    check_decoder(&files->encoder, false, 2, 6, 1e-5);
+    check_biases(&files->encoder, false, false, false, false, false);
+    wick_model_files_close(files);
+}
+
+static void test_gemma(void **state)
+{
+    wick_model_files *files = open_fixture("gemma3");
+    const wick_encoder *e = &files->encoder;
+    check_sizes(files, 357, 3, 64);
+    check_biases(e, false, false, false, false, false);
+    assert_int_equal(e->norm_kind, WICK_NORM_RMS_PLUS_ONE);
+    assert_int_equal(e->norm_place, WICK_NORM_AROUND);
+    assert_true(!e->has_embedding_norm && e->has_final_norm && e->has_qk_norm && e->is_gated && !e->causal);
+    assert_true(e->embedding_scale == sqrtf(24) && e->score_scale == (float)(1 / sqrt(12.0)));
+    assert_true(e->rope_theta == 1000000 && e->rope_theta_local == 10000 && e->norm_eps == 1e-6);
+    assert_int_equal(e->window, 5);
+    assert_true(e->has_window[0] && e->has_window[1] && !e->has_window[2]);
+    assert_int_equal(e->activation, WICK_ACT_GELU_TANH);
+    assert_int_equal(e->n_kv_heads, 1);
+    assert_int_equal(e->head_dim, 8);
+    const wick_encoder_layer *layer = &files->layers[2];
+    assert_string_equal(layer->attention_norm.weight.name, "layers.2.input_layernorm.weight");
+    assert_string_equal(layer->attention_end_norm.weight.name, "layers.2.post_attention_layernorm.weight");
+    assert_string_equal(layer->output_norm.weight.name, "layers.2.pre_feedforward_layernorm.weight");
+    assert_string_equal(layer->output_end_norm.weight.name, "layers.2.post_feedforward_layernorm.weight");
+    wick_model_files_close(files);
+}
+
+static void test_jina_bert(void **state)
+{
+    wick_model_files *files = open_fixture("jina-v2");
+    const wick_encoder *e = &files->encoder;
+    assert_string_equal(files->architecture, "bert");
+    assert_int_equal(e->position, WICK_POSITION_ALIBI);
+    assert_int_equal(e->n_heads, 6);
+    assert_int_equal(e->max_positions, 0);
+    assert_int_equal(files->max_tokens, 8192);
+    assert_int_equal(e->activation, WICK_ACT_GELU);
+    check_biases(e, true, true, false, true, true);
+    wick_model_files_close(files);
+}
+
 /* ---- names --------------------------------------------------------------------------------------------------------- */
 
 static uint64_t add_tensor(const wick_tensor *tensor, uint64_t so_far)
@@ -137,6 +273,16 @@ static const struct {
     {"camembert", {"roberta."}},
     {"distilbert", {"distilbert.", "0.auto_model."}},
     {"mpnet", {"mpnet.", "model."}},
+    {"nomic-bert", {"nomic_bert.", "bert."}},
+    {"gte", {"new.", "gte."}},
+    {"gte-f16", {"new."}},
+    {"modernbert", {"model."}},
+    {"qwen2", {"model.", "transformer."}},
+    {"qwen3", {"model."}},
+    {"qwen3-bf16", {"model."}},
+    {"eurobert", {"model."}},
+    {"gemma3", {"model."}},
+    {"jina-v2", {"bert."}},
 };
 #define N_FAMILIES (sizeof families / sizeof *families)
 
@@ -180,11 +326,59 @@ static void test_shards(void **state)
     }
 }
 
+/* Parts of one matrix: rows one behind another, not a byte between. first: the matrix's first part. */
+static void check_parts(const wick_tensor *const parts[], size_t n, const char *name, size_t rows)
+{
+    const uint8_t *next = parts[0]->data;
+    for (size_t i = 0; i < n; i++) {
+        assert_string_equal(parts[i]->name, name);
+        assert_ptr_equal(parts[i]->data, next);
+        assert_int_equal(parts[i]->shape[0], rows);
+        next += parts[i]->size_bytes;
+    }
+}
+
+static void test_fused_matrices(void **state)
+{
+    wick_model_files *gte = open_fixture("gte-f16"), *modern = open_fixture("modernbert"),
+                     *jina = open_fixture("jina-v2");
+    const wick_encoder_layer *layer = &gte->layers[1];
+    assert_int_equal(layer->query.weight.size_bytes, 24 * 24 * 2);
+    assert_int_equal(layer->key.bias.size_bytes, 24 * 2);
+    check_parts((const wick_tensor *[]){&layer->query.weight, &layer->key.weight, &layer->value.weight}, 3,
+                "encoder.layer.1.attention.qkv_proj.weight", 24);
+    check_parts((const wick_tensor *[]){&layer->query.bias, &layer->key.bias, &layer->value.bias}, 3,
+                "encoder.layer.1.attention.qkv_proj.bias", 24);
+    check_parts((const wick_tensor *[]){&layer->up.weight, &layer->gate.weight}, 2,
+                "encoder.layer.1.mlp.up_gate_proj.weight", 40);
+    layer = &modern->layers[0];
+    check_parts((const wick_tensor *[]){&layer->query.weight, &layer->key.weight, &layer->value.weight}, 3,
+                "layers.0.attn.Wqkv.weight", 24);
+    check_parts((const wick_tensor *[]){&layer->gate.weight, &layer->up.weight}, 2, "layers.0.mlp.Wi.weight", 40);
+    layer = &jina->layers[0];
+    check_parts((const wick_tensor *[]){&layer->gate.weight, &layer->up.weight}, 2,
+                "encoder.layer.0.mlp.gated_layers.weight", 40);
+    wick_model_files_close(gte);
+    wick_model_files_close(modern);
+    wick_model_files_close(jina);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_roberta_line), cmocka_unit_test(test_distilbert), cmocka_unit_test(test_mpnet),
-        cmocka_unit_test(test_prefixes),     cmocka_unit_test(test_shards),
+        cmocka_unit_test(test_roberta_line),
+        cmocka_unit_test(test_distilbert),
+        cmocka_unit_test(test_mpnet),
+        cmocka_unit_test(test_nomic_bert),
+        cmocka_unit_test(test_gte),
+        cmocka_unit_test(test_modern_bert),
+        cmocka_unit_test(test_qwen),
+        cmocka_unit_test(test_eurobert),
+        cmocka_unit_test(test_gemma),
+        cmocka_unit_test(test_jina_bert),
+        cmocka_unit_test(test_fused_matrices),
+        cmocka_unit_test(test_prefixes),
+        cmocka_unit_test(test_shards),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -103,7 +103,7 @@ static void test_config_refuses(void **state)
         {"{\"model_type\":null}", WICK_E_CORRUPT, "model_type is absent"},
         {"{\"model_type\":7}", WICK_E_CORRUPT, "model_type is an integer, expected a string"},
         {"{\"model_type\":\"bert\\u0000x\"}", WICK_E_CORRUPT, "model_type holds a NUL"},
-        {"{\"model_type\":\"modernbert\"}", WICK_E_UNSUPPORTED, "model_type modernbert is not supported, only: bert"},
+        {"{\"model_type\":\"t5\"}", WICK_E_UNSUPPORTED, "model_type t5 is not supported, only: bert, roberta"},
         {"{\"model_type\":\"\"}", WICK_E_UNSUPPORTED, "model_type"},
         {BERT("\"hidden_size\":null"), WICK_E_CORRUPT, "hidden_size is null, expected an integer"},
         {BERT("\"hidden_size\":\"768\""), WICK_E_CORRUPT, "hidden_size is a string"},

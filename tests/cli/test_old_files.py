@@ -11,8 +11,6 @@ import old_files  # noqa: E402
 
 # Variants that are refused although Wick runs the fixture that they are made from, or otherwise than that is: the file, and the field and value.
 REFUSED = {
-    "gte-new": ("config.json", "model_type new"),
-    "gte-new-no-prefix": ("config.json", "model_type new"),
     "static-old-modules": ("modules.json", "type sentence_transformers.models.StaticEmbedding"),
 }
 
