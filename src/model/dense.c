@@ -46,20 +46,21 @@ static int read_activation(const wick_keys *keys, wick_activation *out)
     return unsupported(keys, "activation_function", name);
 }
 
-/* The module reads the pooled vector and writes it back. */
-static int check_wiring(const wick_keys *keys)
+/* The module reads the feature and writes it back. */
+static int check_wiring(const wick_keys *keys, const char *feature)
 {
-    static const char *const names[] = {"module_input_name", "module_output_name"};
-    for (size_t i = 0; i < 2; i++) {
-        const char *value = "sentence_embedding";
-        int code = wick_key_text(keys, names[i], &value);
-        if (code != WICK_OK)
-            return code;
-        if (strcmp(value, "sentence_embedding") != 0)
-            return unsupported(keys, names[i], value);
-    }
+    const char *input = WICK_FEATURE_VECTOR, *output = NULL;
+    int code = wick_key_text(keys, "module_input_name", &input);
+    if (code == WICK_OK)
+        code = wick_key_text(keys, "module_output_name", &output);
+    if (code != WICK_OK)
+        return code;
+    if (strcmp(input, feature) != 0)
+        return unsupported(keys, "module_input_name", input);
+    if (output && strcmp(output, feature) != 0)
+        return unsupported(keys, "module_output_name", output);
     bool has_residual = false;
-    int code = wick_key_bool(keys, "use_residual", &has_residual);
+    code = wick_key_bool(keys, "use_residual", &has_residual);
     if (code == WICK_OK && has_residual)
         code = unsupported(keys, "use_residual", "true");
     return code;
@@ -81,8 +82,8 @@ static int read_sizes(const wick_keys *keys, size_t n_in, wick_dense *out)
     return WICK_OK;
 }
 
-int wick_dense_parse(const char *text, size_t n, const char *where, size_t n_in, wick_dense *out, bool *has_bias,
-                     wick_error *error)
+int wick_dense_parse(const char *text, size_t n, const char *where, size_t n_in, const char *feature, wick_dense *out,
+                     bool *has_bias, wick_error *error)
 {
     *out = (wick_dense){0};
     *has_bias = true;
@@ -97,7 +98,7 @@ int wick_dense_parse(const char *text, size_t n, const char *where, size_t n_in,
     if (code == WICK_OK)
         code = read_activation(&keys, &out->activation);
     if (code == WICK_OK)
-        code = check_wiring(&keys);
+        code = check_wiring(&keys, feature);
     wick_json_free(root);
     return code;
 }

@@ -59,7 +59,7 @@ static void fuzz_rest(uint8_t which, const char *text, size_t n)
     wick_text_rules rules = {0};
     if (which == 2 && wick_pooling_parse(text, n, "fuzz", 384, &pooling, &error) == WICK_OK)
         expect(strcmp(wick_pooling_name(pooling), "unknown") != 0);
-    if (which == 3 && wick_dense_parse(text, n, "fuzz", 384, &dense, &has_bias, &error) == WICK_OK)
+    if (which == 3 && wick_dense_parse(text, n, "fuzz", 384, WICK_FEATURE_VECTOR, &dense, &has_bias, &error) == WICK_OK)
         expect(dense.in_features == 384 && dense.out_features > 0 && dense.out_features <= WICK_MAX_HIDDEN_SIZE);
     if (which == 4)
         wick_sentence_bert_parse(text, n, "fuzz", &rules, &error);

@@ -13,7 +13,9 @@
 #include "base/hash.h"
 #include "model/config.h"
 #include "model/dense.h"
+#include "model/heads.h"
 #include "model/modules.h"
+#include "model/multi_vector.h"
 #include "model/opened_model.h"
 #include "model/pooling.h"
 #include "model/sentence_bert.h"
@@ -60,13 +62,25 @@ static int read_modules(opened_model *model, wick_module_list *list, bool *has_m
     return code;
 }
 
-static int read_config(opened_model *model, const wick_architecture **architecture, wick_error *error)
+static int read_config(opened_model *model, bool has_modules, wick_module_list *list,
+                       const wick_architecture **architecture, wick_error *error)
 {
+    static const wick_head_kind heads[] = {[WICK_PIPELINE_LABELS] = WICK_HEAD_LABELS,
+                                           [WICK_PIPELINE_TERMS] = WICK_HEAD_TERMS,
+                                           [WICK_PIPELINE_TOKENS] = WICK_HEAD_NONE};
     json_text text;
+    wick_head_kind kind = heads[list->pipeline];
     int code =
         read_text(model, model->files.transformer_path, "config.json", WICK_MAX_CONFIG_BYTES, false, &text, error);
     if (code == WICK_OK)
         code = wick_model_config_parse(text.bytes, text.n, text.path, architecture, &model->files, error);
+    if (code == WICK_OK &&
+        !has_modules) /* what sentence-transformers leaves to the caller, Text Embeddings Inference decides so */
+        code = wick_head_kind_parse(text.bytes, text.n, text.path, &kind, error);
+    if (code == WICK_OK)
+        code = wick_head_parse(text.bytes, text.n, text.path, kind, &model->arena, &model->files, error);
+    if (kind == WICK_HEAD_LABELS)
+        list->pipeline = WICK_PIPELINE_LABELS;
     free(text.bytes);
     return code;
 }
@@ -92,8 +106,22 @@ static int read_sentence_bert(opened_model *model, wick_text_rules *rules, wick_
     return code;
 }
 
+/* What the transformer gives must be what the modules behind it take. */
+static int check_task(const opened_model *model, wick_pipeline pipeline, wick_task task, wick_error *error)
+{
+    static const char *const names[] = {"feature-extraction", "feature-extraction", "sequence-classification",
+                                        "fill-mask"};
+    const bool fits = pipeline == WICK_PIPELINE_LABELS  ? task == WICK_TASK_LABELS
+                      : pipeline == WICK_PIPELINE_TERMS ? task == WICK_TASK_WORDS || task == WICK_TASK_UNSAID
+                                                        : task == WICK_TASK_FEATURES || task == WICK_TASK_UNSAID;
+    if (fits)
+        return WICK_OK;
+    return wick_fail(error, WICK_E_UNSUPPORTED, model->files.path, "choose a model without this setting",
+                     "transformer_task %s is not supported with these modules", names[task]);
+}
+
 /* Fills max_seq_length: sentence_bert_config.json's word, else the tokenizer's, never more than there are positions. */
-static int read_text_rules(opened_model *model, bool has_modules, wick_error *error)
+static int read_text_rules(opened_model *model, bool has_modules, wick_pipeline pipeline, wick_error *error)
 {
     wick_model_files *files = &model->files;
     wick_text_rules rules = {0};
@@ -102,9 +130,13 @@ static int read_text_rules(opened_model *model, bool has_modules, wick_error *er
         read_text(model, files->path, "config_sentence_transformers.json", WICK_MAX_CONFIG_BYTES, true, &text, error);
     if (code == WICK_OK && text.bytes)
         code = wick_sentence_transformers_check(text.bytes, text.n, text.path, error);
+    if (code == WICK_OK && text.bytes && pipeline == WICK_PIPELINE_LABELS)
+        code = wick_head_activation_parse(text.bytes, text.n, text.path, &files->head, error);
     free(text.bytes);
     if (code == WICK_OK && has_modules) /* a plain transformers folder has none that counts */
         code = read_sentence_bert(model, &rules, error);
+    if (code == WICK_OK && has_modules)
+        code = check_task(model, pipeline, rules.task, error);
     if (code != WICK_OK)
         return code;
     code = read_text(model, files->transformer_path, "tokenizer_config.json", WICK_MAX_TOKENIZER_CONFIG_BYTES, true,
@@ -138,12 +170,13 @@ static int open_pooling(opened_model *model, const char *folder, wick_error *err
 static int open_dense(opened_model *model, const char *folder, wick_error *error)
 {
     wick_model_files *files = &model->files;
+    const char *feature = files->tokens.is_wanted ? WICK_FEATURE_TOKENS : WICK_FEATURE_VECTOR;
     wick_dense *dense = &files->dense[files->n_dense]; /* modules.c lets no more than WICK_MAX_DENSE through */
     bool has_bias = true;
     json_text text;
     int code = read_text(model, folder, "config.json", WICK_MAX_CONFIG_BYTES, false, &text, error);
     if (code == WICK_OK)
-        code = wick_dense_parse(text.bytes, text.n, text.path, files->dimension, dense, &has_bias, error);
+        code = wick_dense_parse(text.bytes, text.n, text.path, files->dimension, feature, dense, &has_bias, error);
     free(text.bytes);
     wick_weights *weights = &model->dense_weights[files->n_dense];
     if (code == WICK_OK)
@@ -155,25 +188,73 @@ static int open_dense(opened_model *model, const char *folder, wick_error *error
     return code;
 }
 
+static int open_splade(opened_model *model, const char *folder, wick_error *error)
+{
+    json_text text;
+    int code = read_text(model, folder, "config.json", WICK_MAX_CONFIG_BYTES, false, &text, error);
+    if (code == WICK_OK)
+        code = wick_head_splade_parse(text.bytes, text.n, text.path, &model->files.head, error);
+    free(text.bytes);
+    return code;
+}
+
+static int open_mask(opened_model *model, const char *folder, wick_error *error)
+{
+    json_text text;
+    int code = read_text(model, folder, "config.json", WICK_MAX_CONFIG_BYTES, false, &text, error);
+    if (code == WICK_OK)
+        code = wick_multi_vector_mask_parse(text.bytes, text.n, text.path, &model->arena, &model->files.tokens, error);
+    free(text.bytes);
+    return code;
+}
+
+/* Of one vector a text the module has nothing to say. */
+static int open_normalize(opened_model *model, const char *folder, wick_error *error)
+{
+    json_text text = {0};
+    wick_model_files *files = &model->files;
+    int code = WICK_OK;
+    files->has_normalize = !files->tokens.is_wanted;
+    if (files->tokens.is_wanted)
+        code = read_text(model, folder, "config.json", WICK_MAX_CONFIG_BYTES, true, &text, error);
+    if (code == WICK_OK && text.bytes)
+        code = wick_multi_vector_normalize_parse(text.bytes, text.n, text.path, &files->tokens.has_normalize, error);
+    free(text.bytes);
+    return code;
+}
+
+static int open_module(opened_model *model, const wick_module *module, wick_error *error)
+{
+    const char *folder = wick_model_path(&model->arena, model->files.path, module->path);
+    if (!folder)
+        return wick_fail_memory(error, model->files.path);
+    switch (module->kind) {
+    case WICK_MODULE_POOLING:
+        return open_pooling(model, folder, error);
+    case WICK_MODULE_DENSE:
+        return open_dense(model, folder, error);
+    case WICK_MODULE_NORMALIZE:
+        return open_normalize(model, folder, error);
+    case WICK_MODULE_SPLADE:
+        return open_splade(model, folder, error);
+    case WICK_MODULE_MASK:
+        return open_mask(model, folder, error);
+    case WICK_MODULE_TRANSFORMER: /* the first alone */
+        break;
+    }
+    return WICK_OK;
+}
+
 /* Everything behind the transformer. */
 static int open_modules(opened_model *model, const wick_module_list *list, wick_error *error)
 {
     wick_model_files *files = &model->files;
+    files->tokens.is_wanted = list->pipeline == WICK_PIPELINE_TOKENS;
     files->pooling = WICK_POOL_MEAN;
     files->dimension = files->encoder.hidden_size;
     int code = WICK_OK;
-    for (size_t i = 1; i < list->n_modules && code == WICK_OK; i++) {
-        const wick_module *module = &list->modules[i];
-        const char *folder = wick_model_path(&model->arena, files->path, module->path);
-        if (!folder)
-            return wick_fail_memory(error, files->path);
-        if (module->kind == WICK_MODULE_POOLING)
-            code = open_pooling(model, folder, error);
-        else if (module->kind == WICK_MODULE_DENSE)
-            code = open_dense(model, folder, error);
-        else
-            files->has_normalize = true;
-    }
+    for (size_t i = 1; i < list->n_modules && code == WICK_OK; i++)
+        code = open_module(model, &list->modules[i], error);
     return code;
 }
 
@@ -195,13 +276,15 @@ static int open_all(opened_model *model, wick_error *error)
     model->files.transformer_path = wick_model_path(&model->arena, model->files.path, list.modules[0].path);
     if (!model->files.transformer_path)
         return wick_fail_memory(error, model->files.path);
-    code = read_config(model, &architecture, error);
+    code = read_config(model, has_modules, &list, &architecture, error);
     if (code == WICK_OK)
-        code = read_text_rules(model, has_modules, error);
+        code = read_text_rules(model, has_modules, list.pipeline, error);
     if (code == WICK_OK)
         code = wick_weights_open(model->files.transformer_path, &model->arena, &model->weights, error);
     if (code == WICK_OK)
         code = wick_names_bind(architecture->names, &model->weights, &model->arena, &model->files, error);
+    if (code == WICK_OK)
+        code = wick_head_bind(&model->weights, &model->files, error);
     if (code == WICK_OK)
         code = open_modules(model, &list, error);
     model->files.weights_identity = mix_identities(&model->weights, 0);

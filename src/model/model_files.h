@@ -78,6 +78,35 @@ typedef struct wick_dense {
 
 #define WICK_MAX_DENSE 4
 
+/* What stands on the encoder beside Pooling: nothing; a classifier (architectures "...ForSequenceClassification"); a word for each token ("...ForMaskedLM", SpladePooling). */
+typedef enum wick_head_kind { WICK_HEAD_NONE, WICK_HEAD_LABELS, WICK_HEAD_TERMS } wick_head_kind;
+
+/* A head, applied to hidden states x: last(norm(activation(dense(x)))). LABELS: to the row of each text that `row` names; TERMS: to every token, then log(1 + relu) and the
+ * largest (or the sum) over a text's tokens (Formal et al. 2021). heads.h */
+typedef struct wick_output_head {
+    wick_head_kind kind;
+    wick_pooling row;           /* LABELS: cls, mean or lasttoken */
+    wick_linear dense;          /* [hidden_size, hidden_size]; without data: none, nor an activation */
+    wick_activation activation; /* of dense */
+    wick_layer_norm norm;       /* [hidden_size]; without data: none; eps is the encoder's */
+    wick_linear last;           /* [n_out, hidden_size] */
+    size_t n_out;               /* labels, or vocab_size */
+    const char *const *labels;  /* LABELS: [n_out] their names, id2label */
+    bool has_sigmoid;           /* LABELS: a score is the sigmoid of its logit, in CrossEncoder.predict */
+    bool sums_tokens;           /* TERMS: the sum over the tokens, else the largest */
+    bool has_second_log;        /* TERMS: log(1 + log(1 + relu)) */
+    bool has_dense_bias, has_norm_bias, has_last_bias;
+} wick_output_head;
+
+/* How token vectors are made where they are what the model is for (ColBERT; Khattab and Zaharia 2020). multi_vector.h */
+typedef struct wick_token_vectors {
+    bool is_wanted;     /* the Dense modules work on tokens, and there is no pooling */
+    bool has_normalize; /* each vector is scaled to length 1 */
+    bool skips_in_query, skips_in_document;
+    size_t n_skipped;
+    const char *const *skipped; /* [n_skipped] tokens whose vectors are left out */
+} wick_token_vectors;
+
 typedef struct wick_model_files {
     const char *path;             /* the folder */
     const char *transformer_path; /* where config.json, the weights and tokenizer.json are: mostly the same folder */
@@ -93,6 +122,8 @@ typedef struct wick_model_files {
     wick_dense dense[WICK_MAX_DENSE];
     bool has_normalize; /* modules.json has a Normalize module */
     size_t dimension;   /* of the vectors that come out: hidden_size, or the last Dense's out_features */
+    wick_output_head head;
+    wick_token_vectors tokens;
 
     wick_tensor word_embeddings;       /* [vocab_size, hidden_size] */
     wick_tensor position_embeddings;   /* [max_positions, hidden_size] */

@@ -7,13 +7,17 @@
 
 #include "base/error.h"
 
-static const char mend_module[] = "choose a model made of Transformer, Pooling, Dense and Normalize modules";
+static const char mend_module[] = "choose a model made of Transformer, Pooling, Dense and Normalize modules, or a "
+                                  "CrossEncoder, SparseEncoder or MultiVectorEncoder";
 
 /* Where sentence-transformers kept its modules: until 5, since 6, and the names that 6 still takes for them. */
 static const char *const packages[] = {
     "sentence_transformers.models.",
     "sentence_transformers.base.modules.",
     "sentence_transformers.sentence_transformer.modules.",
+    "sentence_transformers.sparse_encoder.models.",
+    "sentence_transformers.sparse_encoder.modules.",
+    "sentence_transformers.multi_vector_encoder.modules.",
 };
 
 static const struct {
@@ -24,6 +28,9 @@ static const struct {
     {"Pooling", "pooling", WICK_MODULE_POOLING},
     {"Dense", "dense", WICK_MODULE_DENSE},
     {"Normalize", "normalize", WICK_MODULE_NORMALIZE},
+    {"MLMTransformer", "mlm_transformer", WICK_MODULE_TRANSFORMER},
+    {"SpladePooling", "splade_pooling", WICK_MODULE_SPLADE},
+    {"MultiVectorMask", "multi_vector_mask", WICK_MODULE_MASK},
 };
 
 /* PACKAGE.Pooling, PACKAGE.pooling.Pooling or PACKAGE.Pooling.Pooling */
@@ -37,9 +44,10 @@ static bool kind_of_type(const char *type, wick_module_kind *out)
         const char *dot = strrchr(rest, '.');
         if (strcmp(dot ? dot + 1 : rest, classes[i].class_name) != 0)
             continue;
-        size_t n_file = dot ? (size_t)(dot - rest) : 0;
-        bool file_fits = n_file == strlen(classes[i].class_name) && (strncmp(rest, classes[i].file_name, n_file) == 0 ||
-                                                                     strncmp(rest, classes[i].class_name, n_file) == 0);
+        const size_t n_file = dot ? (size_t)(dot - rest) : 0;
+        const bool file_fits =
+            (n_file == strlen(classes[i].file_name) && strncmp(rest, classes[i].file_name, n_file) == 0) ||
+            (n_file == strlen(classes[i].class_name) && strncmp(rest, classes[i].class_name, n_file) == 0);
         if (dot && !file_fits)
             continue;
         *out = classes[i].kind;
@@ -87,16 +95,48 @@ static int read_module(const wick_json *entry, size_t index, const char *where, 
     return WICK_OK;
 }
 
-/* Other orders exist (a Dense on token embeddings, a Normalize in front of a Dense) and would need other code. */
-static int check_order(const wick_module_list *list, const char *where, wick_error *error)
+static wick_module_kind kind_at(const wick_module_list *list, size_t i)
 {
-    size_t n = list->n_modules;
-    bool ordered =
-        n >= 2 && list->modules[0].kind == WICK_MODULE_TRANSFORMER && list->modules[1].kind == WICK_MODULE_POOLING;
+    return list->modules[i].kind;
+}
+
+static bool are_vectors(const wick_module_list *list)
+{
+    const size_t n = list->n_modules;
+    bool ordered = n >= 2 && kind_at(list, 1) == WICK_MODULE_POOLING;
     for (size_t i = 2; i < n && ordered; i++)
-        ordered = list->modules[i].kind == WICK_MODULE_DENSE ||
-                  (list->modules[i].kind == WICK_MODULE_NORMALIZE && i == n - 1);
-    if (!ordered)
+        ordered = kind_at(list, i) == WICK_MODULE_DENSE || (kind_at(list, i) == WICK_MODULE_NORMALIZE && i == n - 1);
+    return ordered;
+}
+
+/* Dense modules first; what comes then may stand either way round. */
+static bool are_tokens(const wick_module_list *list)
+{
+    size_t i = 1, n_masks = 0, n_normalize = 0;
+    while (i < list->n_modules && kind_at(list, i) == WICK_MODULE_DENSE)
+        i++;
+    const size_t n_dense = i - 1;
+    for (; i < list->n_modules; i++) {
+        n_masks += kind_at(list, i) == WICK_MODULE_MASK;
+        n_normalize += kind_at(list, i) == WICK_MODULE_NORMALIZE;
+    }
+    return n_masks <= 1 && n_normalize <= 1 && n_dense + n_masks > 0 &&
+           n_dense + n_masks + n_normalize + 1 == list->n_modules;
+}
+
+/* Other orders exist (a Normalize in front of a Dense) and would need other code. */
+static int find_pipeline(wick_module_list *list, const char *where, wick_error *error)
+{
+    const bool begins = list->n_modules > 0 && kind_at(list, 0) == WICK_MODULE_TRANSFORMER;
+    if (begins && list->n_modules == 1)
+        list->pipeline = WICK_PIPELINE_LABELS;
+    else if (begins && list->n_modules == 2 && kind_at(list, 1) == WICK_MODULE_SPLADE)
+        list->pipeline = WICK_PIPELINE_TERMS;
+    else if (begins && are_vectors(list))
+        list->pipeline = WICK_PIPELINE_VECTORS;
+    else if (begins && are_tokens(list))
+        list->pipeline = WICK_PIPELINE_TOKENS;
+    else
         return wick_fail(error, WICK_E_UNSUPPORTED, where, mend_module,
                          "modules other than Transformer, Pooling, up to %d Dense and one Normalize, in this order",
                          WICK_MAX_DENSE);
@@ -121,7 +161,7 @@ int wick_modules_parse(const char *text, size_t n, const char *where, wick_modul
                              n_modules, WICK_MAX_MODULES);
     }
     if (code == WICK_OK)
-        code = check_order(out, where, error);
+        code = find_pipeline(out, where, error);
     wick_json_free(root);
     return code;
 }

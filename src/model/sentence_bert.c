@@ -58,12 +58,26 @@ static int check_settings(const wick_keys *keys, const char *key, const char *co
     return WICK_OK;
 }
 
-/* transformer_task and modality_config say which output of which method is pooled: the last hidden state, for us. */
-static int check_task(const wick_keys *keys)
+/* transformer_task and modality_config say which output of which method goes on to the next module. */
+static int read_task(const wick_keys *keys, wick_task *out)
 {
-    int code = expect_text(keys, "transformer_task", "feature-extraction");
-    if (code == WICK_OK)
-        code = expect_text(keys, "module_output_name", "token_embeddings");
+    static const struct {
+        const char *name, *module_output, *method_output;
+        wick_task task;
+    } tasks[] = {{"feature-extraction", "token_embeddings", "last_hidden_state", WICK_TASK_FEATURES},
+                 {"sequence-classification", "scores", "logits", WICK_TASK_LABELS},
+                 {"fill-mask", "token_embeddings", "logits", WICK_TASK_WORDS}};
+    const char *name = NULL;
+    size_t i = 0;
+    int code = wick_key_text(keys, "transformer_task", &name);
+    if (code != WICK_OK)
+        return code;
+    while (name && i < sizeof tasks / sizeof *tasks && strcmp(tasks[i].name, name) != 0)
+        i++;
+    if (i == sizeof tasks / sizeof *tasks)
+        return unsupported(keys, "transformer_task", name);
+    *out = name ? tasks[i].task : WICK_TASK_UNSAID;
+    code = expect_text(keys, "module_output_name", tasks[i].module_output);
     const wick_json *modalities = wick_json_get(keys->object, "modality_config");
     if (code != WICK_OK || wick_json_type_of(modalities) == WICK_JSON_NULL)
         return code;
@@ -71,7 +85,17 @@ static int check_task(const wick_keys *keys)
     if (wick_json_type_of(text.object) != WICK_JSON_OBJECT)
         return wick_fail(keys->error, WICK_E_UNSUPPORTED, keys->where, mend_setting, "modality_config has no text");
     code = expect_text(&text, "method", "forward");
-    return code == WICK_OK ? expect_text(&text, "method_output_name", "last_hidden_state") : code;
+    return code == WICK_OK ? expect_text(&text, "method_output_name", tasks[i].method_output) : code;
+}
+
+/* ColBERT's: queries filled up with masks, and lengths of their own. */
+static int check_query_keys(const wick_keys *keys)
+{
+    static const char *const names[] = {"query_expansion", "query_length", "document_length"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (wick_json_type_of(wick_json_get(keys->object, names[i])) != WICK_JSON_NULL)
+            return unsupported(keys, names[i], "(tokens of queries or documents alone)");
+    return WICK_OK;
 }
 
 static int read_sentence_bert(const wick_keys *keys, wick_text_rules *rules)
@@ -89,7 +113,9 @@ static int read_sentence_bert(const wick_keys *keys, wick_text_rules *rules)
         {"processor_kwargs", harmless_tokenizer},
         {"processing_kwargs", none},
     };
-    int code = check_task(keys);
+    int code = read_task(keys, &rules->task);
+    if (code == WICK_OK)
+        code = check_query_keys(keys);
     for (size_t i = 0; i < sizeof settings / sizeof *settings && code == WICK_OK; i++)
         code = check_settings(keys, settings[i].key, settings[i].harmless);
     if (code == WICK_OK && wick_json_type_of(wick_json_get(keys->object, "tokenizer_name_or_path")) != WICK_JSON_NULL)
@@ -150,6 +176,18 @@ int wick_tokenizer_config_parse(const char *text, size_t n, const char *where, w
     return code;
 }
 
+/* The class that saved the folder; what its modules make, modules.json says. */
+static int check_model_type(const wick_keys *keys)
+{
+    static const char *const types[] = {"SentenceTransformer", "CrossEncoder", "SparseEncoder", "MultiVectorEncoder"};
+    const char *type = types[0];
+    const int code = wick_key_text(keys, "model_type", &type);
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (strcmp(type, types[i]) == 0)
+            return code;
+    return code == WICK_OK ? unsupported(keys, "model_type", type) : code;
+}
+
 int wick_sentence_transformers_check(const char *text, size_t n, const char *where, wick_error *error)
 {
     wick_json *root = NULL;
@@ -157,7 +195,7 @@ int wick_sentence_transformers_check(const char *text, size_t n, const char *whe
     if (code != WICK_OK)
         return code;
     wick_keys keys = {root, where, error};
-    code = expect_text(&keys, "model_type", "SentenceTransformer");
+    code = check_model_type(&keys);
     const char *prompt_name = "";
     if (code == WICK_OK)
         code = wick_key_text(&keys, "default_prompt_name", &prompt_name);

@@ -315,7 +315,7 @@ static void test_dense_takes(void **state)
         wick_dense dense;
         bool has_bias;
         wick_error error = {0};
-        if (wick_dense_parse(cases[i].text, strlen(cases[i].text), "d", 8, &dense, &has_bias, &error) != WICK_OK)
+        if (wick_dense_parse(cases[i].text, strlen(cases[i].text), "d", 8, WICK_FEATURE_VECTOR, &dense, &has_bias, &error) != WICK_OK)
             fail_msg("%s: %s", cases[i].text, error.message);
         assert_int_equal(dense.activation, cases[i].activation);
         assert_int_equal(has_bias, cases[i].has_bias);
@@ -346,7 +346,7 @@ static void test_dense_refuses(void **state)
         bool has_bias;
         wick_error error = {0};
         int code =
-            wick_dense_parse(cases[i].text, strlen(cases[i].text), "2_Dense/config.json", 8, &dense, &has_bias, &error);
+            wick_dense_parse(cases[i].text, strlen(cases[i].text), "2_Dense/config.json", 8, WICK_FEATURE_VECTOR, &dense, &has_bias, &error);
         support_error_check(cases[i].text, code, &error, cases[i].code, cases[i].fragment, "2_Dense/config.json");
     }
 }
@@ -392,7 +392,7 @@ static void test_sentence_bert_refuses(void **state)
         {"{\"max_seq_length\":-1}", WICK_E_CORRUPT, "max_seq_length is -1"},
         {"{\"max_seq_length\":\"256\"}", WICK_E_CORRUPT, "max_seq_length is a string"},
         {"{\"do_lower_case\":1}", WICK_E_CORRUPT, "do_lower_case is a number"},
-        {"{\"transformer_task\":\"fill-mask\"}", WICK_E_UNSUPPORTED, "transformer_task fill-mask"},
+        {"{\"transformer_task\":\"any-to-any\"}", WICK_E_UNSUPPORTED, "transformer_task any-to-any"},
         {"{\"module_output_name\":\"sentence_embedding\"}", WICK_E_UNSUPPORTED,
          "module_output_name sentence_embedding"},
         {"{\"modality_config\":{\"image\":{}}}", WICK_E_UNSUPPORTED, "modality_config has no text"},
@@ -446,7 +446,7 @@ static void test_sentence_transformers_check(void **state)
         assert_int_equal(wick_sentence_transformers_check(good[i], strlen(good[i]), "c", NULL), WICK_OK);
     static const refusal cases[] = {
         {"7", WICK_E_CORRUPT, "expected an object"},
-        {"{\"model_type\":\"SparseEncoder\"}", WICK_E_UNSUPPORTED, "model_type SparseEncoder"},
+        {"{\"model_type\":\"ImageEncoder\"}", WICK_E_UNSUPPORTED, "model_type ImageEncoder"},
         {"{\"prompts\":{\"query\":\"query: \"},\"default_prompt_name\":\"query\"}", WICK_E_UNSUPPORTED,
          "default_prompt_name query"},
         {"{\"truncate_dim\":128}", WICK_E_UNSUPPORTED, "truncate_dim"},
