@@ -132,7 +132,7 @@ static int cpu_measure_peak(const char *dtype, wick_pool *pool, double *out, wic
 typedef struct encode_job {
     wick_backend *backend;
     const wick_packed_batch *batch;
-    float *out;
+    const wick_output_target *target;
     atomic_size_t next; /* chunk to be taken */
 } encode_job;
 
@@ -151,7 +151,7 @@ static void encode_alone(void *arg, unsigned thread_index)
     while ((i = atomic_fetch_add(&job->next, 1)) < b->plan.n_chunks) {
         wick_chunk chunk = chunk_at(job, i);
         wick_forward(&b->model, &team, &chunk, &b->workspace.activations[thread_index],
-                     &b->workspace.scratch[thread_index], job->out);
+                     &b->workspace.scratch[thread_index], job->target);
     }
 }
 
@@ -163,7 +163,7 @@ static void encode_together(void *arg, unsigned thread_index)
     for (size_t i = 0; i < b->plan.n_chunks; i++) {
         wick_chunk chunk = chunk_at(job, i);
         wick_forward(&b->model, &team, &chunk, &b->workspace.activations[0], &b->workspace.scratch[thread_index],
-                     job->out);
+                     job->target);
     }
 }
 
@@ -200,12 +200,13 @@ static size_t first_chunk_rows(const encode_job *job)
     return chunk_at(job, 0).n_rows;
 }
 
-static int cpu_encode(wick_backend *b, const wick_packed_batch *batch, float *out, wick_error *error)
+static int cpu_encode(wick_backend *b, const wick_packed_batch *batch, const wick_output_target *target,
+                      wick_error *error)
 {
     (void)error;
     pthread_mutex_lock(&b->mutex);
     for (size_t next = 0; next < batch->n_sequences; next += b->plan.n_sequences) {
-        encode_job job = {.backend = b, .batch = batch, .out = out};
+        encode_job job = {.backend = b, .batch = batch, .target = target};
         atomic_init(&job.next, 0);
         wick_plan_make(&b->plan, batch, next, b->n_threads, b->model.row_block);
         const bool has_many_barriers = b->plan.together && !wick_rows_are_own(first_chunk_rows(&job), b->n_threads);

@@ -8,12 +8,13 @@
  *     hidden  = LayerNorm(hidden + context W_o^T + b)
  *     inner   = gelu(hidden W_up^T + b)                 [rows, intermediate_size]
  *     hidden  = LayerNorm(hidden + inner W_down^T + b)
- *   out     = pool(hidden), Dense modules               [sequences, dimension]   pooling.c
+ *   out     = pool(hidden), Dense modules               [sequences, dimension]   heads.c, pooling.c
  *
  * A team shares few rows step by step: panels of output columns (and blocks of rows), with a barrier where a step reads what others wrote. Of many rows each
  * thread has a share of its own, which it takes alone through all steps but attention: two barriers a layer instead of eight. */
 #include "cpu/forward.h"
 
+#include "cpu/heads.h"
 #include "cpu/table.h"
 
 typedef struct linear_step {
@@ -157,29 +158,17 @@ static void embed_rows(const wick_cpu_model *model, const wick_team *team, const
     size_t width = model->files->encoder.hidden_size, row = 0, first, last;
     wick_team_share(team, chunk->n_rows, &first, &last);
     for (size_t i = 0; i < chunk->n_sequences && row < last; i++) {
-        const int32_t *ids = batch->ids + batch->offsets[chunk->sequences[i]];
+        const size_t offset = batch->offsets[chunk->sequences[i]];
+        const int32_t *ids = batch->ids + offset;
+        const uint8_t *types = batch->types && model->head.types.rows ? batch->types + offset : NULL;
         size_t n = wick_sequence_rows(batch, chunk->sequences[i]);
         for (size_t j = row < first ? first - row : 0; j < n && row + j < last; j++) {
             float *x = hidden + (row + j) * width;
             word_embedding(model, (size_t)ids[j], x);
             wick_table_add(&model->positions, j, x);
+            if (types && types[j] > 0)
+                wick_table_add(&model->head.types, types[j] - 1u, x);
         }
-        row += n;
-    }
-}
-
-/* Pools the team's share of the sequences. */
-static void pool_sequences(const wick_cpu_model *model, const wick_team *team, const wick_chunk *chunk,
-                           const float *hidden, float *scratch, float *out)
-{
-    const wick_model_files *files = model->files;
-    size_t row = 0, first, last;
-    wick_team_share(team, chunk->n_sequences, &first, &last);
-    for (size_t i = 0; i < last; i++) {
-        size_t sequence = chunk->sequences[i], n = wick_sequence_rows(chunk->batch, sequence);
-        if (i >= first)
-            wick_pool_sequence(model, hidden + row * files->encoder.hidden_size, n, scratch,
-                               out + sequence * files->dimension);
         row += n;
     }
 }
@@ -245,7 +234,7 @@ void wick_embed_tokens(const wick_cpu_model *model, const wick_cpu_layer *first,
 }
 
 void wick_forward(const wick_cpu_model *model, const wick_team *team, const wick_chunk *chunk,
-                  const wick_activations *act, const wick_thread_scratch *scratch, float *out)
+                  const wick_activations *act, const wick_thread_scratch *scratch, const wick_output_target *target)
 {
     const wick_cpu_layer *layers = model->layers;
     const wick_kernels *kernels = model->kernels;
@@ -256,7 +245,7 @@ void wick_forward(const wick_cpu_model *model, const wick_team *team, const wick
     for (size_t i = 0; i < n; i++)
         wick_layer_forward(model, &layers[i], i + 1 < n ? &layers[i + 1] : NULL, team, chunk, act, scratch);
     wick_team_barrier(team); /* threads with rows of their own end a layer alone */
-    pool_sequences(model, team, chunk, act->hidden.f32, scratch->pooled, out);
+    wick_output_chunk(model, team, chunk, act, scratch, target);
     if (kernels->leave)
         kernels->leave();
     wick_team_barrier(team); /* the next chunk overwrites hidden */

@@ -51,6 +51,8 @@ typedef struct wick_activations {
     float *qkv;        /* [max_rows, 3 * hidden_size] and WICK_MAX_PANEL_WIDTH readable values behind */
     wick_rows context; /* [max_rows, hidden_size] what attention gives */
     wick_rows inner;   /* [max_rows, intermediate_size] */
+    /* Where there are terms: the rows that the decoder reads [max_rows, hidden_size], and transposed [panels of rows, hidden_size, panel_width] */
+    float *head, *head_columns;
 } wick_activations;
 
 /* What one thread needs for itself. */
@@ -62,6 +64,8 @@ typedef struct wick_thread_scratch {
     uint16_t *scores16;           /* [WICK_ATTENTION_ROWS, max_rows rounded up to 2] */
     uint16_t *values16;           /* [max_rows rounded up to 2, head_dim rounded up to a panel] */
     float *pooled;                /* [2, widest of hidden_size and the Dense modules] */
+    float *head_words;            /* [WICK_TERM_ROWS, hidden_size], where there are terms */
+    unsigned thread_index;        /* of the pool's */
 } wick_thread_scratch;
 
 /* Some sequences of a batch, in any order. Their tokens are the rows of the activations, one sequence after another. */
@@ -84,9 +88,9 @@ static inline wick_chunk wick_chunk_of(const wick_packed_batch *batch, const uin
     return chunk;
 }
 
-/* Embeds the chunk: out is [n_sequences of the batch, dimension], only the chunk's rows are written. All threads of the team call it. */
+/* Encodes the chunk and writes what target asks for, of its sequences alone. All threads of the team call it. */
 void wick_forward(const wick_cpu_model *model, const wick_team *team, const wick_chunk *chunk,
-                  const wick_activations *act, const wick_thread_scratch *scratch, float *out);
+                  const wick_activations *act, const wick_thread_scratch *scratch, const wick_output_target *target);
 
 /* The chunk's rows of act->hidden through one layer. next: the layer that reads them then, or NULL behind the last. */
 void wick_layer_forward(const wick_cpu_model *model, const wick_cpu_layer *layer, const wick_cpu_layer *next,
@@ -104,6 +108,13 @@ void wick_attention(const wick_cpu_model *model, const wick_team *team, const wi
 /* Pools one sequence's rows hidden[n_rows, hidden_size], applies the Dense modules, writes out[dimension].
  * scratch: [2, widest of hidden_size and the Dense modules]. */
 void wick_pool_sequence(const wick_cpu_model *model, const float *hidden, size_t n_rows, float *scratch, float *out);
+/* The pooling alone: out[width]. */
+void wick_pool_rows(wick_pooling mode, const float *hidden, size_t n_rows, size_t width, float *out);
+/* The Dense modules alone, of which there is one at least: out[dimension]; scratch as above. */
+void wick_dense_row(const wick_cpu_model *model, const float *x, float *scratch, float *out);
+/* y[out] = activation(x[in] W^T + b), in f32. */
+void wick_linear_row(const wick_kernels *kernels, const wick_cpu_linear *l, wick_activation activation, const float *x,
+                     float *y);
 
 /* x[m, n] = activation(x). */
 void wick_activate(const wick_kernels *kernels, wick_activation activation, float *x, size_t ldx, size_t m, size_t n);

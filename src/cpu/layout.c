@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/checked.h"
+#include "cpu/heads.h"
 
 /* n * m values of size bytes, as piece "PREFIX.NAME". */
 static void *piece(wick_cpu_walk *walk, const char *prefix, const char *name, void *now, size_t n, size_t m,
@@ -101,4 +102,17 @@ void wick_cpu_walk_model(wick_cpu_walk *walk, wick_cpu_model *model)
         walk_linear(walk, prefix, &model->dense[i], WICK_COMPUTE_F32, files->dense[i].out_features,
                     files->dense[i].in_features, model->panel_width);
     }
+    wick_cpu_walk_head(walk, model);
+}
+
+void *wick_cpu_walk_piece(wick_cpu_walk *walk, const char *prefix, const char *name, void *now, size_t n, size_t m,
+                          size_t size)
+{
+    return piece(walk, prefix, name, now, n, m, size);
+}
+
+void wick_cpu_walk_linear_f32(wick_cpu_walk *walk, const char *prefix, wick_cpu_linear *linear, size_t out, size_t in,
+                              size_t panel_width)
+{
+    walk_linear(walk, prefix, linear, WICK_COMPUTE_F32, out, in, panel_width);
 }

@@ -22,4 +22,10 @@ void wick_cpu_walk_model(wick_cpu_walk *walk, wick_cpu_model *model);
 void wick_cpu_walk_layer(wick_cpu_walk *walk, const wick_cpu_model *model, wick_compute compute, size_t index,
                          wick_cpu_layer *layer);
 
+/* For the walks of other files: n * m values of size bytes as piece "PREFIX.NAME"; a linear layer in f32. */
+void *wick_cpu_walk_piece(wick_cpu_walk *walk, const char *prefix, const char *name, void *now, size_t n, size_t m,
+                          size_t size);
+void wick_cpu_walk_linear_f32(wick_cpu_walk *walk, const char *prefix, wick_cpu_linear *linear, size_t out, size_t in,
+                              size_t panel_width);
+
 #endif

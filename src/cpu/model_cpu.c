@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/mapped.h"
 #include "cpu/constants.h"
+#include "cpu/heads.h"
 #include "cpu/layout.h"
 #include "cpu/pack_cpu.h"
 #include "cpu/supports.h"
@@ -256,11 +257,13 @@ static int fill(wick_cpu_model *model, wick_pool *pool, wick_error *error)
 {
     const wick_model_files *files = model->files;
     size_t n = 0;
-    wick_packing *list = calloc(files->encoder.n_layers * WICK_PACKINGS_A_LAYER + files->n_dense + 1, sizeof *list);
+    wick_packing *list =
+        calloc(files->encoder.n_layers * WICK_PACKINGS_A_LAYER + files->n_dense + WICK_PACKINGS_OF_HEAD, sizeof *list);
     float *row = calloc(2 * files->encoder.hidden_size, sizeof *row);
     int code = list && row ? WICK_OK : wick_fail_memory(error, "packing the weights");
     if (code == WICK_OK) {
         fill_small(model, row);
+        wick_cpu_fill_head(model, row);
         if (model->words.rows)
             fill_words(model, row);
         if (model->compute == WICK_COMPUTE_I8)
@@ -271,6 +274,7 @@ static int fill(wick_cpu_model *model, wick_pool *pool, wick_error *error)
             n += wick_cpu_list_packings(files, i, &model->layers[i], list + n);
         for (size_t i = 0; i < files->n_dense; i++)
             list[n++] = (wick_packing){&files->dense[i].linear, &model->dense[i], 0, files->dense[i].out_features};
+        n += wick_cpu_list_head_packings(files, &model->head, list + n);
         code = wick_cpu_pack(model, list, n, pool, error);
     }
     free(row);

@@ -58,6 +58,15 @@ typedef struct wick_cpu_table {
     float *scales; /* [n_rows], int8 only */
 } wick_cpu_table;
 
+/* What heads.c applies (wick_output_head). */
+typedef struct wick_cpu_head {
+    wick_cpu_linear dense, last; /* f32; last: of labels */
+    wick_cpu_norm norm;
+    float *term_bias; /* [vocab_size] of terms, whose rows are read in the files */
+    wick_cpu_table
+        types; /* [type_vocab_size - 1, hidden_size] in f32: token types from 1 on, less type 0; no table where nothing needs it */
+} wick_cpu_head;
+
 typedef struct wick_cpu_model {
     const wick_kernels *kernels;
     wick_compute compute;
@@ -71,6 +80,7 @@ typedef struct wick_cpu_model {
     wick_cpu_norm embedding_norm;
     wick_cpu_layer *layers; /* [n_layers] */
     wick_cpu_linear dense[WICK_MAX_DENSE];
+    wick_cpu_head head;
     void *memory; /* all of the above but `layers` */
     size_t memory_bytes;
     wick_prepared kept; /* the file that memory is mapped from, read-only then; else {0} */

@@ -8,6 +8,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "cpu/heads.h"
 #include "cpu/layout.h"
 
 _Static_assert(WICK_PACK_PANEL_WIDTH % WICK_MAX_PANEL_WIDTH == 0, "every tier's panels are parts of the file's");
@@ -133,6 +134,10 @@ static size_t list_linears(wick_cpu_model *model, narrowing *list)
     }
     for (size_t i = 0; i < model->files->n_dense; i++)
         list[n++].linear = &model->dense[i];
+    if (model->head.dense.panels)
+        list[n++].linear = &model->head.dense;
+    if (model->head.last.panels)
+        list[n++].linear = &model->head.last;
     return n;
 }
 
@@ -142,7 +147,7 @@ static int narrow_panels(wick_cpu_model *model, wick_pool *pool, wick_error *err
     const size_t width = model->kernels->panel_width;
     narrow_job job = {.width = width};
     size_t n_bytes = 0;
-    job.list = calloc(model->files->encoder.n_layers * 4 + WICK_MAX_DENSE, sizeof *job.list);
+    job.list = calloc(model->files->encoder.n_layers * 4 + WICK_MAX_DENSE + WICK_PACKINGS_OF_HEAD, sizeof *job.list);
     if (!job.list)
         return wick_fail_memory(error, "the packed weights");
     job.n = list_linears(model, job.list);

@@ -33,7 +33,7 @@ static void largest(const float *hidden, size_t n_rows, size_t width, float *out
 }
 
 /* The formulas of sentence_transformers' Pooling module. */
-static void pool(wick_pooling mode, const float *hidden, size_t n_rows, size_t width, float *out)
+void wick_pool_rows(wick_pooling mode, const float *hidden, size_t n_rows, size_t width, float *out)
 {
     float n = (float)n_rows;
     switch (mode) {
@@ -61,9 +61,8 @@ static void pool(wick_pooling mode, const float *hidden, size_t n_rows, size_t w
     }
 }
 
-/* y[out] = activation(x[in] W^T + b), one row. */
-static void dense(const wick_kernels *kernels, const wick_cpu_linear *l, wick_activation activation, const float *x,
-                  float *y)
+void wick_linear_row(const wick_kernels *kernels, const wick_cpu_linear *l, wick_activation activation, const float *x,
+                     float *y)
 {
     size_t width = kernels->panel_width;
     for (size_t panel = 0; panel < l->n_panels; panel++) {
@@ -84,23 +83,34 @@ static void dense(const wick_kernels *kernels, const wick_cpu_linear *l, wick_ac
         wick_activate(kernels, activation, y, l->out, 1, l->out);
 }
 
-void wick_pool_sequence(const wick_cpu_model *model, const float *hidden, size_t n_rows, float *scratch, float *out)
+static size_t widest_row(const wick_model_files *files)
 {
-    const wick_model_files *files = model->files;
-    if (files->n_dense == 0) {
-        pool(files->pooling, hidden, n_rows, files->encoder.hidden_size, out);
-        return;
-    }
     size_t widest = files->encoder.hidden_size;
     for (size_t i = 0; i < files->n_dense; i++)
         widest = files->dense[i].out_features > widest ? files->dense[i].out_features : widest;
-    float *x = scratch, *y = scratch + widest;
-    pool(files->pooling, hidden, n_rows, files->encoder.hidden_size, x);
+    return widest;
+}
+
+void wick_dense_row(const wick_cpu_model *model, const float *x, float *scratch, float *out)
+{
+    const wick_model_files *files = model->files;
+    const size_t widest = widest_row(files);
     for (size_t i = 0; i < files->n_dense; i++) {
-        bool is_last = i + 1 == files->n_dense;
-        dense(model->kernels, &model->dense[i], files->dense[i].activation, x, is_last ? out : y);
-        float *swap = x;
+        float *y = i + 1 == files->n_dense ? out : scratch + i % 2 * widest;
+        wick_linear_row(model->kernels, &model->dense[i], files->dense[i].activation, x, y);
         x = y;
-        y = swap;
     }
+}
+
+void wick_pool_sequence(const wick_cpu_model *model, const float *hidden, size_t n_rows, float *scratch, float *out)
+{
+    const wick_model_files *files = model->files;
+    const size_t width = files->encoder.hidden_size;
+    if (files->n_dense == 0) {
+        wick_pool_rows(files->pooling, hidden, n_rows, width, out);
+        return;
+    }
+    float *pooled = scratch + widest_row(files); /* not where the first module writes */
+    wick_pool_rows(files->pooling, hidden, n_rows, width, pooled);
+    wick_dense_row(model, pooled, scratch, out);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "cpu/heads.h"
 
 /* To be raised when the same weights are packed into other bytes: layout, packing, rounding, calibration. */
 #define FORMAT 5
@@ -75,7 +76,7 @@ static uint64_t hash_settings(const wick_cpu_model *model)
         add(&h, files->dense[i].out_features);
         add(&h, files->dense[i].linear.bias.data != NULL);
     }
-    return h;
+    return wick_cpu_hash_head(files, h);
 }
 
 const char *const wick_compute_names[WICK_COMPUTES] = {

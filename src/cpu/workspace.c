@@ -6,6 +6,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "cpu/heads.h"
 #include "cpu/plan.h"
 
 typedef struct carve {
@@ -47,6 +48,18 @@ static void take_bf16(carve *c, size_t padded_rows, size_t head_dim, wick_thread
     out->values16 = take(c, padded_rows, head_dim + WICK_MAX_PANEL_WIDTH, 0, sizeof(uint16_t));
 }
 
+/* For terms alone. */
+static void take_head(carve *c, const wick_model_files *files, size_t padded_rows, wick_activations *a,
+                      wick_thread_scratch *scratch)
+{
+    const size_t hidden = files->encoder.hidden_size;
+    if (files->head.kind != WICK_HEAD_TERMS)
+        return;
+    a->head = take(c, a->max_rows, hidden, 0, sizeof(float));
+    a->head_columns = take(c, padded_rows, hidden, 0, sizeof(float));
+    scratch->head_words = take(c, WICK_TERM_ROWS, hidden, 0, sizeof(float));
+}
+
 static void carve_all(carve *c, const wick_cpu_model *model, wick_workspace *w)
 {
     const wick_model_files *files = model->files;
@@ -67,6 +80,8 @@ static void carve_all(carve *c, const wick_cpu_model *model, wick_workspace *w)
             take_bf16(c, padded, files->encoder.head_dim, &w->scratch[i]);
         w->scratch[i].scores = take(c, padded, WICK_ATTENTION_ROWS, 0, sizeof(float));
         w->scratch[i].pooled = take(c, 2, widest, 0, sizeof(float));
+        w->scratch[i].thread_index = i;
+        take_head(c, files, padded, a, &w->scratch[i]);
     }
 }
 

@@ -7,7 +7,9 @@
 
 #include "model/config.h"
 #include "model/dense.h"
+#include "model/heads.h"
 #include "model/modules.h"
+#include "model/multi_vector.h"
 #include "model/pooling.h"
 #include "model/sentence_bert.h"
 
@@ -40,7 +42,7 @@ static void fuzz_modules(const char *text, size_t n)
     wick_error error;
     if (wick_modules_parse(text, n, "fuzz", &list, &error) != WICK_OK)
         return;
-    expect(list.n_modules >= 2 && list.n_modules <= WICK_MAX_MODULES);
+    expect(list.n_modules >= 1 && list.n_modules <= WICK_MAX_MODULES);
     size_t n_dense = 0;
     for (size_t i = 0; i < list.n_modules; i++) {
         const char *path = list.modules[i].path;
@@ -69,16 +71,54 @@ static void fuzz_rest(uint8_t which, const char *text, size_t n)
         wick_sentence_transformers_check(text, n, "fuzz", &error);
 }
 
+static void fuzz_head(const char *text, size_t n)
+{
+    static const char *const types[] = {"bert", "roberta", "modernbert", "qwen3"};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        wick_arena arena = {0};
+        wick_error error;
+        wick_model_files files = {.architecture = types[i], .encoder = {.vocab_size = 9}};
+        if (wick_head_parse(text, n, "fuzz", WICK_HEAD_LABELS, &arena, &files, &error) == WICK_OK) {
+            expect(files.head.n_out > 0 && files.head.n_out <= WICK_MAX_LABELS);
+            for (size_t j = 0; j < files.head.n_out; j++)
+                expect(files.head.labels[j] != NULL);
+        }
+        wick_head_parse(text, n, "fuzz", WICK_HEAD_TERMS, &arena, &files, &error);
+        wick_head_activation_parse(text, n, "fuzz", &files.head, &error);
+        wick_arena_clear(&arena);
+    }
+}
+
+static void fuzz_behind_head(uint8_t which, const char *text, size_t n)
+{
+    wick_arena arena = {0};
+    wick_error error;
+    wick_output_head head = {0};
+    wick_token_vectors tokens = {0};
+    bool is_there;
+    if (which == 8)
+        wick_head_splade_parse(text, n, "fuzz", &head, &error);
+    if (which == 9 && wick_multi_vector_mask_parse(text, n, "fuzz", &arena, &tokens, &error) == WICK_OK)
+        expect(tokens.n_skipped <= WICK_MAX_SKIPPED);
+    if (which == 10)
+        wick_multi_vector_normalize_parse(text, n, "fuzz", &is_there, &error);
+    wick_arena_clear(&arena);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     if (n == 0)
         return 0;
-    uint8_t which = (uint8_t)(data[0] - '0'); /* '0' to '6', so that the seeds are texts */
+    uint8_t which = (uint8_t)(data[0] - '0'); /* '0' to ':', so that the seeds are texts */
     const char *text = (const char *)data + 1;
     if (which == 0)
         fuzz_config(text, n - 1);
     else if (which == 1)
         fuzz_modules(text, n - 1);
+    else if (which == 7)
+        fuzz_head(text, n - 1);
+    else if (which > 7)
+        fuzz_behind_head(which, text, n - 1);
     else
         fuzz_rest(which, text, n - 1);
     return 0;

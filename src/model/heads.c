@@ -174,6 +174,8 @@ static int read_head(const wick_keys *keys, const wick_head_names *names, wick_a
                                .row = names->row,
                                .activation = names->activation,
                                .n_out = files->encoder.vocab_size,
+                               .has_dense = names->dense != NULL,
+                               .has_norm = names->norm != NULL,
                                .has_dense_bias = names->dense != NULL,
                                .has_norm_bias = names->norm != NULL,
                                .has_last_bias = !names->is_plain};

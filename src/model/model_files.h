@@ -86,16 +86,16 @@ typedef enum wick_head_kind { WICK_HEAD_NONE, WICK_HEAD_LABELS, WICK_HEAD_TERMS 
 typedef struct wick_output_head {
     wick_head_kind kind;
     wick_pooling row;           /* LABELS: cls, mean or lasttoken */
-    wick_linear dense;          /* [hidden_size, hidden_size]; without data: none, nor an activation */
+    wick_linear dense;          /* [hidden_size, hidden_size], where has_dense */
     wick_activation activation; /* of dense */
-    wick_layer_norm norm;       /* [hidden_size]; without data: none; eps is the encoder's */
+    wick_layer_norm norm;       /* [hidden_size], where has_norm; eps is the encoder's */
     wick_linear last;           /* [n_out, hidden_size] */
     size_t n_out;               /* labels, or vocab_size */
     const char *const *labels;  /* LABELS: [n_out] their names, id2label */
     bool has_sigmoid;           /* LABELS: a score is the sigmoid of its logit, in CrossEncoder.predict */
     bool sums_tokens;           /* TERMS: the sum over the tokens, else the largest */
     bool has_second_log;        /* TERMS: log(1 + log(1 + relu)) */
-    bool has_dense_bias, has_norm_bias, has_last_bias;
+    bool has_dense, has_norm, has_dense_bias, has_norm_bias, has_last_bias;
 } wick_output_head;
 
 /* How token vectors are made where they are what the model is for (ColBERT; Khattab and Zaharia 2020). multi_vector.h */

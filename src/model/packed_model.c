@@ -110,7 +110,11 @@ static void say_all(text *t, const wick_model_files *files, const char *name, co
 int wick_model_describe(const wick_model_files *files, const char *name, const char *dtype, wick_pack_writer *writer,
                         wick_error *error)
 {
-    text t = {.bytes = malloc(MAX_BYTES)};
+    text t = {0};
+    if (files->head.kind != WICK_HEAD_NONE || files->tokens.is_wanted)
+        return wick_fail(error, WICK_E_UNSUPPORTED, files->path, "use its folder, or pack an embedding model",
+                         "rerankers, classifiers, sparse and multi-vector models are not packed");
+    t.bytes = malloc(MAX_BYTES);
     if (!t.bytes)
         return wick_fail_memory(error, "the packed model's description");
     say_all(&t, files, name, dtype);

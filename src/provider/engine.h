@@ -9,6 +9,7 @@
  *   engine_duplicates.c  which texts of a block are the same
  *   engine_tokenize.c  texts -> packed token ids, on one thread or on all
  *   engine_embed.c     wick_embed: blocks of texts through tokenizer and backend, then cut and normalised
+ *   engine_kind.c      what a model is for
  *   engine_peak.c      wick_measure_peak
  *   engine_context.c   contexts: scratch that calls borrow and give back */
 #ifndef WICK_PROVIDER_ENGINE_H
@@ -115,6 +116,11 @@ void wick_tokenizer_reader_free(wick_tokenizer_reader *reader);
  * cannot be made to do. */
 int wick_model_open_on(const char *name, const wick_model_options *options, const wick_backend_ops *ops,
                        wick_model **out, wick_error *error);
+
+/* What the model is for: "embedding", "reranker", "classifier", "sparse", "multi-vector"; static. */
+const char *wick_engine_kind(const wick_model_files *files);
+/* WICK_E_INVALID_INPUT where the model does not give the output (is_ranking: one score a pair); says what it is and what to use. */
+int wick_engine_kind_check(const wick_model *model, wick_output_kind wanted, bool is_ranking, wick_error *error);
 
 /* Borrows a context; each must be returned. NULL: out of memory. */
 wick_context *wick_context_take(wick_model *model);

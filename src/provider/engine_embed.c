@@ -92,7 +92,8 @@ static int embed_block(embedding *call, const wick_block *block, size_t index, f
     float *rows = rows_for(call, context->n_picks, out);
     if (!rows)
         return wick_fail_memory(error, "vectors");
-    rc = model->ops->encode(model->backend, &batch, rows, error);
+    const wick_output_target target = {.kind = WICK_OUTPUT_POOLED, .rows = rows};
+    rc = model->ops->encode(model->backend, &batch, &target, error);
     if (rc != WICK_OK)
         return rc;
     for (size_t i = 0; i < context->n_picks; i++)
@@ -123,6 +124,8 @@ int wick_embed(wick_model *model, const char *const *texts, const size_t *text_b
     embedding call = {.model = model, .texts = texts, .text_bytes = text_bytes, .n_texts = n_texts};
     wick_embed_options_init(&call.options);
     int rc = wick_options_take(&call.options, sizeof call.options, options, "options", error);
+    if (rc == WICK_OK)
+        rc = wick_engine_kind_check(model, WICK_OUTPUT_POOLED, false, error);
     if (rc == WICK_OK)
         rc = wick_texts_check(texts, text_bytes, n_texts, error);
     if (rc == WICK_OK)

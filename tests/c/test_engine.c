@@ -481,8 +481,10 @@ static int fake_open(const wick_model_files *files, const wick_backend_options *
     return WICK_OK;
 }
 
-static int fake_encode(wick_backend *backend, const wick_packed_batch *batch, float *out, wick_error *error)
+static int fake_encode(wick_backend *backend, const wick_packed_batch *batch, const wick_output_target *target,
+                       wick_error *error)
 {
+    float *out = target->rows;
     if (fake_mode == FAKE_REFUSE) {
         if (error)
             *error = (wick_error){.code = WICK_E_INTERNAL, .message = "the device is gone"};

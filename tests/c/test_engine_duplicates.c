@@ -29,8 +29,10 @@ static int fake_open(const wick_model_files *files, const wick_backend_options *
     return WICK_OK;
 }
 
-static int fake_encode(wick_backend *backend, const wick_packed_batch *batch, float *out, wick_error *error)
+static int fake_encode(wick_backend *backend, const wick_packed_batch *batch, const wick_output_target *target,
+                       wick_error *error)
 {
+    float *out = target->rows;
     for (size_t i = 0; i < batch->n_sequences; i++, n_seen++)
         for (size_t j = 0; j < DIMENSION; j++)
             out[i * DIMENSION + j] = n_seen == bad_at ? NAN : (float)(n_seen * DIMENSION + j);

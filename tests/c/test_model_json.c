@@ -195,7 +195,7 @@ static void test_modules_refuses(void **state)
         {"[" MODULE(OLD "Evil.Transformer", "") "]", WICK_E_UNSUPPORTED, "Evil.Transformer"},
         {"[" MODULE(OLD "a.transformer.Transformer", "") "]", WICK_E_UNSUPPORTED, "a.transformer.Transformer"},
         {"[" MODULE(OLD, "") "]", WICK_E_UNSUPPORTED, "type sentence_transformers.models."},
-        {"[" MODULE(OLD "Transformer", "") "]", WICK_E_UNSUPPORTED, "in this order"},
+        {"[" MODULE(OLD "Pooling", "") "]", WICK_E_UNSUPPORTED, "in this order"},
         {"[" MODULE(OLD "Pooling", "") "," MODULE(OLD "Transformer", "") "]", WICK_E_UNSUPPORTED, "in this order"},
         {HEAD "," MODULE(OLD "Normalize", "2") "," MODULE(OLD "Dense", "3") "]", WICK_E_UNSUPPORTED, "in this order"},
         {HEAD "," MODULE(OLD "Pooling", "2") "]", WICK_E_UNSUPPORTED, "in this order"},
@@ -315,7 +315,8 @@ static void test_dense_takes(void **state)
         wick_dense dense;
         bool has_bias;
         wick_error error = {0};
-        if (wick_dense_parse(cases[i].text, strlen(cases[i].text), "d", 8, WICK_FEATURE_VECTOR, &dense, &has_bias, &error) != WICK_OK)
+        if (wick_dense_parse(cases[i].text, strlen(cases[i].text), "d", 8, WICK_FEATURE_VECTOR, &dense, &has_bias,
+                             &error) != WICK_OK)
             fail_msg("%s: %s", cases[i].text, error.message);
         assert_int_equal(dense.activation, cases[i].activation);
         assert_int_equal(has_bias, cases[i].has_bias);
@@ -345,8 +346,8 @@ static void test_dense_refuses(void **state)
         wick_dense dense;
         bool has_bias;
         wick_error error = {0};
-        int code =
-            wick_dense_parse(cases[i].text, strlen(cases[i].text), "2_Dense/config.json", 8, WICK_FEATURE_VECTOR, &dense, &has_bias, &error);
+        int code = wick_dense_parse(cases[i].text, strlen(cases[i].text), "2_Dense/config.json", 8, WICK_FEATURE_VECTOR,
+                                    &dense, &has_bias, &error);
         support_error_check(cases[i].text, code, &error, cases[i].code, cases[i].fragment, "2_Dense/config.json");
     }
 }
