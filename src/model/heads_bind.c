@@ -11,8 +11,9 @@
 static const char *const bert[] = {"bert", NULL}, *const nomic[] = {"nomic_bert", NULL},
                          *const gte[] = {"gte", "new", NULL}, *const distilbert[] = {"distilbert", NULL},
                          *const roberta[] = {"roberta", "xlm-roberta", "camembert", "mpnet", NULL},
-                         *const modernbert[] = {"modernbert", NULL},
-                         *const decoders[] = {"qwen2", "qwen3", "gemma3_text", "mistral", "llama", NULL};
+                         *const modernbert[] = {"modernbert", NULL}, *const decoders[] = {"qwen2",       "qwen3",
+                                                                                          "gemma3_text", "mistral",
+                                                                                          "llama",       NULL};
 
 static const wick_head_names heads[] = {
     /* A pooler, which belongs to the encoder's classes, and one layer. */
