@@ -94,27 +94,32 @@ static int find_architecture(const char *model_type, const wick_keys *keys, cons
                      "model_type %s is not supported, only: %s", wick_shown(model_type, shown), supported);
 }
 
+int wick_model_config_read(const wick_keys *keys, const wick_architecture **architecture, wick_model_files *files)
+{
+    const char *model_type = NULL;
+    int code = wick_key_text(keys, "model_type", &model_type);
+    if (code == WICK_OK && !model_type)
+        code = wick_fail(keys->error, WICK_E_CORRUPT, keys->where, "download the model again", "model_type is absent");
+    if (code == WICK_OK)
+        code = find_architecture(model_type, keys, architecture);
+    if (code == WICK_OK && wick_json_type_of(wick_json_get(keys->object, "quantization_config")) != WICK_JSON_NULL)
+        code = wick_fail(keys->error, WICK_E_UNSUPPORTED, keys->where, "use the model's unquantised weights",
+                         "quantization_config: quantised weights are not read");
+    if (code == WICK_OK)
+        code = (*architecture)->read_config(keys, files);
+    if (code == WICK_OK)
+        files->architecture = (*architecture)->model_type;
+    return code;
+}
+
 int wick_model_config_parse(const char *text, size_t n, const char *where, const wick_architecture **architecture,
                             wick_model_files *files, wick_error *error)
 {
     wick_json *root = NULL;
     int code = wick_bounded_json_parse(text, n, where, WICK_JSON_OBJECT, &root, error);
-    if (code != WICK_OK)
-        return code;
-    wick_keys keys = {root, where, error};
-    const char *model_type = NULL;
-    code = wick_key_text(&keys, "model_type", &model_type);
-    if (code == WICK_OK && !model_type)
-        code = wick_fail(error, WICK_E_CORRUPT, where, "download the model again", "model_type is absent");
+    const wick_keys keys = {root, where, error};
     if (code == WICK_OK)
-        code = find_architecture(model_type, &keys, architecture);
-    if (code == WICK_OK && wick_json_type_of(wick_json_get(root, "quantization_config")) != WICK_JSON_NULL)
-        code = wick_fail(error, WICK_E_UNSUPPORTED, where, "use the model's unquantised weights",
-                         "quantization_config: quantised weights are not read");
-    if (code == WICK_OK)
-        code = (*architecture)->read_config(&keys, files);
-    if (code == WICK_OK)
-        files->architecture = (*architecture)->model_type;
+        code = wick_model_config_read(&keys, architecture, files);
     wick_json_free(root);
     return code;
 }

@@ -11,6 +11,9 @@
 int wick_model_config_parse(const char *text, size_t n, const char *where, const wick_architecture **architecture,
                             wick_model_files *files, wick_error *error);
 
+/* The same of a parsed object. */
+int wick_model_config_read(const wick_keys *keys, const wick_architecture **architecture, wick_model_files *files);
+
 /* The families, one after another; NULL behind the last. */
 const wick_architecture *wick_architecture_at(size_t index);
 

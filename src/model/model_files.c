@@ -120,7 +120,17 @@ static int check_task(const opened_model *model, wick_pipeline pipeline, wick_ta
                      "transformer_task %s is not supported with these modules", names[task]);
 }
 
-/* Fills max_seq_length: sentence_bert_config.json's word, else the tokenizer's, never more than there are positions. */
+/* sentence_bert_config.json's word, else the tokenizer's. No text outruns a table of positions; where there is none, sentence-transformers takes the module's word even
+ * beyond max_position_embeddings, and the tokenizer's only up to that. */
+static void set_lengths(wick_model_files *files, const wick_text_rules *rules)
+{
+    const size_t said = rules->max_seq_length, length = said ? said : rules->model_max_length;
+    if (files->encoder.max_positions == 0 && said > files->max_tokens)
+        files->max_tokens = said < WICK_MAX_POSITIONS ? said : WICK_MAX_POSITIONS;
+    files->max_seq_length = length && length < files->max_tokens ? length : files->max_tokens;
+}
+
+/* Fills max_seq_length and the side that is cut. */
 static int read_text_rules(opened_model *model, bool has_modules, wick_pipeline pipeline, wick_error *error)
 {
     wick_model_files *files = &model->files;
@@ -150,8 +160,7 @@ static int read_text_rules(opened_model *model, bool has_modules, wick_pipeline 
         return wick_fail(
             error, WICK_E_UNSUPPORTED, text.path, "choose a model whose tokenizer lower-cases by itself",
             "sentence_bert_config.json's do_lower_case asks for lower case, but do_lower_case is not true here");
-    size_t length = rules.max_seq_length ? rules.max_seq_length : rules.model_max_length;
-    files->max_seq_length = length && length < files->max_tokens ? length : files->max_tokens;
+    set_lengths(files, &rules);
     files->truncate_side = rules.truncate_side;
     return WICK_OK;
 }

@@ -9,15 +9,16 @@
 
 #include "base/checked.h"
 #include "base/error.h"
-#include "base/number.h"
-#include "model/architecture.h"
+#include "model/config.h"
 #include "model/opened_model.h"
 
 #define MODEL "model"
 #define WORDS "words"
+/* Of the description, and of config.json in it: most have 1 KB, one with 20,000 names of classes 1 MB. */
 #define MAX_BYTES ((size_t)1 << 16)
+#define MAX_CONFIG_BYTES ((size_t)1 << 20)
 
-/* Sizes with their bounds; the order is that of the file. */
+/* Sizes with their bounds; the order is that of the file. The first N_OLD_SIZES stand in old files alone, which are of BERT and do not hold config.json. */
 typedef struct size_key {
     const char *key;
     size_t low, high, offset;
@@ -37,6 +38,7 @@ static const size_key sizes[] = {
     ENCODER_SIZE(vocab_size, 1, WICK_MAX_VOCAB_SIZE),
     ENCODER_SIZE(max_positions, 1, WICK_MAX_POSITIONS),
     ENCODER_SIZE(type_vocab_size, 1, WICK_MAX_TYPE_VOCAB_SIZE),
+#define N_OLD_SIZES 7
     SIZE(max_tokens, 1, WICK_MAX_POSITIONS),
     SIZE(max_seq_length, 1, WICK_MAX_POSITIONS),
     SIZE(n_parameters, 1, SIZE_MAX / 2),
@@ -62,8 +64,8 @@ static const char *const sides[] = {
 /* ---- writing ------------------------------------------------------------------------------------------------------- */
 
 typedef struct text {
-    char *bytes; /* [MAX_BYTES] */
-    size_t n;
+    char *bytes; /* [capacity] */
+    size_t capacity, n;
     bool overflow;
 } text;
 
@@ -72,9 +74,9 @@ static void say(text *t, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    const int n = vsnprintf(t->bytes + t->n, MAX_BYTES - t->n, format, arguments);
+    const int n = vsnprintf(t->bytes + t->n, t->capacity - t->n, format, arguments);
     va_end(arguments);
-    t->overflow |= n < 0 || (size_t)n >= MAX_BYTES - t->n;
+    t->overflow |= n < 0 || (size_t)n >= t->capacity - t->n;
     t->n = t->overflow ? 0 : t->n + (size_t)n;
 }
 
@@ -88,41 +90,53 @@ static void say_name(text *t, const char *name)
     say(t, "\"");
 }
 
-static void say_all(text *t, const wick_model_files *files, const char *name, const char *dtype)
+/* config: config.json as it stands, which is an object. */
+static void say_all(text *t, const wick_model_files *files, const char *name, const char *dtype, const char *config)
 {
-    char eps[WICK_DOUBLE_TEXT_BYTES];
-    const size_t n_eps = wick_double_to_text(files->encoder.norm_eps, eps);
     say(t, "{\"wick\":\"%s\",", WICK_VERSION);
     say_name(t, name);
     say(t, ",\"architecture\":\"%s\",\"dtype\":\"%s\"", files->architecture, dtype);
-    for (size_t i = 0; i < N_SIZES; i++)
+    for (size_t i = N_OLD_SIZES; i < N_SIZES; i++)
         say(t, ",\"%s\":%zu", sizes[i].key, *size_of((wick_model_files *)(uintptr_t)files, &sizes[i]));
-    say(t, ",\"truncate_side\":\"%s\"", sides[files->truncate_side]);
-    say(t, ",\"layer_norm_eps\":%.*s,\"activation\":\"%s\",\"pooling\":\"%s\",\"has_normalize\":%s,\"dense\":[",
-        (int)n_eps, eps, activations[files->encoder.activation], wick_pooling_name(files->pooling),
-        files->has_normalize ? "true" : "false");
+    say(t, ",\"truncate_side\":\"%s\",\"pooling\":\"%s\",\"has_normalize\":%s,\"dense\":[", sides[files->truncate_side],
+        wick_pooling_name(files->pooling), files->has_normalize ? "true" : "false");
     for (size_t i = 0; i < files->n_dense; i++)
         say(t, "%s{\"in_features\":%zu,\"out_features\":%zu,\"activation\":\"%s\"}", i ? "," : "",
             files->dense[i].in_features, files->dense[i].out_features, activations[files->dense[i].activation]);
-    say(t, "]}");
+    say(t, "],\"config\":%s}", config);
+}
+
+/* Free *config with free(). */
+static int read_config_text(const wick_model_files *files, char **config, size_t *n, wick_error *error)
+{
+    wick_arena arena = {0};
+    char *path = wick_model_path(&arena, files->transformer_path, "config.json");
+    const int code = path ? wick_model_file_read(path, MAX_CONFIG_BYTES, config, n, error)
+                          : wick_fail_memory(error, "the packed model's description");
+    wick_arena_clear(&arena);
+    return code;
 }
 
 int wick_model_describe(const wick_model_files *files, const char *name, const char *dtype, wick_pack_writer *writer,
                         wick_error *error)
 {
-    text t = {0};
     if (files->head.kind != WICK_HEAD_NONE || files->tokens.is_wanted)
         return wick_fail(error, WICK_E_UNSUPPORTED, files->path, "use its folder, or pack an embedding model",
                          "rerankers, classifiers, sparse and multi-vector models are not packed");
-    t.bytes = malloc(MAX_BYTES);
-    if (!t.bytes)
-        return wick_fail_memory(error, "the packed model's description");
-    say_all(&t, files, name, dtype);
-    if (t.overflow) {
-        free(t.bytes);
-        return wick_fail(error, WICK_E_INTERNAL, MODEL, NULL, "the model's description is too long");
-    }
-    return wick_pack_give(writer, MODEL, t.bytes, t.n, error);
+    char *config = NULL;
+    size_t n = 0;
+    int code = read_config_text(files, &config, &n, error);
+    if (code != WICK_OK)
+        return code;
+    text t = {.bytes = malloc(MAX_BYTES + n), .capacity = MAX_BYTES + n};
+    if (t.bytes)
+        say_all(&t, files, name, dtype, config);
+    free(config);
+    if (t.bytes && !t.overflow)
+        return wick_pack_give(writer, MODEL, t.bytes, t.n, error);
+    free(t.bytes);
+    return t.overflow ? wick_fail(error, WICK_E_INTERNAL, MODEL, NULL, "the model's description is too long")
+                      : wick_fail_memory(error, "the packed model's description");
 }
 
 /* ---- reading ------------------------------------------------------------------------------------------------------- */
@@ -209,45 +223,74 @@ static int read_dense(const wick_keys *keys, wick_model_files *files)
     return WICK_OK;
 }
 
-static int check_sizes(const wick_keys *keys, wick_model_files *files)
+/* A file of before config.json was in the description: BERT, by its sizes. */
+static int read_old_encoder(const wick_keys *keys, wick_model_files *files)
 {
-    if (files->encoder.hidden_size % files->encoder.n_heads != 0)
+    static const char *const architectures[] = {"bert"};
+    size_t architecture = 0, activation = 0;
+    wick_encoder *e = &files->encoder;
+    wick_encoder_set_plain(e);
+    int code = need_name(keys, "architecture", architectures, 1, &architecture);
+    for (size_t i = 0; i < N_OLD_SIZES && code == WICK_OK; i++)
+        code = need_size(keys, &sizes[i], size_of(files, &sizes[i]));
+    if (code == WICK_OK)
+        code = wick_key_number(keys, "layer_norm_eps", &e->norm_eps);
+    if (code == WICK_OK)
+        code = need_name(keys, "activation", activations, N_ACTIVATIONS, &activation);
+    if (code != WICK_OK)
+        return code;
+    if (e->hidden_size % e->n_heads != 0)
         return absent(keys, "n_heads");
-    if (files->max_tokens > files->encoder.max_positions)
-        return absent(keys, "max_tokens");
-    if (files->max_seq_length > files->max_tokens)
-        return absent(keys, "max_seq_length");
-    wick_encoder_derive(&files->encoder);
-    if (!(files->encoder.norm_eps > 0 && files->encoder.norm_eps < 1))
+    if (!(e->norm_eps > 0 && e->norm_eps < 1))
         return absent(keys, "layer_norm_eps");
+    wick_encoder_derive(e);
+    e->activation = (wick_activation)activation;
+    files->architecture = architectures[architecture];
+    files->max_tokens = e->max_positions;
     return WICK_OK;
+}
+
+/* config.json's reader checks it as at any opening. */
+static int read_encoder(const wick_keys *keys, wick_model_files *files)
+{
+    const wick_architecture *architecture;
+    const wick_keys config = {wick_json_get(keys->object, "config"), keys->where, keys->error};
+    if (!config.object)
+        return read_old_encoder(keys, files);
+    if (wick_json_type_of(config.object) != WICK_JSON_OBJECT)
+        return absent(keys, "config");
+    return wick_model_config_read(&config, &architecture, files);
+}
+
+/* How long texts may be: no longer than a table of positions allows. */
+static int read_lengths(const wick_keys *keys, wick_model_files *files)
+{
+    const size_t most = files->encoder.max_positions > 0 ? files->max_tokens : WICK_MAX_POSITIONS;
+    int code = WICK_OK;
+    for (size_t i = N_OLD_SIZES; i < N_SIZES && code == WICK_OK; i++)
+        code = need_size(keys, &sizes[i], size_of(files, &sizes[i]));
+    if (code == WICK_OK && files->max_tokens > most)
+        code = absent(keys, "max_tokens");
+    if (code == WICK_OK && files->max_seq_length > files->max_tokens)
+        code = absent(keys, "max_seq_length");
+    return code;
 }
 
 static int read_keys(const wick_keys *keys, wick_model_files *files)
 {
-    static const char *const architectures[] = {"bert"};
-    size_t architecture = 0, dtype = 0, activation = 0;
-    wick_encoder_set_plain(&files->encoder);
-    int code = need_name(keys, "architecture", architectures, 1, &architecture);
+    size_t dtype = 0;
+    int code = read_encoder(keys, files);
     if (code == WICK_OK)
         code = need_name(keys, "dtype", dtypes, N_DTYPES, &dtype);
-    for (size_t i = 0; i < N_SIZES && code == WICK_OK; i++)
-        code = need_size(keys, &sizes[i], size_of(files, &sizes[i]));
     if (code == WICK_OK)
-        code = wick_key_number(keys, "layer_norm_eps", &files->encoder.norm_eps);
-    if (code == WICK_OK)
-        code = check_sizes(keys, files);
-    if (code == WICK_OK)
-        code = need_name(keys, "activation", activations, N_ACTIVATIONS, &activation);
+        code = read_lengths(keys, files);
     if (code == WICK_OK)
         code = wick_key_bool(keys, "has_normalize", &files->has_normalize);
     if (code == WICK_OK)
         code = read_side(keys, files);
     if (code == WICK_OK)
         code = read_pooling(keys, files);
-    files->architecture = architectures[architecture];
     files->packed_dtype = dtypes[dtype];
-    files->encoder.activation = (wick_activation)activation;
     return code == WICK_OK ? read_dense(keys, files) : code;
 }
 
@@ -278,7 +321,7 @@ int wick_model_files_unpack(const wick_pack *pack, wick_model_files **out, wick_
     wick_json *root = NULL;
     wick_model_files *files = NULL;
     int code = wick_pack_take(pack, MODEL, &json, &n, error);
-    if (code == WICK_OK && n > MAX_BYTES)
+    if (code == WICK_OK && n > MAX_BYTES + MAX_CONFIG_BYTES)
         code = wick_pack_fail(pack, MODEL, "is too long", error);
     if (code == WICK_OK)
         code = wick_bounded_json_parse(json, n, wick_pack_where(pack), WICK_JSON_OBJECT, &root, error);

@@ -27,7 +27,7 @@ static void take(void *arg, const void *data, size_t n)
     s->n += n;
 }
 
-static uint8_t *written(wick_pack_writer *writer, size_t *n)
+uint8_t *support_pack_finish(wick_pack_writer *writer, size_t *n)
 {
     sink s = {0};
     void *bytes = NULL;
@@ -47,7 +47,7 @@ uint8_t *support_pack_make(const char *name, const char *dtype, size_t *n)
     wick_error error = {0};
     if (wick_model_pack(name, &options, &writer, &error) != WICK_OK)
         fail_msg("packing %s in %s: %s (%s)", name, dtype, error.message, error.where);
-    return written(writer, n);
+    return support_pack_finish(writer, n);
 }
 
 uint8_t *support_pack_replace(const uint8_t *bytes, size_t n, const char *section, const void *data, size_t n_data,
@@ -70,7 +70,7 @@ uint8_t *support_pack_replace(const uint8_t *bytes, size_t n, const char *sectio
                          WICK_OK);
     }
     assert_true(is_found);
-    return written(writer, n_out);
+    return support_pack_finish(writer, n_out);
 }
 
 void support_pack_reseal(uint8_t *bytes, size_t n)

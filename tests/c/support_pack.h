@@ -4,6 +4,8 @@
 #define WICK_TESTS_SUPPORT_PACK_H
 #include "base/pack.h"
 
+/* The bytes of what writer holds, 64-byte aligned (free them); frees the writer. */
+uint8_t *support_pack_finish(wick_pack_writer *writer, size_t *n);
 /* Packs the model at name and returns the file's bytes, 64-byte aligned (free them); fails the test on an error. */
 uint8_t *support_pack_make(const char *name, const char *dtype, size_t *n);
 /* The same file with one section's content in place of its own (data NULL: without it), checksums right; free it. */

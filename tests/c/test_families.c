@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_families.c: the model of each family in tests/fixtures/models: what its config.json becomes, where its weights are found, under which prefixes, and in shards. */
+ * test_families.c: the model of each family in tests/fixtures/models: what its config.json becomes. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,7 +9,6 @@
 
 #include <cmocka.h>
 
-#include "base/hash.h"
 #include "model/model_files.h"
 #include "support_model.h"
 
@@ -28,8 +27,6 @@ static wick_model_files *open_fixture(const char *name)
     support_path(WICK_FIXTURES "/models", name, path);
     return open_good(path);
 }
-
-/* ---- descriptions -------------------------------------------------------------------------------------------------- */
 
 static void check_sizes(const wick_model_files *files, size_t vocab_size, size_t n_layers, size_t max_tokens)
 {
@@ -230,155 +227,43 @@ static void test_jina_bert(void **state)
     wick_model_files_close(files);
 }
 
-/* ---- names --------------------------------------------------------------------------------------------------------- */
-
-static uint64_t add_tensor(const wick_tensor *tensor, uint64_t so_far)
+/* As sentence-transformers resolves it: the module's word, the tokenizer's up to max_position_embeddings (64 in all fixtures), and no row that is not there. */
+static void test_lengths(void **state)
 {
-    const size_t sizes[2] = {tensor->n_dims, tensor->size_bytes};
-    so_far = wick_hash64(sizes, sizeof sizes, so_far);
-    return tensor->data ? wick_hash64(tensor->data, tensor->size_bytes, so_far) : so_far;
-}
-
-/* Of everything that is bound, so that one tensor in another's place would show. */
-static uint64_t sum_of(const wick_model_files *files)
-{
-    const wick_tensor *tables[] = {&files->word_embeddings, &files->position_embeddings, &files->token_type_embeddings,
-                                   &files->relative_bias};
-    uint64_t sum = 0;
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
-        sum = add_tensor(tables[i], sum);
-    const wick_layer_norm norms[] = {files->embedding_norm, files->final_norm};
-    for (size_t i = 0; i < 2; i++)
-        sum = add_tensor(&norms[i].bias, add_tensor(&norms[i].weight, sum));
-    for (size_t i = 0; i < files->encoder.n_layers; i++) {
-        const wick_encoder_layer *l = &files->layers[i];
-        const wick_linear linears[] = {l->query, l->key, l->value, l->attention_output, l->gate, l->up, l->down};
-        const wick_layer_norm inner[] = {l->query_norm,         l->key_norm,    l->attention_norm,
-                                         l->attention_end_norm, l->output_norm, l->output_end_norm};
-        for (size_t j = 0; j < sizeof linears / sizeof *linears; j++)
-            sum = add_tensor(&linears[j].bias, add_tensor(&linears[j].weight, sum));
-        for (size_t j = 0; j < sizeof inner / sizeof *inner; j++)
-            sum = add_tensor(&inner[j].bias, add_tensor(&inner[j].weight, sum));
-    }
-    return sum;
-}
-
-static const struct {
-    const char *name;
-    const char *prefixes[4];
-} families[] = {
-    {"bert-cls", {"bert.", "model.bert.", "auto_model."}},
-    {"roberta", {"roberta.", "model.roberta."}},
-    {"xlm-roberta", {"roberta."}},
-    {"camembert", {"roberta."}},
-    {"distilbert", {"distilbert.", "0.auto_model."}},
-    {"mpnet", {"mpnet.", "model."}},
-    {"nomic-bert", {"nomic_bert.", "bert."}},
-    {"gte", {"new.", "gte."}},
-    {"gte-f16", {"new."}},
-    {"modernbert", {"model."}},
-    {"qwen2", {"model.", "transformer."}},
-    {"qwen3", {"model."}},
-    {"qwen3-bf16", {"model."}},
-    {"eurobert", {"model."}},
-    {"gemma3", {"model."}},
-    {"jina-v2", {"bert."}},
-};
-#define N_FAMILIES (sizeof families / sizeof *families)
-
-static void copy_fixture(const char *name, char folder[SUPPORT_PATH_BYTES])
-{
-    char fixture[128] = "models/";
-    strncat(fixture, name, sizeof fixture - 32);
-    support_model_make(fixture, folder);
-}
-
-static void test_prefixes(void **state)
-{
-    for (size_t i = 0; i < N_FAMILIES; i++) {
-        wick_model_files *plain = open_fixture(families[i].name);
-        for (size_t j = 0; j < 4 && families[i].prefixes[j]; j++) {
-            char folder[SUPPORT_PATH_BYTES];
-            copy_fixture(families[i].name, folder);
-            support_weights_rename(folder, "", families[i].prefixes[j]);
-            wick_model_files *files = open_good(folder);
-            if (sum_of(files) != sum_of(plain))
-                fail_msg("%s under %s is another model", families[i].name, families[i].prefixes[j]);
-            assert_int_equal(files->n_parameters, plain->n_parameters);
-            wick_model_files_close(files);
-            support_folder_remove(folder);
-        }
-        wick_model_files_close(plain);
-    }
-}
-
-static void test_shards(void **state)
-{
-    for (size_t i = 0; i < N_FAMILIES; i++) {
-        char folder[SUPPORT_PATH_BYTES];
-        copy_fixture(families[i].name, folder);
-        support_weights_shard(folder, 3);
-        wick_model_files *plain = open_fixture(families[i].name), *files = open_good(folder);
-        assert_true(sum_of(files) == sum_of(plain));
+    static const struct {
+        const char *name, *sentence_bert, *tokenizer_config;
+        size_t max_seq_length, max_tokens;
+    } cases[] = {
+        {"roberta", "{}", "{}", 62, 62},
+        {"roberta", "{\"max_seq_length\":514}", "{\"model_max_length\":512}", 62, 62},
+        {"mpnet", "{}", "{\"model_max_length\":63}", 62, 62},
+        {"distilbert", "{\"max_seq_length\":100}", "{}", 64, 64},
+        {"nomic-bert", "{\"max_seq_length\":100}", "{}", 100, 100},
+        {"nomic-bert", "{}", "{\"model_max_length\":100}", 64, 64},
+        {"qwen3", "{}", "{\"model_max_length\":50}", 50, 64},
+        {"jina-v2", "{\"max_seq_length\":1e15}", "{}", (size_t)1 << 24, (size_t)1 << 24},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char fixture[64] = "models/", folder[SUPPORT_PATH_BYTES];
+        strncat(fixture, cases[i].name, 32);
+        support_model_make(fixture, folder);
+        support_file_write(folder, "sentence_bert_config.json", cases[i].sentence_bert);
+        support_file_write(folder, "tokenizer_config.json", cases[i].tokenizer_config);
+        wick_model_files *files = open_good(folder);
+        assert_int_equal(files->max_seq_length, cases[i].max_seq_length);
+        assert_int_equal(files->max_tokens, cases[i].max_tokens);
         wick_model_files_close(files);
-        wick_model_files_close(plain);
         support_folder_remove(folder);
     }
-}
-
-/* Parts of one matrix: rows one behind another, not a byte between. first: the matrix's first part. */
-static void check_parts(const wick_tensor *const parts[], size_t n, const char *name, size_t rows)
-{
-    const uint8_t *next = parts[0]->data;
-    for (size_t i = 0; i < n; i++) {
-        assert_string_equal(parts[i]->name, name);
-        assert_ptr_equal(parts[i]->data, next);
-        assert_int_equal(parts[i]->shape[0], rows);
-        next += parts[i]->size_bytes;
-    }
-}
-
-static void test_fused_matrices(void **state)
-{
-    wick_model_files *gte = open_fixture("gte-f16"), *modern = open_fixture("modernbert"),
-                     *jina = open_fixture("jina-v2");
-    const wick_encoder_layer *layer = &gte->layers[1];
-    assert_int_equal(layer->query.weight.size_bytes, 24 * 24 * 2);
-    assert_int_equal(layer->key.bias.size_bytes, 24 * 2);
-    check_parts((const wick_tensor *[]){&layer->query.weight, &layer->key.weight, &layer->value.weight}, 3,
-                "encoder.layer.1.attention.qkv_proj.weight", 24);
-    check_parts((const wick_tensor *[]){&layer->query.bias, &layer->key.bias, &layer->value.bias}, 3,
-                "encoder.layer.1.attention.qkv_proj.bias", 24);
-    check_parts((const wick_tensor *[]){&layer->up.weight, &layer->gate.weight}, 2,
-                "encoder.layer.1.mlp.up_gate_proj.weight", 40);
-    layer = &modern->layers[0];
-    check_parts((const wick_tensor *[]){&layer->query.weight, &layer->key.weight, &layer->value.weight}, 3,
-                "layers.0.attn.Wqkv.weight", 24);
-    check_parts((const wick_tensor *[]){&layer->gate.weight, &layer->up.weight}, 2, "layers.0.mlp.Wi.weight", 40);
-    layer = &jina->layers[0];
-    check_parts((const wick_tensor *[]){&layer->gate.weight, &layer->up.weight}, 2,
-                "encoder.layer.0.mlp.gated_layers.weight", 40);
-    wick_model_files_close(gte);
-    wick_model_files_close(modern);
-    wick_model_files_close(jina);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_roberta_line),
-        cmocka_unit_test(test_distilbert),
-        cmocka_unit_test(test_mpnet),
-        cmocka_unit_test(test_nomic_bert),
-        cmocka_unit_test(test_gte),
-        cmocka_unit_test(test_modern_bert),
-        cmocka_unit_test(test_qwen),
-        cmocka_unit_test(test_eurobert),
-        cmocka_unit_test(test_gemma),
-        cmocka_unit_test(test_jina_bert),
-        cmocka_unit_test(test_fused_matrices),
-        cmocka_unit_test(test_prefixes),
-        cmocka_unit_test(test_shards),
+        cmocka_unit_test(test_roberta_line), cmocka_unit_test(test_distilbert), cmocka_unit_test(test_mpnet),
+        cmocka_unit_test(test_nomic_bert),   cmocka_unit_test(test_gte),        cmocka_unit_test(test_modern_bert),
+        cmocka_unit_test(test_qwen),         cmocka_unit_test(test_eurobert),   cmocka_unit_test(test_gemma),
+        cmocka_unit_test(test_jina_bert),    cmocka_unit_test(test_lengths),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

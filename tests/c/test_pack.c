@@ -294,34 +294,106 @@ static void sections_missing_or_of_another_size(void **state)
     }
 }
 
-/* Replaces text in the section "model" or "tokenizer"; returns the file. */
-static uint8_t *edited(const char *section, const char *old_text, const char *new_text, size_t *n)
+/* The content of a section of good, terminated; free it. */
+static char *section_text(const char *section)
 {
     wick_pack *pack = NULL;
-    size_t n_section;
+    size_t n;
     assert_int_equal(wick_pack_open_memory(good, n_good, "good", &pack, NULL), WICK_OK);
-    const char *text = wick_pack_find(pack, section, &n_section);
-    char *own = calloc(n_section + strlen(new_text) + 1, 1), *copy = calloc(n_section + 1, 1);
-    memcpy(copy, text, n_section);
-    char *found = strstr(copy, old_text);
+    const char *text = wick_pack_find(pack, section, &n);
+    char *copy = calloc(n + 1, 1);
+    memcpy(copy, text, n);
+    wick_pack_close(pack);
+    return copy;
+}
+
+/* good with text as its section, in which new_text stands in place of old_text. Returns the file. */
+static uint8_t *edited(const char *section, const char *text, const char *old_text, const char *new_text, size_t *n)
+{
+    const size_t capacity = strlen(text) + strlen(new_text) + 1;
+    char *own = calloc(capacity, 1), *found = strstr(text, old_text);
     if (!found)
-        fail_msg("%s is not in %s", old_text, copy);
-    snprintf(own, n_section + strlen(new_text) + 1, "%.*s%s%s", (int)(found - copy), copy, new_text,
-             found + strlen(old_text));
+        fail_msg("%s is not in %s", old_text, text);
+    snprintf(own, capacity, "%.*s%s%s", (int)(found - text), text, new_text, found + strlen(old_text));
     uint8_t *bytes = support_pack_replace(good, n_good, section, own, strlen(own), n);
     free(own);
-    free(copy);
-    wick_pack_close(pack);
     return bytes;
+}
+
+typedef struct deceit {
+    const char *old_text, *new_text;
+    int code;
+} deceit;
+
+static void check_deceits(const char *text, const deceit *cases, size_t n_cases)
+{
+    for (size_t i = 0; i < n_cases; i++) {
+        size_t n;
+        uint8_t *bytes = edited("model", text, cases[i].old_text, cases[i].new_text, &n);
+        wick_error error = {0};
+        const int code = failing(bytes, n, &error);
+        if (code != cases[i].code || !error.mend[0])
+            fail_msg("%s: code %d, %s; %s", cases[i].new_text, code, error.message, error.mend);
+        free(bytes);
+    }
 }
 
 static void descriptions_that_deceive(void **state)
 {
     (void)state;
-    static const struct {
-        const char *old_text, *new_text;
-        int code;
-    } cases[] = {
+    static const deceit cases[] = {
+        {"\"config\":{", "\"config\":[],\"other\":{", WICK_E_CORRUPT},
+        {"\"config\":{", "\"config\":{\"model_type\":\"gpt\"},\"other\":{", WICK_E_UNSUPPORTED},
+        {"\"config\":{", "\"other\":{", WICK_E_CORRUPT},
+        {"\"num_hidden_layers\": 2", "\"num_hidden_layers\": 0", WICK_E_CORRUPT},
+        {"\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3", WICK_E_CORRUPT},
+        {"\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1025", WICK_E_CORRUPT},
+        {"\"hidden_size\": 32", "\"hidden_size\": 65536", WICK_E_CORRUPT},
+        {"\"num_attention_heads\": 4", "\"num_attention_heads\": 5", WICK_E_CORRUPT},
+        {"\"vocab_size\": 257", "\"vocab_size\": 16777216", WICK_E_CORRUPT},
+        {"\"vocab_size\": 257", "\"vocab_size\": 10", WICK_E_CORRUPT},
+        {"\"max_position_embeddings\": 64", "\"max_position_embeddings\": 16777216", WICK_E_CORRUPT},
+        {"\"max_position_embeddings\": 64", "\"max_position_embeddings\": 63", WICK_E_CORRUPT},
+        {"\"layer_norm_eps\": 1", "\"layer_norm_eps\": -1", WICK_E_CORRUPT},
+        {"\"hidden_act\": \"gelu\"", "\"hidden_act\": \"xielu\"", WICK_E_UNSUPPORTED},
+        {"\"max_tokens\":64", "\"max_tokens\":65", WICK_E_CORRUPT},
+        {"\"max_seq_length\":", "\"max_seq_length\":9", WICK_E_CORRUPT},
+        {"\"dtype\":\"int8\"", "\"dtype\":\"int4\"", WICK_E_UNSUPPORTED},
+        {"\"dtype\":\"int8\"", "\"dtype\":\"f32\"", WICK_E_CORRUPT},
+        {"\"dtype\":\"int8\"", "\"dtype\":8", WICK_E_CORRUPT},
+        {"\"pooling\":\"mean\"", "\"pooling\":\"median\"", WICK_E_UNSUPPORTED},
+        {"\"truncate_side\":\"default\"", "\"truncate_side\":\"up\"", WICK_E_UNSUPPORTED},
+        {"\"truncate_side\":\"default\"", "\"truncate_side\":1", WICK_E_CORRUPT},
+        {"\"has_normalize\":true", "\"has_normalize\":1", WICK_E_CORRUPT},
+        {"\"dense\":[", "\"dense\":[{\"in_features\":32,\"out_features\":32,\"activation\":\"none\"},", WICK_E_CORRUPT},
+        {"\"dense\":[{", "\"dense\":[1,{", WICK_E_CORRUPT},
+        {"\"in_features\":32", "\"in_features\":31", WICK_E_CORRUPT},
+        {"\"dense\":[", "\"dense\":{}, \"other\":[", WICK_E_CORRUPT},
+        {"{", "[", WICK_E_CORRUPT},
+    };
+    char *text = section_text("model");
+    check_deceits(text, cases, sizeof cases / sizeof *cases);
+    free(text);
+}
+
+/* The description as it was before it held config.json; free it. */
+static char *old_description(void)
+{
+    char *text = section_text("model"), *own = calloc(strlen(text) + 512, 1);
+    char *dtype = strstr(text, "\"dtype\""), *config = strstr(text, ",\"config\":");
+    assert_true(dtype && config && dtype < config);
+    sprintf(own,
+            "%.*s\"n_layers\":2,\"hidden_size\":32,\"n_heads\":4,\"intermediate_size\":64,\"vocab_size\":257,"
+            "\"max_positions\":64,\"type_vocab_size\":2,\"layer_norm_eps\":1e-12,\"activation\":\"gelu\",%.*s}",
+            (int)(dtype - text), text, (int)(config - dtype), dtype);
+    free(text);
+    return own;
+}
+
+static void old_descriptions_are_read(void **state)
+{
+    (void)state;
+    static const deceit cases[] = {
         {"\"n_layers\":2", "\"n_layers\":0", WICK_E_CORRUPT},
         {"\"n_layers\":2", "\"n_layers\":3", WICK_E_CORRUPT},
         {"\"n_layers\":2", "\"n_layers\":1025", WICK_E_CORRUPT},
@@ -336,33 +408,19 @@ static void descriptions_that_deceive(void **state)
         {"\"vocab_size\":257", "\"vocab_size\":10", WICK_E_CORRUPT},
         {"\"max_positions\":64", "\"max_positions\":16777216", WICK_E_CORRUPT},
         {"\"max_tokens\":64", "\"max_tokens\":65", WICK_E_CORRUPT},
-        {"\"max_seq_length\":", "\"max_seq_length\":9", WICK_E_CORRUPT},
         {"\"intermediate_size\":64", "\"intermediate_size\":65535", WICK_E_CORRUPT},
         {"\"layer_norm_eps\":1", "\"layer_norm_eps\":-1", WICK_E_CORRUPT},
-        {"\"dtype\":\"int8\"", "\"dtype\":\"int4\"", WICK_E_UNSUPPORTED},
-        {"\"dtype\":\"int8\"", "\"dtype\":\"f32\"", WICK_E_CORRUPT},
-        {"\"dtype\":\"int8\"", "\"dtype\":8", WICK_E_CORRUPT},
         {"\"architecture\":\"bert\"", "\"architecture\":\"gpt\"", WICK_E_UNSUPPORTED},
-        {"\"pooling\":\"mean\"", "\"pooling\":\"median\"", WICK_E_UNSUPPORTED},
         {"\"activation\":\"gelu\"", "\"activation\":\"swish\"", WICK_E_UNSUPPORTED},
-        {"\"truncate_side\":\"default\"", "\"truncate_side\":\"up\"", WICK_E_UNSUPPORTED},
-        {"\"truncate_side\":\"default\"", "\"truncate_side\":1", WICK_E_CORRUPT},
-        {"\"has_normalize\":true", "\"has_normalize\":1", WICK_E_CORRUPT},
-        {"\"dense\":[", "\"dense\":[{\"in_features\":32,\"out_features\":32,\"activation\":\"none\"},", WICK_E_CORRUPT},
-        {"\"dense\":[{", "\"dense\":[1,{", WICK_E_CORRUPT},
-        {"\"in_features\":32", "\"in_features\":31", WICK_E_CORRUPT},
-        {"\"dense\":[", "\"dense\":{}, \"other\":[", WICK_E_CORRUPT},
-        {"{", "[", WICK_E_CORRUPT},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        size_t n;
-        uint8_t *bytes = edited("model", cases[i].old_text, cases[i].new_text, &n);
-        wick_error error = {0};
-        const int code = failing(bytes, n, &error);
-        if (code != cases[i].code || !error.mend[0])
-            fail_msg("%s: code %d, %s; %s", cases[i].new_text, code, error.message, error.mend);
-        free(bytes);
-    }
+    size_t n;
+    char *text = old_description();
+    uint8_t *bytes = edited("model", text, "{", "{", &n);
+    support_bytes_write(files, FILE_NAME, bytes, n);
+    free(bytes);
+    check_same("int8");
+    check_deceits(text, cases, sizeof cases / sizeof *cases);
+    free(text);
 }
 
 static void vocabularies_that_deceive(void **state)
@@ -393,8 +451,10 @@ static void vocabularies_that_deceive(void **state)
         free(bytes);
     }
     size_t n;
-    uint8_t *bytes = edited("tokenizer", "WordPiece\",\"unk", "BytePair\",\"unk", &n);
+    char *text = section_text("tokenizer");
+    uint8_t *bytes = edited("tokenizer", text, "WordPiece\",\"unk", "BytePair\",\"unk", &n);
     check_fails("another model", bytes, n, WICK_E_UNSUPPORTED, "BytePair");
+    free(text);
     free(bytes);
 }
 
@@ -455,6 +515,7 @@ int main(void)
         cmocka_unit_test(changed_bits),
         cmocka_unit_test(sections_missing_or_of_another_size),
         cmocka_unit_test(descriptions_that_deceive),
+        cmocka_unit_test(old_descriptions_are_read),
         cmocka_unit_test(vocabularies_that_deceive),
         cmocka_unit_test(changed_bits_that_checksums_hide),
         cmocka_unit_test(other_names),
