@@ -101,6 +101,7 @@ static int pattern_of(const wick_reading *reading, const wick_normalizer *normal
     if (!encoding)
         return wick_fail_memory(reading->error, "an added token");
     wick_source source = {.at = from->content, .end = from->content + from->n_bytes};
+    wick_normalizer_begin(normalizer, state);
     wick_normalizer_run(normalizer, &source, SIZE_MAX, state);
     *n = state->text.n_bytes;
     *pattern = wick_arena_copy_text(reading->arena, state->text.bytes ? state->text.bytes : "", *n);

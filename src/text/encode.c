@@ -20,7 +20,7 @@ void wick_tokenizing_drop_oldest(wick_tokenizing *t)
 static void encode_piece(wick_tokenizing *t, wick_source *source)
 {
     t->state->text.n_bytes = 0;
-    t->state->run.n_marks = t->state->run.n_origins = 0;
+    wick_normalizer_begin(&t->tk->normalizer, t->state);
     if (t->tk->by_kinds)
         wick_encode_kinds(t, source);
     else

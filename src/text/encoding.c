@@ -53,6 +53,11 @@ void wick_encoding_free(wick_encoding *encoding)
     free_text(&state->whole);
     for (size_t i = 0; i < WICK_MAX_SPLIT_STAGES; i++)
         free_text(&state->rewritten[i]);
+    for (size_t i = 0; i < WICK_MAX_NORMALIZER_STEPS; i++) {
+        free_text(&state->steps[i].in);
+        free(state->steps[i].late.origins);
+    }
+    free(state->path.nodes);
     free(state->run.marks);
     free(state->run.origins);
     free(state);
@@ -110,5 +115,19 @@ bool wick_mark_run_reserve(wick_encoding_state *state)
         return false;
     }
     run->capacity = capacity;
+    return true;
+}
+
+bool wick_path_reserve(wick_encoding_state *state, size_t n)
+{
+    wick_path *path = &state->path;
+    if (n <= path->capacity)
+        return true;
+    const size_t capacity = grown(path->capacity, n);
+    if (capacity == 0 || !resize(&path->nodes, capacity, sizeof *path->nodes)) {
+        state->out_of_memory = true;
+        return false;
+    }
+    path->capacity = capacity;
     return true;
 }

@@ -6,6 +6,9 @@
 #include <stdbool.h>
 #include <wick.h>
 
+#include "text/late_origins.h"
+
+#define WICK_MAX_NORMALIZER_STEPS 16
 #define WICK_MAX_SPLIT_STAGES 8 /* pre-tokenizers in a Sequence */
 
 /* So many bytes behind the normalised text may be read. */
@@ -18,13 +21,33 @@ typedef struct wick_normalized {
     size_t n_bytes, capacity;
 } wick_normalized;
 
-/* Combining marks that wait for canonical ordering (normalizer.c). */
+/* Combining marks that wait for canonical ordering (normalizer_bert.c, step_forms.c). */
 typedef struct wick_mark_run {
     uint32_t *marks;   /* [2 * capacity] packed marks, and as much room to sort them in */
     uint32_t *origins; /* [capacity] origins of the characters that the marks come from, in text order */
     size_t n_marks, n_origins, capacity;
     uint32_t last_origin; /* of the newest character whose decomposition was given out */
 } wick_mark_run;
+
+/* A step of a normaliser between two slices (normalizer.c). */
+typedef struct wick_step_state {
+    wick_normalized in;     /* what has come to it and was not taken yet */
+    size_t wanted;          /* it is called again when so many bytes of that are there, or the end has come */
+    bool begun;             /* of the steps that do something at the beginning of a text: it is past */
+    wick_late_origins late; /* step_charsmap.c */
+} wick_step_state;
+
+/* The best way through a word to one of its bytes (unigram.c). */
+typedef struct wick_path_node {
+    double score;
+    uint32_t start; /* the last token's first byte */
+    uint32_t id;    /* and its id */
+} wick_path_node;
+
+typedef struct wick_path {
+    wick_path_node *nodes; /* [capacity] */
+    size_t capacity;
+} wick_path;
 
 typedef struct wick_encoding_state {
     wick_encoding shown; /* what the caller sees; first, so that the pointers convert */
@@ -36,6 +59,8 @@ typedef struct wick_encoding_state {
     wick_normalized whole;                            /* encode_splits.c: text in which added tokens are looked for */
     wick_normalized rewritten[WICK_MAX_SPLIT_STAGES]; /* encode_splits.c: by stage, the piece that it has rewritten */
     wick_mark_run run;
+    wick_step_state steps[WICK_MAX_NORMALIZER_STEPS]; /* normalizer.c: by step */
+    wick_path path;
     bool out_of_memory; /* sticky within a call: whatever did not fit was left out */
 } wick_encoding_state;
 
@@ -46,6 +71,8 @@ static inline bool wick_normalized_reserve(wick_encoding_state *state, size_t n_
     return wick_normalized_room(state, &state->text, n_bytes);
 }
 bool wick_mark_run_reserve(wick_encoding_state *state);
+/* Room for n nodes; what they held is lost. */
+bool wick_path_reserve(wick_encoding_state *state, size_t n);
 /* Room for n_more tokens, at most as many as the text has bytes. False: out of memory, which is remembered. */
 bool wick_encoding_grow(wick_encoding_state *state, size_t n_more);
 static inline bool wick_encoding_reserve(wick_encoding_state *state, size_t n_more)

@@ -1,236 +1,111 @@
 /* SPDX-License-Identifier: Apache-2.0
- * normalizer.c: running the normaliser of normalizer.h over a text. Every character goes through the steps one after another; only NFD
- * holds characters back (a run of combining marks, until the next starter). ASCII, and characters that no step touches, take short cuts.
- *
- * Origins follow the tokenizers package: its transformations assign them by position. Where NFD reorders marks, the n-th mark that is
- * not an addition gets the origin of the n-th character read, whichever mark that was; an addition shares the origin before it. */
+ * normalizer.c: running a normaliser (normalizer.h) step by step. The text comes in slices; each step takes what it can of what has come to it and
+ * appends what that becomes to what has come to the next. What a step leaves it is given again with more behind it: at least twice as much, so that
+ * a long run that cannot be told from its beginning is not looked at time and again. */
 #include "text/normalizer.h"
 
-#include <string.h>
+#include "text/normalizer_bert.h"
+#include "text/normalizer_steps.h"
 
-#include "base/utf8.h"
-#include "text/ascii.h"
-#include "text/unicode.h"
-
-/* A mark in the run: code point, combining class above it, and on top whether its decomposition added it. */
-#define MARK_CLASS_SHIFT 21
-#define MARK_ADDED (1u << 29)
-#define MARK_CODE_POINT(mark) ((mark)&0x1FFFFFu)
-#define MARK_CLASS(mark) (((mark) >> MARK_CLASS_SHIFT) & 0xFFu)
-
-#define INSERTION_SORT_MAX 24
-
-static void append(wick_encoding_state *state, uint32_t c, uint32_t origin)
+void wick_normalizer_begin(const wick_normalizer *nz, wick_encoding_state *state)
 {
-    wick_normalized *text = &state->text;
-    if (text->capacity - text->n_bytes < 4 && !wick_normalized_reserve(state, text->n_bytes + 4))
-        return;
-    unsigned n = wick_utf8_encode(c, text->bytes + text->n_bytes);
-    for (unsigned i = 0; i < n; i++)
-        text->origins[text->n_bytes + i] = origin;
-    text->n_bytes += n;
-}
-
-/* Stable, by combining class: insertion for the usual two or three marks, counting for a hostile 100,000. */
-static void sort_marks(wick_mark_run *run)
-{
-    uint32_t *marks = run->marks;
-    size_t n = run->n_marks;
-    if (n <= INSERTION_SORT_MAX) {
-        for (size_t i = 1; i < n; i++) {
-            uint32_t mark = marks[i];
-            size_t j = i;
-            for (; j > 0 && MARK_CLASS(marks[j - 1]) > MARK_CLASS(mark); j--)
-                marks[j] = marks[j - 1];
-            marks[j] = mark;
-        }
-        return;
-    }
-    size_t place[257] = {0};
-    uint32_t *sorted = marks + run->capacity;
-    for (size_t i = 0; i < n; i++)
-        place[MARK_CLASS(marks[i]) + 1]++;
-    for (size_t k = 1; k <= 256; k++)
-        place[k] += place[k - 1];
-    for (size_t i = 0; i < n; i++)
-        sorted[place[MARK_CLASS(marks[i])]++] = marks[i];
-    memcpy(marks, sorted, n * sizeof *marks);
-}
-
-static void push(const wick_normalizer *nz, wick_encoding_state *state, uint32_t c, uint32_t origin, size_t step);
-
-/* Gives the waiting marks in canonical order to the steps from `step` on. */
-static void flush_marks(const wick_normalizer *nz, wick_encoding_state *state, size_t step)
-{
-    wick_mark_run *run = &state->run;
-    size_t next = 0;
-    sort_marks(run);
-    for (size_t i = 0; i < run->n_marks; i++) {
-        if (!(run->marks[i] & MARK_ADDED))
-            run->last_origin = run->origins[next++];
-        push(nz, state, MARK_CODE_POINT(run->marks[i]), run->last_origin, step);
-    }
-    run->n_marks = run->n_origins = 0;
-}
-
-/* NFD of one character; `step` is the one after NFD. */
-static void push_decomposed(const wick_normalizer *nz, wick_encoding_state *state, uint32_t c, uint32_t flags,
-                            uint32_t origin, size_t step)
-{
-    wick_mark_run *run = &state->run;
-    uint32_t jamo[WICK_HANGUL_MAX_PARTS];
-    const uint32_t *parts = &c;
-    unsigned n = 1;
-    if (flags & WICK_CHAR_DECOMPOSES) {
-        parts = wick_unicode_decomposition(c, &n);
-    } else if (flags & WICK_CHAR_HANGUL) {
-        n = wick_unicode_hangul(c, jamo);
-        parts = jamo;
-    }
-    for (unsigned i = 0; i < n; i++) {
-        unsigned class = wick_unicode_of(parts[i])->combining_class;
-        if (class == 0) {
-            if (run->n_marks > 0)
-                flush_marks(nz, state, step);
-            if (i == 0)
-                run->last_origin = origin;
-            push(nz, state, parts[i], run->last_origin, step);
-        } else if (wick_mark_run_reserve(state)) {
-            run->marks[run->n_marks++] = parts[i] | class << MARK_CLASS_SHIFT | (i > 0 ? MARK_ADDED : 0);
-            if (i == 0)
-                run->origins[run->n_origins++] = origin;
-        }
+    state->run.n_marks = state->run.n_origins = 0;
+    for (size_t i = 0; i < nz->n_steps && !nz->is_bert; i++) {
+        wick_step_state *step = &state->steps[i];
+        step->in.n_bytes = step->wanted = 0;
+        step->begun = false;
+        step->late.first = step->late.n = 0;
+        step->late.has_character = false;
     }
 }
 
-/* Takes one character through the steps from `step` on. */
-static void push(const wick_normalizer *nz, wick_encoding_state *state, uint32_t c, uint32_t origin, size_t step)
+/* Gives the i-th step what has come to it; returns how much of that it took. */
+static size_t run_step(const wick_normalizer *nz, size_t i, bool is_end, wick_encoding_state *state,
+                       wick_normalized *out)
 {
-    for (; step < nz->n_steps; step++) {
-        const wick_unicode_record *record = wick_unicode_of(c);
-        switch (nz->steps[step]) {
-        case WICK_STEP_CLEAN:
-            if (record->flags & WICK_CHAR_DROP)
-                return;
-            if (record->flags & WICK_CHAR_SPACE)
-                c = ' ';
-            break;
-        case WICK_STEP_CHINESE:
-            if (record->flags & WICK_CHAR_CHINESE) {
-                push(nz, state, ' ', origin, step + 1);
-                push(nz, state, c, origin, step + 1);
-                push(nz, state, ' ', origin, step + 1);
-                return;
-            }
-            break;
-        case WICK_STEP_NFD:
-            push_decomposed(nz, state, c, record->flags, origin, step + 1);
+    wick_step_state *step = &state->steps[i];
+    const wick_step_texts *texts = &nz->texts[i];
+    switch (nz->steps[i]) {
+    case WICK_STEP_NFC:
+    case WICK_STEP_NFD:
+    case WICK_STEP_NFKC:
+    case WICK_STEP_NFKD:
+        return wick_step_forms(nz->steps[i], &step->in, is_end, state, out);
+    case WICK_STEP_STRIP_LEFT:
+        return wick_step_strip_left(&step->in, &step->begun, state, out);
+    case WICK_STEP_STRIP_RIGHT:
+        return wick_step_strip_right(&step->in, is_end, state, out);
+    case WICK_STEP_PREPEND:
+        return wick_step_prepend(texts, &step->in, &step->begun, state, out);
+    case WICK_STEP_REPLACE:
+        return wick_step_replace(texts, &step->in, is_end, state, out);
+    case WICK_STEP_REPLACE_RUN:
+        return wick_step_replace_run(texts, &step->in, is_end, state, out);
+    case WICK_STEP_CHARSMAP:
+        return wick_step_charsmap(&nz->charsmap, &step->in, is_end, &step->late, state, out);
+    default:
+        return wick_step_characters(nz->steps[i], &step->in, state, out);
+    }
+}
+
+/* Keeps what a step has not taken. */
+static void keep_rest(wick_step_state *step, size_t n_taken)
+{
+    wick_normalized *in = &step->in;
+    const size_t n = in->n_bytes - n_taken;
+    if (n_taken > 0 && n > 0) {
+        memmove(in->bytes, in->bytes + n_taken, n);
+        memmove(in->origins, in->origins + n_taken, n * sizeof *in->origins);
+    }
+    in->n_bytes = n;
+    step->wanted = 2 * n;
+}
+
+static void run_steps(const wick_normalizer *nz, bool is_end, wick_encoding_state *state)
+{
+    for (size_t i = 0; i < nz->n_steps && !state->out_of_memory; i++) {
+        wick_step_state *step = &state->steps[i];
+        wick_normalized *out = i + 1 < nz->n_steps ? &state->steps[i + 1].in : &state->text;
+        if (step->in.n_bytes < step->wanted && !is_end)
             return;
-        case WICK_STEP_ACCENTS:
-            if (record->flags & WICK_CHAR_ACCENT)
-                return;
-            break;
-        case WICK_STEP_MARKS:
-            if (record->flags & WICK_CHAR_MARK)
-                return;
-            break;
-        case WICK_STEP_LOWER:
-            if (c == WICK_DOTTED_CAPITAL_I) {
-                push(nz, state, 'i', origin, step + 1);
-                c = WICK_COMBINING_DOT_ABOVE;
-            } else {
-                c = (uint32_t)((int32_t)c + record->lower_delta);
-            }
-            break;
-        }
+        if (!wick_normalized_room(state, &step->in, step->in.n_bytes + WICK_NORMALIZED_PAD))
+            return;
+        memset(step->in.bytes + step->in.n_bytes, 0, WICK_NORMALIZED_PAD); /* steps look at so many at once */
+        keep_rest(step, run_step(nz, i, is_end, state, out));
     }
-    append(state, c, origin);
 }
 
-/* Where NFD stands among the steps, one past it; 0 where there is none. */
-static size_t step_after_nfd(const wick_normalizer *nz)
+/* Appends the source's characters up to at least `stop` to the first step's text. */
+static void read_source(wick_source *source, const char *stop, wick_encoding_state *state)
 {
-    for (size_t i = 0; i < nz->n_steps; i++)
-        if (nz->steps[i] == WICK_STEP_NFD)
-            return i + 1;
-    return 0;
-}
-
-/* Writes what sixteen printable ASCII characters become, with their origins. */
-static void write_plain(const wick_normalizer *nz, wick_bytes16 v, uint32_t origin, char *bytes, uint32_t *origins)
-{
-    v += wick_ascii_within(v, 'A', 'Z') & nz->ascii_case;
-    memcpy(bytes, &v, sizeof v);
-    wick_words4 four = (wick_words4){0, 1, 2, 3} + origin;
-    for (unsigned i = 0; i < WICK_ASCII_STEP; i += 4, four += 4)
-        memcpy(origins + i, &four, sizeof four);
-}
-
-/* Copies ASCII characters from the source as far as they go, at most to a little past `stop`. */
-static void run_ascii(const wick_normalizer *nz, wick_source *source, const char *stop, wick_encoding_state *state)
-{
-    wick_normalized *text = &state->text;
-    if (!wick_normalized_reserve(state, text->n_bytes + (size_t)(stop - source->at) + WICK_ASCII_STEP)) {
-        source->at = stop;
+    wick_normalized *in = &state->steps[0].in;
+    while (stop < source->end && ((uint8_t)*stop & 0xC0) == 0x80)
+        stop++;
+    const size_t n = (size_t)(stop - source->at);
+    if (!wick_normalized_room(state, in, in->n_bytes + n))
         return;
+    memcpy(in->bytes + in->n_bytes, source->at, n);
+    uint32_t *origins = in->origins + in->n_bytes, n_chars = source->n_chars;
+    for (size_t i = 0; i < n; i++) {
+        n_chars += ((uint8_t)source->at[i] & 0xC0) != 0x80;
+        origins[i] = n_chars - 1;
     }
-    const char *at = source->at;
-    size_t n = text->n_bytes;
-    uint32_t origin = source->n_chars;
-    while (at < stop) {
-        while (nz->ascii_is_plain && at < stop && source->end - at >= WICK_ASCII_STEP) {
-            wick_bytes16 v = wick_ascii_load(at);
-            unsigned n_plain = wick_ascii_leading(wick_ascii_within(v, WICK_ASCII_FIRST_PLAIN, WICK_ASCII_LAST_PLAIN));
-            write_plain(nz, v, origin, text->bytes + n, text->origins + n);
-            at += n_plain;
-            n += n_plain;
-            origin += n_plain;
-            if (n_plain < WICK_ASCII_STEP)
-                break;
-        }
-        uint8_t c = at < stop ? (uint8_t)*at : 0x80;
-        if (c >= 0x80)
-            break;
-        text->bytes[n] = (char)nz->ascii_to[c];
-        text->origins[n] = origin++;
-        n += nz->ascii_n[c];
-        at++;
-    }
-    text->n_bytes = n;
-    source->at = at;
-    source->n_chars = origin;
+    in->n_bytes += n;
+    source->n_chars = n_chars;
+    source->at = stop;
 }
 
 void wick_normalizer_run(const wick_normalizer *nz, wick_source *source, size_t n_bytes, wick_encoding_state *state)
 {
-    size_t after_nfd = step_after_nfd(nz);
-    size_t n_left = (size_t)(source->end - source->at);
-    const char *stop = source->at + (n_bytes < n_left ? n_bytes : n_left);
-    while (source->at < stop && !state->out_of_memory) {
-        if ((uint8_t)*source->at < 0x80) {
-            if (state->run.n_marks > 0 && nz->ascii_n[(uint8_t)*source->at] == 0) {
-                source->at++; /* a dropped character does not end a run of marks */
-                source->n_chars++;
-                continue;
-            }
-            if (state->run.n_marks > 0)
-                flush_marks(nz, state, after_nfd);
-            run_ascii(nz, source, stop, state);
-            continue;
-        }
-        uint32_t c;
-        source->at += wick_utf8_decode(source->at, &c);
-        uint32_t origin = source->n_chars++;
-        if (wick_unicode_of(c)->flags & nz->touched) {
-            push(nz, state, c, origin, 0);
-            continue;
-        }
-        if (state->run.n_marks > 0)
-            flush_marks(nz, state, after_nfd);
-        append(state, c, origin);
+    if (nz->is_bert) {
+        wick_normalizer_run_bert(nz, source, n_bytes, state);
+        return;
     }
-    if (source->at == source->end && state->run.n_marks > 0)
-        flush_marks(nz, state, after_nfd);
+    const size_t n_left = (size_t)(source->end - source->at);
+    if (n_left > 0) {
+        read_source(source, source->at + (n_bytes < n_left ? n_bytes : n_left), state);
+        run_steps(nz, source->at == source->end, state);
+    }
     if (wick_normalized_reserve(state, state->text.n_bytes + WICK_NORMALIZED_PAD))
         memset(state->text.bytes + state->text.n_bytes, 0, WICK_NORMALIZED_PAD);
 }

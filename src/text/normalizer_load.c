@@ -4,18 +4,18 @@
 #include <string.h>
 
 #include "text/ascii.h"
-#include "text/normalizer.h"
+#include "text/normalizer_load.h"
 #include "text/unicode.h"
 
-#define SUPPORTED "BertNormalizer, Lowercase, NFD, StripAccents, a Sequence of these, or null"
+#define SUPPORTED                                                                                                      \
+    "BertNormalizer, Lowercase, NFC, NFD, NFKC, NFKD, Nmt, StripAccents, Strip, Replace, Prepend, ByteLevel, "         \
+    "Precompiled, a Sequence of these, or null"
 #define PATH "normalizer"
+/* A file may ask for steps that lengthen a text. All together at most so many times: more is made to take up memory. */
+#define MAX_GROWTH ((size_t)1 << 14)
 
-static int add_step(const wick_reading *reading, wick_normalizer *nz, wick_normalizer_step step)
+int wick_normalizer_add_step(const wick_reading *reading, wick_normalizer *nz, wick_normalizer_step step)
 {
-    for (size_t i = 0; step == WICK_STEP_NFD && i < nz->n_steps; i++)
-        if (nz->steps[i] == WICK_STEP_NFD)
-            return wick_field_unsupported(reading, PATH, "decomposing twice",
-                                          "one NFD, or one BertNormalizer that strips accents");
     if (nz->n_steps == WICK_MAX_NORMALIZER_STEPS)
         return wick_field_unsupported(reading, PATH, "a sequence of so many normalizers", "16 steps");
     nz->steps[nz->n_steps++] = step;
@@ -38,15 +38,15 @@ static int load_bert(const wick_reading *reading, const wick_json *value, const 
     if (code == WICK_OK && wick_json_type_of(wick_json_get(value, "strip_accents")) != WICK_JSON_NULL)
         code = wick_field_bool(reading, value, path, "strip_accents", &strip);
     if (code == WICK_OK && clean)
-        code = add_step(reading, nz, WICK_STEP_CLEAN);
+        code = wick_normalizer_add_step(reading, nz, WICK_STEP_CLEAN);
     if (code == WICK_OK && chinese)
-        code = add_step(reading, nz, WICK_STEP_CHINESE);
+        code = wick_normalizer_add_step(reading, nz, WICK_STEP_CHINESE);
     if (code == WICK_OK && strip)
-        code = add_step(reading, nz, WICK_STEP_NFD);
+        code = wick_normalizer_add_step(reading, nz, WICK_STEP_NFD);
     if (code == WICK_OK && strip)
-        code = add_step(reading, nz, WICK_STEP_ACCENTS);
+        code = wick_normalizer_add_step(reading, nz, WICK_STEP_ACCENTS);
     if (code == WICK_OK && lower)
-        code = add_step(reading, nz, WICK_STEP_LOWER);
+        code = wick_normalizer_add_step(reading, nz, WICK_STEP_LOWER);
     return code;
 }
 
@@ -57,17 +57,28 @@ static int load_one(const wick_reading *reading, const wick_json *value, const c
     static const struct {
         const char *type;
         wick_normalizer_step step;
-    } simple[] = {{"Lowercase", WICK_STEP_LOWER}, {"NFD", WICK_STEP_NFD}, {"StripAccents", WICK_STEP_MARKS}};
+    } simple[] = {{"Lowercase", WICK_STEP_LOWER}, {"NFC", WICK_STEP_NFC},        {"NFD", WICK_STEP_NFD},
+                  {"NFKC", WICK_STEP_NFKC},       {"NFKD", WICK_STEP_NFKD},      {"StripAccents", WICK_STEP_MARKS},
+                  {"Nmt", WICK_STEP_NMT},         {"ByteLevel", WICK_STEP_BYTES}};
+    static const struct {
+        const char *type;
+        int (*load)(const wick_reading *reading, const wick_json *value, const char *path, wick_normalizer *nz);
+    } told[] = {{"BertNormalizer", load_bert},
+                {"Strip", wick_normalizer_load_strip},
+                {"Prepend", wick_normalizer_load_prepend},
+                {"Replace", wick_normalizer_load_replace},
+                {"Precompiled", wick_normalizer_load_charsmap}};
     const char *type = wick_field_type(value);
     if (wick_json_type_of(value) != WICK_JSON_OBJECT || !type)
         return wick_field_corrupt(reading, path, "is not an object with a \"type\"");
-    if (strcmp(type, "BertNormalizer") == 0)
-        return load_bert(reading, value, path, nz);
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++)
+        if (strcmp(type, told[i].type) == 0)
+            return told[i].load(reading, value, path, nz);
     for (size_t i = 0; i < sizeof simple / sizeof *simple; i++) {
         if (strcmp(type, simple[i].type) != 0)
             continue;
         int code = wick_fields_check(reading, value, path, only_type);
-        return code == WICK_OK ? add_step(reading, nz, simple[i].step) : code;
+        return code == WICK_OK ? wick_normalizer_add_step(reading, nz, simple[i].step) : code;
     }
     return wick_field_unsupported(reading, path, type, SUPPORTED);
 }
@@ -117,7 +128,7 @@ static void prepare(wick_normalizer *nz)
     }
 }
 
-/* What normalizer.c may do to printable ASCII sixteen bytes at a time. */
+/* What normalizer_bert.c may do to printable ASCII sixteen bytes at a time. */
 static void prepare_plain(wick_normalizer *nz)
 {
     nz->ascii_case = (uint8_t)(nz->ascii_to['A'] - 'A');
@@ -126,6 +137,54 @@ static void prepare_plain(wick_normalizer *nz)
         unsigned becomes = c >= 'A' && c <= 'Z' ? c + nz->ascii_case : c;
         nz->ascii_is_plain &= nz->ascii_to[c] == becomes && nz->ascii_n[c] == 1;
     }
+}
+
+bool wick_normalizer_is_bert(const wick_normalizer *nz)
+{
+    size_t n_decomposing = 0; /* the marks of all wait in one place */
+    for (size_t i = 0; i < nz->n_steps; i++) {
+        if (nz->steps[i] > WICK_STEP_LAST_OF_BERT)
+            return false;
+        n_decomposing += nz->steps[i] == WICK_STEP_NFD;
+    }
+    return n_decomposing <= 1;
+}
+
+/* How many times longer a step may make a text, in bytes and at most. */
+static size_t growth(const wick_normalizer *nz, size_t i)
+{
+    enum { LIGATURE = 11, SYLLABLE = 3, SPACED_OUT = 2, LOWERED = 2, TWO_BYTES_EACH = 2 }; /* the worst characters */
+    const wick_step_texts *texts = &nz->texts[i];
+    const size_t n_replaced = texts->n_pattern > 0 ? texts->n_pattern : 1;
+    switch (nz->steps[i]) {
+    case WICK_STEP_NFKC:
+    case WICK_STEP_NFKD:
+        return LIGATURE;
+    case WICK_STEP_NFC:
+    case WICK_STEP_NFD:
+        return SYLLABLE;
+    case WICK_STEP_CHINESE:
+        return SPACED_OUT;
+    case WICK_STEP_LOWER:
+        return LOWERED;
+    case WICK_STEP_BYTES:
+        return TWO_BYTES_EACH;
+    case WICK_STEP_CHARSMAP:
+        return nz->charsmap.longest > 0 ? nz->charsmap.longest : 1;
+    case WICK_STEP_REPLACE:
+    case WICK_STEP_REPLACE_RUN:
+        return texts->n_content / n_replaced + 1;
+    default:
+        return 1;
+    }
+}
+
+bool wick_normalizer_is_bounded(const wick_normalizer *nz)
+{
+    size_t all = 1;
+    for (size_t i = 0; i < nz->n_steps && all <= MAX_GROWTH; i++)
+        all *= growth(nz, i); /* a factor is below 256 */
+    return all <= MAX_GROWTH;
 }
 
 int wick_normalizer_load(const wick_reading *reading, const wick_json *value, wick_normalizer *out)
@@ -137,7 +196,10 @@ int wick_normalizer_load(const wick_reading *reading, const wick_json *value, wi
         code = load_sequence(reading, value, out);
     else if (wick_json_type_of(value) != WICK_JSON_NULL)
         code = load_one(reading, value, PATH, out);
-    if (code == WICK_OK)
+    if (code == WICK_OK && !wick_normalizer_is_bounded(out))
+        code = wick_field_unsupported(reading, PATH, "a sequence that lengthens texts so much", "16384 times");
+    out->is_bert = wick_normalizer_is_bert(out);
+    if (code == WICK_OK && out->is_bert)
         prepare(out);
     prepare_plain(out);
     return code;

@@ -121,6 +121,7 @@ static void put_all(writer *w, const wick_tokenizer *tk, flat_head *head)
     head->max_tokens = tk->truncation.max_tokens;
     head->is_left = tk->truncation.is_left;
     head->normalizer = tk->normalizer;
+    head->normalizer.charsmap = (wick_charsmap){0};
     head->pretokenizer = tk->pretokenizer;
     put_texts(w, &tk->vocabulary, head);
     head->special = put(w, tk->added.is_special, tk->vocabulary.n_ids, sizeof *tk->added.is_special);
@@ -239,7 +240,8 @@ static void read_pretokenizer(reader *r, const wick_pretokenizer *pretokenizer)
         expect(r, (unsigned)stage->rewrite <= (unsigned)WICK_REWRITE_LAST &&
                       (unsigned)stage->pattern <= (unsigned)WICK_SPLIT_LAST_PATTERN &&
                       (unsigned)stage->behavior <= (unsigned)WICK_SPLIT_LAST_BEHAVIOR && is_bool(&stage->invert));
-        expect(r, stage->pattern != WICK_SPLIT_STRING ||
+        expect(r, (unsigned)stage->prepend <= (unsigned)WICK_PREPEND_LAST);
+        expect(r, (stage->pattern != WICK_SPLIT_STRING && stage->rewrite != WICK_REWRITE_METASPACE) ||
                       (stage->n_string >= 1 && stage->n_string <= WICK_MAX_SPLIT_STRING));
         read_kinds(r, &stage->kinds);
     }
@@ -250,12 +252,10 @@ static void read_small_parts(reader *r, const flat_head *head, wick_tokenizer *t
     const wick_normalizer *normalizer = &head->normalizer;
     expect(r, is_bool(&normalizer->ascii_is_plain) && normalizer->n_steps <= WICK_MAX_NORMALIZER_STEPS &&
                   (normalizer->ascii_case == 0 || normalizer->ascii_case == 0x20));
-    size_t n_decomposing = 0; /* twice would never come to an end: the marks of both wait in one place */
-    for (size_t i = 0; i < normalizer->n_steps && !r->is_bad; i++) {
-        expect(r, (unsigned)normalizer->steps[i] <= (unsigned)WICK_STEP_MARKS);
-        n_decomposing += normalizer->steps[i] == WICK_STEP_NFD;
-    }
-    expect(r, n_decomposing <= 1);
+    for (size_t i = 0; i < normalizer->n_steps && !r->is_bad; i++)
+        expect(r, (unsigned)normalizer->steps[i] <= (unsigned)WICK_STEP_LAST_OF_BERT);
+    expect(r,
+           r->is_bad || (is_bool(&normalizer->is_bert) && normalizer->is_bert && wick_normalizer_is_bert(normalizer)));
     for (size_t i = 0; i < 128; i++)
         expect(r, normalizer->ascii_to[i] < 128 && normalizer->ascii_n[i] <= 1);
     read_pretokenizer(r, &head->pretokenizer);
@@ -265,6 +265,7 @@ static void read_small_parts(reader *r, const flat_head *head, wick_tokenizer *t
     if (r->is_bad)
         return;
     tk->normalizer = head->normalizer;
+    tk->normalizer.charsmap = (wick_charsmap){0};
     tk->pretokenizer = head->pretokenizer;
     tk->truncation = (wick_truncation){(size_t)head->max_tokens, head->is_left == 1};
     tk->model.kind = (wick_token_model_kind)head->model_kind;
