@@ -18,8 +18,8 @@ typedef struct frame {
 typedef struct walk {
     wick_tokenizing *t;
     const wick_pretokenizer *pretokenizer;
-    bool at_start; /* the piece begins the whole text */
-    bool begins;   /* nothing of it has come yet */
+    bool begins;   /* nothing of the piece has come yet */
+    bool at_start; /* its first character comes from the first one of the whole text */
 } walk;
 
 /* The piece of a stage below the first, rewritten if that stage rewrites. */
@@ -87,6 +87,8 @@ static size_t take_words(walk *w, bool is_last)
 static void take_more(walk *w, size_t from, bool is_last)
 {
     wick_normalized *window = &w->t->state->text;
+    if (w->begins && from < window->n_bytes)
+        w->at_start = window->origins[from] == 0;
     if (from < window->n_bytes && w->pretokenizer->n_stages > 0 &&
         w->pretokenizer->stages[0].rewrite != WICK_REWRITE_NONE)
         wick_split_rewrite_text(&w->pretokenizer->stages[0], window, from, w->begins, w->at_start, w->t->state);
@@ -102,7 +104,7 @@ static void take_more(walk *w, size_t from, bool is_last)
 
 static void encode_slices(wick_tokenizing *t, wick_source *source)
 {
-    walk w = {t, &t->tk->pretokenizer, source->n_chars == 0, true};
+    walk w = {t, &t->tk->pretokenizer, true, false};
     wick_normalized *window = &t->state->text;
     while (source->at < source->end && !t->full && !t->state->out_of_memory) {
         const size_t from = window->n_bytes;
@@ -115,7 +117,7 @@ static void encode_slices(wick_tokenizing *t, wick_source *source)
 /* Text between two added tokens of the normalised text. */
 static void encode_part(wick_tokenizing *t, const wick_normalized *whole, size_t begin, size_t end)
 {
-    walk w = {t, &t->tk->pretokenizer, begin == 0 && whole->origins[0] == 0, true};
+    walk w = {t, &t->tk->pretokenizer, true, false};
     wick_normalized *window = &t->state->text;
     const size_t n = end - begin;
     window->n_bytes = 0;

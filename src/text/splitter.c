@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * splitter.c: finding the pieces of a stage (splitter.h): a pattern's next match or gap, and what the behaviour makes of them. One pass over the text, no memory. */
-#include "text/splitter.h"
+#include "text/metaspace.h"
 
 #include <string.h>
 
@@ -126,9 +126,11 @@ bool wick_split_next(const wick_split_stage *stage, const char *text, size_t at,
 void wick_split_rewrite_text(const wick_split_stage *stage, wick_normalized *text, size_t from, bool begins,
                              bool at_start, wick_encoding_state *state)
 {
-    (void)text, (void)from, (void)begins, (void)at_start, (void)state;
     switch (stage->rewrite) {
     case WICK_REWRITE_NONE:
+        break;
+    case WICK_REWRITE_METASPACE:
+        wick_metaspace_rewrite(stage, text, from, begins, at_start, state);
         break;
     }
 }

@@ -29,20 +29,30 @@ typedef enum wick_split_behavior {
 #define WICK_SPLIT_LAST_BEHAVIOR WICK_SPLIT_CONTIGUOUS
 
 /* What happens to the text before it is split. */
-typedef enum wick_split_rewrite { WICK_REWRITE_NONE } wick_split_rewrite;
-#define WICK_REWRITE_LAST WICK_REWRITE_NONE
+typedef enum wick_split_rewrite { WICK_REWRITE_NONE, WICK_REWRITE_METASPACE } wick_split_rewrite;
+#define WICK_REWRITE_LAST WICK_REWRITE_METASPACE
+
+/* METASPACE: to which pieces one more visible space is prepended. */
+typedef enum wick_metaspace_prepend {
+    WICK_PREPEND_NEVER,
+    WICK_PREPEND_FIRST,
+    WICK_PREPEND_ALWAYS
+} wick_metaspace_prepend;
+#define WICK_PREPEND_LAST WICK_PREPEND_ALWAYS
 
 /* Plain data: it is kept in a file as it is (tokenizer_flat.c, which checks every field). */
 typedef struct wick_split_stage {
     wick_split_rewrite rewrite;
+    wick_metaspace_prepend prepend; /* METASPACE */
     wick_split_pattern pattern;
     wick_split_behavior behavior;
-    bool invert;                        /* matches are gaps, gaps are matches */
-    uint32_t flags;                     /* CHARS: WICK_CHAR_*; 0: code_point */
-    uint32_t code_point;                /* CHARS */
-    uint32_t n_string;                  /* STRING: 1 to WICK_MAX_SPLIT_STRING bytes of UTF-8 */
-    char string[WICK_MAX_SPLIT_STRING]; /* STRING */
-    wick_char_kinds kinds;              /* KINDS */
+    bool invert;         /* matches are gaps, gaps are matches */
+    uint32_t flags;      /* CHARS: WICK_CHAR_*; 0: code_point */
+    uint32_t code_point; /* CHARS */
+    uint32_t n_string;   /* STRING: 1 to WICK_MAX_SPLIT_STRING bytes of UTF-8 */
+    char string
+        [WICK_MAX_SPLIT_STRING]; /* STRING; METASPACE: the visible space, whether the text is split at it or not */
+    wick_char_kinds kinds;       /* KINDS */
 } wick_split_stage;
 
 /* A piece that ends at `end`. */

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * splitter_load.c: one pre-tokenizer of tokenizer.json -> a stage of splitter.h. */
-#include "text/splitter.h"
+#include "text/metaspace.h"
 
 #include <string.h>
 
 #include "base/utf8.h"
 
 #define SUPPORTED                                                                                                      \
-    "BertPreTokenizer, Whitespace, WhitespaceSplit, Split, Digits, Punctuation, CharDelimiterSplit, a Sequence of "    \
+    "BertPreTokenizer, Whitespace, WhitespaceSplit, Split, Digits, Punctuation, CharDelimiterSplit, Metaspace, a "     \
+    "Sequence of "                                                                                                     \
     "these, or null"
 
 void wick_char_kinds_prepare(wick_char_kinds *kinds)
@@ -150,6 +151,7 @@ int wick_split_load(const wick_reading *reading, const wick_json *value, const c
         {"Digits", load_digits},
         {"Punctuation", load_punctuation},
         {"CharDelimiterSplit", load_delimiter},
+        {"Metaspace", wick_metaspace_load},
     };
     const char *type = wick_field_type(value);
     *out = (wick_split_stage){0};

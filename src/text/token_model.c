@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define PATH "model"
-#define SUPPORTED "WordPiece"
+#define SUPPORTED "WordPiece, Unigram"
 
 int wick_token_model_load(const wick_reading *reading, const wick_json *value, size_t n_added,
                           wick_vocabulary *vocabulary, wick_token_model *out)

@@ -82,7 +82,7 @@ int wick_vocabulary_build(const wick_reading *reading, wick_trie_key *keys, size
         return code;
     code = wick_token_trie_build(reading->arena, keys, n_keys, &out->whole);
     if (code == WICK_OK) {
-        n_keys = cut_prefix(keys, n_keys, prefix, prefix_bytes);
+        n_keys = prefix ? cut_prefix(keys, n_keys, prefix, prefix_bytes) : 0;
         code = wick_token_trie_build(reading->arena, keys, n_keys, &out->tails);
     }
     if (code == WICK_E_CORRUPT)

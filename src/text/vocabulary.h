@@ -18,7 +18,7 @@ typedef struct wick_vocabulary {
 int wick_vocabulary_load(const wick_reading *reading, const wick_json *vocab, size_t n_added, const char *prefix,
                          size_t prefix_bytes, wick_vocabulary *out);
 /* The second half of loading: from n_entries keys, whose texts are lent, to the arena's texts and the tries. n_ids, n_entries and capacity of *out are set; keys is
- * changed. n_text_bytes: of all texts with their ends. */
+ * changed. n_text_bytes: of all texts with their ends. prefix NULL: the model asks for no tails. */
 int wick_vocabulary_build(const wick_reading *reading, wick_trie_key *keys, size_t n_text_bytes, const char *prefix,
                           size_t prefix_bytes, wick_vocabulary *out);
 /* The id of a token of the model, or -1. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of wick_tokenize: token ids and offsets as the tokenizers package gave them (fixtures/tokenizer/golden.json, made by
- * tools/make_golden_tokens.py), options, wrong input, texts made to be slow. */
+ * tools/make_golden_tokens.py; steps.json), options, wrong input, texts made to be slow. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -97,11 +97,10 @@ static void check_text(const wick_tokenizer *tokenizer, const wick_tokenize_opti
         fail_msg("case \"%s\", text %zu: \"%.60s\"", name, number, text);
 }
 
-static void golden_texts(void **state)
+/* Every text of a golden file; vocabulary: what stands behind its heads. Returns how many there are. */
+static size_t check_golden(const char *file, const char *vocabulary)
 {
-    char *whole;
-    const char *vocabulary = read_vocabulary(&whole);
-    wick_json *root = read_fixture(FOLDER "golden.json");
+    wick_json *root = read_fixture(file);
     const wick_json *cases = wick_json_get(root, "cases");
     wick_encoding *encoding = wick_encoding_new();
     size_t n_texts = 0;
@@ -121,10 +120,23 @@ static void golden_texts(void **state)
             check_text(tokenizer, &options, encoding, wick_json_at(texts, k), name, k);
         wick_tokenizer_free(tokenizer);
     }
-    assert_true(n_texts > 1000);
     wick_encoding_free(encoding);
     wick_json_free(root);
+    return n_texts;
+}
+
+static void golden_texts(void **state)
+{
+    char *whole;
+    const char *vocabulary = read_vocabulary(&whole);
+    assert_true(check_golden(FOLDER "golden.json", vocabulary) > 1000);
     free(whole);
+}
+
+/* Every normaliser, Metaspace and Unigram: made by tools/make_golden_steps.py. */
+static void golden_steps(void **state)
+{
+    assert_true(check_golden(FOLDER "steps.json", "") > 1000);
 }
 
 static void tokens_by_id(void **state)
@@ -292,8 +304,9 @@ static void shared_by_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(golden_texts),        cmocka_unit_test(tokens_by_id),  cmocka_unit_test(wrong_input),
-        cmocka_unit_test(options_are_checked), cmocka_unit_test(hostile_texts), cmocka_unit_test(shared_by_threads),
+        cmocka_unit_test(golden_texts),      cmocka_unit_test(golden_steps),        cmocka_unit_test(tokens_by_id),
+        cmocka_unit_test(wrong_input),       cmocka_unit_test(options_are_checked), cmocka_unit_test(hostile_texts),
+        cmocka_unit_test(shared_by_threads),
     };
     wick_log_set_level(WICK_LOG_OFF); /* some golden cases give added tokens ids that the package corrects */
     return cmocka_run_group_tests_name("tokenizer", tests, NULL, NULL);

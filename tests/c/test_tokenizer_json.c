@@ -29,6 +29,11 @@
 #define A "{\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}"
 #define CLS "{\"SpecialToken\": {\"id\": \"[CLS]\", \"type_id\": 0}}"
 
+#define GROWS                                                                                                          \
+    "{\"type\": \"Replace\", \"pattern\": {\"String\": \"a\"}, \"content\": "                                          \
+    "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}"
+#define CHARSMAP(base64) "{\"type\": \"Precompiled\", \"precompiled_charsmap\": \"" base64 "\"}"
+
 /* The parts of a document that a case replaces; NULL: the default. */
 typedef struct parts {
     const char *truncation, *added, *normalizer, *pre_tokenizer, *post_processor, *model, *more;
@@ -79,17 +84,39 @@ static void check_refusals(const refusal *cases, size_t n)
 static void unsupported_parts(void **state)
 {
     REFUSALS(
-        {{.normalizer = "{\"type\": \"NFKC\"}"}, WICK_E_UNSUPPORTED, {"normalizer: NFKC", "supported: BertNormalizer"}},
+        {{.normalizer = "{\"type\": \"NFKX\"}"}, WICK_E_UNSUPPORTED, {"normalizer: NFKX", "supported: BertNormalizer"}},
         {{.normalizer =
-              "{\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"Lowercase\"}, {\"type\": \"Strip\"}]}"},
+              "{\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"Lowercase\"}, {\"type\": \"Stripe\"}]}"},
          WICK_E_UNSUPPORTED,
-         {"normalizer.normalizers[1]: Strip", "supported:"}},
-        {{.normalizer = "{\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"NFD\"}, {\"type\": \"NFD\"}]}"},
+         {"normalizer.normalizers[1]: Stripe", "supported:"}},
+        {{.normalizer = "{\"type\": \"Replace\", \"pattern\": {\"Regex\": \"a|b\"}, \"content\": \"x\"}"},
          WICK_E_UNSUPPORTED,
-         {"decomposing twice"}},
-        {{.normalizer = "{\"type\": \"Sequence\", \"normalizers\": [" BERT ", " BERT "]}"},
+         {"normalizer: a|b"}},
+        {{.normalizer = "{\"type\": \"Replace\", \"pattern\": {\"Regex\": \"[ab]+\"}, \"content\": \"x\"}"},
          WICK_E_UNSUPPORTED,
-         {"twice"}},
+         {"normalizer: [ab]+"}},
+        {{.normalizer = "{\"type\": \"Replace\", \"pattern\": {\"Regex\": \" {2,5}\"}, \"content\": \"x\"}"},
+         WICK_E_UNSUPPORTED,
+         {"normalizer:  {2,5}"}},
+        {{.normalizer = "{\"type\": \"Replace\", \"pattern\": {\"Regex\": \" {2000,}\"}, \"content\": \"x\"}"},
+         WICK_E_UNSUPPORTED,
+         {"normalizer:  {2000,}"}},
+        {{.normalizer = "{\"type\": \"Replace\", \"pattern\": {\"Regex\": \"ab+\"}, \"content\": \"x\"}"},
+         WICK_E_UNSUPPORTED,
+         {"normalizer: ab+"}},
+        {{.normalizer = "{\"type\": \"Replace\", \"pattern\": {\"Regex\": \"\\\\d+\"}, \"content\": \"x\"}"},
+         WICK_E_UNSUPPORTED,
+         {"normalizer: \\d+"}},
+        {{.normalizer = "{\"type\": \"Replace\", \"pattern\": {\"String\": \"\"}, \"content\": \"x\"}"},
+         WICK_E_UNSUPPORTED,
+         {"normalizer: an empty pattern"}},
+        {{.normalizer = "{\"type\": \"Sequence\", \"normalizers\": [" GROWS ", " GROWS ", " GROWS "]}"},
+         WICK_E_UNSUPPORTED,
+         {"lengthens texts so much"}},
+        {{.normalizer = "{\"type\": \"Sequence\", \"normalizers\": [" CHARSMAP("BAAAAAAAAAAA") ", " CHARSMAP(
+              "BAAAAAAAAAAA") "]}"},
+         WICK_E_UNSUPPORTED,
+         {"normalizers[1]: a second Precompiled"}},
         {{.normalizer = "{\"type\": \"Lowercase\", \"locale\": \"tr\"}"}, WICK_E_UNSUPPORTED, {"\"locale\"", "type"}},
         {{.pre_tokenizer = "{\"type\": \"ByteLevel\"}"},
          WICK_E_UNSUPPORTED,
@@ -105,7 +132,10 @@ static void unsupported_parts(void **state)
         {{.model = "{\"type\": \"BPE\", \"vocab\": {}}"}, WICK_E_UNSUPPORTED, {"model: BPE", "supported: WordPiece"}},
         {{.model = "{\"type\": \"Unigram\", \"vocab\": []}"},
          WICK_E_UNSUPPORTED,
-         {"model: Unigram", "supported: WordPiece"}},
+         {"model: a Unigram without an unknown"}},
+        {{.model = "{\"type\": \"Unigram\", \"unk_id\": null, \"vocab\": [[\"a\", 1]]}"},
+         WICK_E_UNSUPPORTED,
+         {"model: a Unigram without an unknown"}},
         {{.pre_tokenizer =
               "{\"type\": \"Split\", \"pattern\": {\"Regex\": \"a|b\"}, \"behavior\": \"Removed\", \"invert\": false}"},
          WICK_E_UNSUPPORTED,
@@ -169,7 +199,84 @@ static void malformed_normalizers(void **state)
         {{.normalizer = "{\"type\": \"Sequence\", \"normalizers\": [7]}"},
          WICK_E_CORRUPT,
          {"normalizers[0] is not an object"}},
+        {{.normalizer = "{\"type\": \"Precompiled\"}"}, WICK_E_CORRUPT, {"null as \"precompiled_charsmap\""}},
+        {{.normalizer = "{\"type\": \"Precompiled\", \"precompiled_charsmap\": \"BAAAAAA\"}"},
+         WICK_E_CORRUPT,
+         {"not base64"}},
+        {{.normalizer = "{\"type\": \"Precompiled\", \"precompiled_charsmap\": \"BAAA!AAA\"}"},
+         WICK_E_CORRUPT,
+         {"not base64"}},
+        {{.normalizer = "{\"type\": \"Precompiled\", \"precompiled_charsmap\": \"\"}"}, WICK_E_CORRUPT, {"not base64"}},
+        {{.normalizer = "{\"type\": \"Precompiled\", \"precompiled_charsmap\": \"BAAA\"}"},
+         WICK_E_CORRUPT,
+         {"not base64"}},
+        {{.normalizer = "{\"type\": \"Precompiled\", \"precompiled_charsmap\": \"CAAAAAAAAAAA\"}"},
+         WICK_E_CORRUPT,
+         {"a double array of 8 bytes, of 9"}},
+        {{.normalizer = "{\"type\": \"Precompiled\", \"precompiled_charsmap\": \"AAAAAAAAAAAA\"}"},
+         WICK_E_CORRUPT,
+         {"of 0 bytes"}},
+        {{.normalizer = "{\"type\": \"Precompiled\", \"precompiled_charsmap\": \"BQAAAAAAAAAAAAAA\"}"},
+         WICK_E_CORRUPT,
+         {"of 5 bytes"}},
+        {{.normalizer = "{\"type\": \"Precompiled\", \"precompiled_charsmap\": \"BAAAAAAAAAD/AA==\"}"},
+         WICK_E_CORRUPT,
+         {"no UTF-8"}},
+        {{.normalizer = "{\"type\": \"Precompiled\", \"precompiled_charsmap\": "
+                        "\"BAAAAAAAAABhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFh"
+                        "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYW"
+                        "FhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFh"
+                        "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhAA==\"}"},
+         WICK_E_CORRUPT,
+         {"longer than 255"}},
+        {{.normalizer = "{\"type\": \"Strip\", \"strip_left\": true}"}, WICK_E_CORRUPT, {"\"strip_right\""}},
+        {{.normalizer = "{\"type\": \"Prepend\"}"}, WICK_E_CORRUPT, {"no field \"prepend\""}},
+        {{.normalizer = "{\"type\": \"Prepend\", \"prepend\": "
+                        "\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"}"},
+         WICK_E_UNSUPPORTED,
+         {"so many bytes", "64 bytes"}},
+        {{.normalizer = "{\"type\": \"Replace\", \"content\": \"x\"}"},
+         WICK_E_CORRUPT,
+         {"normalizer is null, not an object"}},
+        {{.normalizer = "{\"type\": \"Replace\", \"content\": \"x\", \"pattern\": {}}"},
+         WICK_E_CORRUPT,
+         {"no String or Regex"}},
+        {{.normalizer =
+              "{\"type\": \"Replace\", \"content\": \"x\", \"pattern\": {\"String\": \"a\", \"Regex\": \"a\"}}"},
+         WICK_E_CORRUPT,
+         {"no String or Regex"}},
+        {{.normalizer = "{\"type\": \"Replace\", \"pattern\": {\"String\": \"a\"}}"},
+         WICK_E_CORRUPT,
+         {"no field \"content\""}},
         {{.pre_tokenizer = "[]"}, WICK_E_CORRUPT, {"pre_tokenizer is not an object"}});
+}
+
+static void malformed_metaspace(void **state)
+{
+    REFUSALS(
+        {{.pre_tokenizer = "{\"type\": \"Metaspace\", \"split\": true}"}, WICK_E_CORRUPT, {"no field \"replacement\""}},
+        {{.pre_tokenizer = "{\"type\": \"Metaspace\", \"replacement\": \"\"}"}, WICK_E_CORRUPT, {"not one character"}},
+        {{.pre_tokenizer = "{\"type\": \"Metaspace\", \"replacement\": \"ab\"}"},
+         WICK_E_CORRUPT,
+         {"not one character"}},
+        {{.pre_tokenizer = "{\"type\": \"Metaspace\", \"replacement\": \"_\", \"prepend_scheme\": \"First\"}"},
+         WICK_E_CORRUPT,
+         {"\"First\" as \"prepend_scheme\""}},
+        {{.pre_tokenizer = "{\"type\": \"Metaspace\", \"replacement\": \"_\", \"prepend_scheme\": null}"},
+         WICK_E_CORRUPT,
+         {"null as \"prepend_scheme\""}},
+        {{.pre_tokenizer = "{\"type\": \"Metaspace\", \"replacement\": \"_\", \"add_prefix_space\": false}"},
+         WICK_E_CORRUPT,
+         {"does not go with"}},
+        {{.pre_tokenizer = "{\"type\": \"Metaspace\", \"replacement\": \"_\", \"add_prefix_space\": 3}"},
+         WICK_E_CORRUPT,
+         {"\"add_prefix_space\""}},
+        {{.pre_tokenizer = "{\"type\": \"Metaspace\", \"replacement\": \"_\", \"split\": 3}"},
+         WICK_E_CORRUPT,
+         {"\"split\""}},
+        {{.pre_tokenizer = "{\"type\": \"Metaspace\", \"replacement\": \"_\", \"x\": 3}"},
+         WICK_E_UNSUPPORTED,
+         {"the field \"x\""}});
 }
 
 static void malformed_models(void **state)
@@ -198,7 +305,36 @@ static void malformed_models(void **state)
         {{.model = MODEL_WITH("{\"[UNK]\": 0, \"a\": 4294967296}")}, WICK_E_CORRUPT, {"\"a\" the id 4294967296"}},
         {{.model = MODEL_WITH("{\"[UNK]\": 0, \"a\": 2000000000}")}, WICK_E_CORRUPT, {"outside of 0 to"}},
         {{.model = MODEL_WITH("{\"[UNK]\": 0, \"a\": \"1\"}")}, WICK_E_CORRUPT, {"\"a\" an id that is not an integer"}},
-        {{.model = MODEL_WITH("{\"[UNK]\": 0, \"a\": 1.0}")}, WICK_E_CORRUPT, {"not an integer"}});
+        {{.model = MODEL_WITH("{\"[UNK]\": 0, \"a\": 1.0}")}, WICK_E_CORRUPT, {"not an integer"}},
+        {{.model = "{\"type\": \"Unigram\", \"unk_id\": 0, \"vocab\": {\"a\": 1}}"},
+         WICK_E_CORRUPT,
+         {"an object as \"vocab\", not an array"}},
+        {{.model = "{\"type\": \"Unigram\", \"unk_id\": 0, \"vocab\": []}"},
+         WICK_E_CORRUPT,
+         {"\"unk_id\" 0", "0 tokens"}},
+        {{.model = "{\"type\": \"Unigram\", \"unk_id\": 1, \"vocab\": [[\"a\", 1]]}"},
+         WICK_E_CORRUPT,
+         {"\"unk_id\" 1"}},
+        {{.model = "{\"type\": \"Unigram\", \"unk_id\": -1, \"vocab\": [[\"a\", 1]]}"},
+         WICK_E_CORRUPT,
+         {"\"unk_id\" -1"}},
+        {{.model = "{\"type\": \"Unigram\", \"unk_id\": \"a\", \"vocab\": [[\"a\", 1]]}"},
+         WICK_E_CORRUPT,
+         {"a string as \"unk_id\""}},
+        {{.model = "{\"type\": \"Unigram\", \"unk_id\": 0, \"vocab\": [[\"a\", 1], 7]}"}, WICK_E_CORRUPT, {"entry 1"}},
+        {{.model = "{\"type\": \"Unigram\", \"unk_id\": 0, \"vocab\": [[\"a\"]]}"}, WICK_E_CORRUPT, {"entry 0"}},
+        {{.model = "{\"type\": \"Unigram\", \"unk_id\": 0, \"vocab\": [[\"a\", 1, 2]]}"}, WICK_E_CORRUPT, {"entry 0"}},
+        {{.model = "{\"type\": \"Unigram\", \"unk_id\": 0, \"vocab\": [[1, \"a\"]]}"}, WICK_E_CORRUPT, {"entry 0"}},
+        {{.model = "{\"type\": \"Unigram\", \"unk_id\": 0, \"vocab\": [[\"a\", null]]}"}, WICK_E_CORRUPT, {"entry 0"}},
+        {{.model = "{\"type\": \"Unigram\", \"unk_id\": 0, \"vocab\": [[\"a\", -1e300]]}"},
+         WICK_E_CORRUPT,
+         {"\"a\" the score -1e+300"}},
+        {{.model = "{\"type\": \"Unigram\", \"unk_id\": 0, \"vocab\": [[\"a\", 1]], \"byte_fallback\": 1}"},
+         WICK_E_CORRUPT,
+         {"\"byte_fallback\""}},
+        {{.model = "{\"type\": \"Unigram\", \"unk_id\": 0, \"vocab\": [[\"a\", 1]], \"alpha\": 0.1}"},
+         WICK_E_UNSUPPORTED,
+         {"the field \"alpha\""}});
 }
 
 static void malformed_added_tokens(void **state)
@@ -337,6 +473,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unsupported_parts),
         cmocka_unit_test(malformed_normalizers),
+        cmocka_unit_test(malformed_metaspace),
         cmocka_unit_test(malformed_models),
         cmocka_unit_test(malformed_added_tokens),
         cmocka_unit_test(malformed_templates),

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * unigram_load.c: tokenizer.json's Unigram "model" -> unigram.h. The vocabulary is a list of [token, score]; a token's id is its place. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "text/unigram.h"
+
+#define PATH "model"
+#define VOCAB "model.vocab"
+/* What the tokenizers package, and SentencePiece before it, takes off the lowest score for an unknown character. */
+#define UNKNOWN_PENALTY 10.0
+
+/* Reads the list: keys [n], whose texts stay the document's, and scores [n]. */
+static int list_tokens(const wick_reading *reading, const wick_json *vocab, wick_trie_key *keys, double *scores,
+                       size_t *n_text_bytes)
+{
+    const size_t n_tokens = wick_json_count(vocab);
+    *n_text_bytes = 0;
+    for (size_t id = 0; id < n_tokens; id++) {
+        const wick_json *entry = wick_json_at(vocab, id);
+        size_t n;
+        const char *token = wick_json_string(wick_json_at(entry, 0), &n);
+        if (wick_json_type_of(entry) != WICK_JSON_ARRAY || wick_json_count(entry) != 2 || !token ||
+            !wick_json_number(wick_json_at(entry, 1), &scores[id]))
+            return wick_field_corrupt(reading, VOCAB, "has an entry %zu that is not a token and a score", id);
+        if (!(fabs(scores[id]) <= WICK_UNIGRAM_MAX_SCORE))
+            return wick_field_corrupt(reading, VOCAB, "gives the token \"%.60s\" the score %g", token, scores[id]);
+        keys[id] = (wick_trie_key){.text = token, .n_bytes = (uint32_t)n, .number = (uint32_t)id};
+        *n_text_bytes += n + 1;
+    }
+    return WICK_OK;
+}
+
+/* Fills the vocabulary and the scores. */
+static int load_vocabulary(const wick_reading *reading, const wick_json *vocab, size_t n_added,
+                           wick_vocabulary *vocabulary, wick_unigram *out)
+{
+    const size_t n_tokens = wick_json_count(vocab);
+    size_t n_text_bytes;
+    *vocabulary = (wick_vocabulary){.n_ids = n_tokens, .n_entries = n_tokens, .capacity = n_tokens + n_added};
+    if (wick_json_type_of(vocab) != WICK_JSON_ARRAY)
+        return wick_field_corrupt(reading, PATH, "has %s as \"vocab\", not an array",
+                                  wick_json_type_name(wick_json_type_of(vocab)));
+    double *scores = wick_arena_take(reading->arena, n_tokens, sizeof *scores);
+    wick_trie_key *keys = malloc((n_tokens + 1) * sizeof *keys); /* less than the document itself takes */
+    if (!keys || !scores) {
+        free(keys);
+        return wick_fail_memory(reading->error, "the tokenizer's vocabulary");
+    }
+    int code = list_tokens(reading, vocab, keys, scores, &n_text_bytes);
+    if (code == WICK_OK)
+        code = wick_vocabulary_build(reading, keys, n_text_bytes, NULL, 0, vocabulary);
+    free(keys);
+    out->scores = scores;
+    return code;
+}
+
+/* The score of an unknown character, and the tokens of bytes. */
+static void prepare(bool byte_fallback, wick_unigram *out)
+{
+    double lowest = INFINITY;
+    for (size_t id = 0; id < out->vocabulary->n_entries; id++)
+        lowest = out->scores[id] < lowest ? out->scores[id] : lowest;
+    out->unknown_score = lowest - UNKNOWN_PENALTY;
+    for (unsigned byte = 0; byte < 256; byte++) {
+        char token[8];
+        const int n = snprintf(token, sizeof token, "<0x%02X>", byte);
+        out->byte_ids[byte] = byte_fallback ? (int32_t)wick_vocabulary_id(out->vocabulary, token, (size_t)n) : -1;
+    }
+}
+
+int wick_unigram_load(const wick_reading *reading, const wick_json *value, size_t n_added, wick_vocabulary *vocabulary,
+                      wick_unigram *out)
+{
+    static const char *const known[] = {"type", "unk_id", "vocab", "byte_fallback", NULL};
+    bool byte_fallback = false;
+    int64_t unknown = 0;
+    *out = (wick_unigram){.vocabulary = vocabulary};
+    int code = wick_fields_check(reading, value, PATH, known);
+    const wick_json *unk_id = wick_json_get(value, "unk_id");
+    if (code == WICK_OK && wick_json_type_of(unk_id) == WICK_JSON_NULL)
+        code = wick_field_unsupported(reading, PATH, "a Unigram without an unknown token", "\"unk_id\": an id");
+    if (code == WICK_OK)
+        code = wick_field_integer(reading, value, PATH, "unk_id", &unknown);
+    if (code == WICK_OK && wick_json_get(value, "byte_fallback"))
+        code = wick_field_bool(reading, value, PATH, "byte_fallback", &byte_fallback);
+    if (code == WICK_OK)
+        code = load_vocabulary(reading, wick_json_get(value, "vocab"), n_added, vocabulary, out);
+    if (code != WICK_OK)
+        return code;
+    if (unknown < 0 || (uint64_t)unknown >= vocabulary->n_entries)
+        return wick_field_corrupt(reading, PATH, "has the \"unk_id\" %lld, outside of the vocabulary's %zu tokens",
+                                  (long long)unknown, vocabulary->n_entries);
+    out->unknown_id = (int32_t)unknown;
+    prepare(byte_fallback, out);
+    return WICK_OK;
+}
