@@ -28,12 +28,21 @@ static void fuzz_config(const char *text, size_t n)
     wick_error error;
     if (wick_model_config_parse(text, n, "fuzz", &architecture, &files, &error) != WICK_OK)
         return;
-    expect(files.encoder.n_layers > 0 && files.encoder.n_layers <= WICK_MAX_LAYERS &&
-           files.encoder.hidden_size <= WICK_MAX_HIDDEN_SIZE);
-    expect(files.encoder.head_dim > 0 && files.encoder.head_dim * files.encoder.n_heads == files.encoder.hidden_size);
-    expect(files.encoder.vocab_size > 0 && files.encoder.type_vocab_size > 0 && files.max_tokens > 0 &&
-           files.encoder.intermediate_size > 0);
-    expect(isfinite(files.encoder.norm_eps) && files.encoder.norm_eps > 0);
+    const wick_encoder *e = &files.encoder;
+    expect(e->n_layers > 0 && e->n_layers <= WICK_MAX_LAYERS && e->hidden_size > 0 && e->vocab_size > 0 &&
+           e->hidden_size <= WICK_MAX_HIDDEN_SIZE && e->intermediate_size > 0 && files.max_tokens > 0);
+    expect(e->head_dim > 0 && e->n_kv_heads > 0 && e->n_heads % e->n_kv_heads == 0);
+    expect(wick_encoder_query_width(e) <= WICK_MAX_QUERY_WIDTH &&
+           wick_encoder_qkv_width(e) <= 3 * WICK_MAX_QUERY_WIDTH);
+    expect(isfinite(e->norm_eps) && e->norm_eps > 0 && isfinite(e->score_scale) && e->score_scale > 0);
+    expect(isfinite(e->embedding_scale) && e->embedding_scale > 0);
+    const bool has_table = e->position == WICK_POSITION_LEARNED || e->position == WICK_POSITION_RELATIVE;
+    expect(has_table == (e->max_positions > 0));
+    expect(!has_table || files.max_tokens + e->position_first <= e->max_positions);
+    expect(e->padding_id < 0 ||
+           ((size_t)e->padding_id < e->vocab_size && e->position_first == (size_t)e->padding_id + 1));
+    expect(e->position != WICK_POSITION_ROTARY ||
+           (e->head_dim % 2 == 0 && e->rope_theta > 0 && e->rope_theta_local > 0));
 }
 
 static void fuzz_modules(const char *text, size_t n)

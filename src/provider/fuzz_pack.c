@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * fuzz_pack.c: a hostile packed model (base/pack.h): one that opens must embed any text or say why not. The input is a list of changes to a good file, four bytes each: where
- * (3 bytes), what; so that the fuzzer begins where it matters. The first byte: whether the file is cut (bit 0), and whether its checksums are made right (bit 1). The
+ * (3 bytes), what; so that the fuzzer begins where it matters. The first byte: whether the file is cut (bit 0), whether its checksums are made right (bit 1), and which of the good files it is (the rest). The
  * model comes in as the embedded one, whose sections' checksums nobody looks at. Seeds: tests/fuzz/pack. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,12 +19,24 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-static const char description[] =
-    "{\"name\":\"" NAME
-    "\",\"architecture\":\"bert\",\"dtype\":\"int8\",\"n_layers\":1,\"hidden_size\":8,\"n_heads\":2,"
-    "\"intermediate_size\":16,\"vocab_size\":9,\"max_positions\":16,\"type_vocab_size\":2,\"max_tokens\":16,"
-    "\"max_seq_length\":12,\"n_parameters\":1000,\"layer_norm_eps\":1e-12,\"activation\":\"gelu\",\"pooling\":\"mean\","
-    "\"has_normalize\":false,\"dense\":[{\"in_features\":8,\"out_features\":4,\"activation\":\"tanh\"}]}";
+#define SAID                                                                                                           \
+    "{\"name\":\"" NAME                                                                                                \
+    "\",\"architecture\":\"bert\",\"dtype\":\"int8\",\"max_tokens\":16,\"max_seq_length\":12,\"n_parameters\":1000,"
+#define SAID_ON                                                                                                        \
+    "\"pooling\":\"mean\",\"has_normalize\":false,\"dense\":[{\"in_features\":8,\"out_features\":4,\"activation\":"    \
+    "\"tanh\"}]"
+
+/* As before config.json was in it, and with it. */
+static const char *const descriptions[] = {
+    SAID
+    "\"n_layers\":1,\"hidden_size\":8,\"n_heads\":2,\"intermediate_size\":16,\"vocab_size\":9,\"max_positions\":16,"
+    "\"type_vocab_size\":2,\"layer_norm_eps\":1e-12,\"activation\":\"gelu\"," SAID_ON "}",
+    SAID SAID_ON
+    ",\"config\":{\"model_type\":\"bert\",\"num_hidden_layers\":1,\"hidden_size\":8,\"num_attention_heads\":2,"
+    "\"intermediate_size\":16,\"vocab_size\":9,\"max_position_embeddings\":16,\"type_vocab_size\":2,"
+    "\"hidden_act\":\"gelu\",\"position_embedding_type\":\"absolute\"}}",
+};
+#define N_KINDS (sizeof descriptions / sizeof *descriptions)
 static const char tokenizer[] =
     "{\"added_tokens\":[{\"id\":1,\"content\":\"[CLS]\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,"
     "\"normalized\":false,\"special\":true}],\"normalizer\":{\"type\":\"BertNormalizer\",\"clean_text\":true,"
@@ -34,15 +46,19 @@ static const char tokenizer[] =
     "\"vocab\":{}}}";
 static const char vocabulary[] = "\x08\0\0\0\x05\0[UNK]\x05\0[CLS]\x05\0[SEP]\x01\0a\x03\0##a\x02\0ab\x03\0##b\x01\0e";
 
-static uint8_t good[MAX_BYTES] __attribute__((aligned(64))), changed[MAX_BYTES] __attribute__((aligned(64)));
-static size_t n_good;
+typedef struct file {
+    uint8_t bytes[MAX_BYTES] __attribute__((aligned(64)));
+    size_t n;
+} file;
+static file good[N_KINDS];
+static uint8_t changed[MAX_BYTES] __attribute__((aligned(64)));
 
 static void take(void *arg, const void *bytes, size_t n)
 {
-    (void)arg;
-    CHECK(n <= MAX_BYTES - n_good);
-    memcpy(good + n_good, bytes, n);
-    n_good += n;
+    file *f = arg;
+    CHECK(n <= MAX_BYTES - f->n);
+    memcpy(f->bytes + f->n, bytes, n);
+    f->n += n;
 }
 
 static void add_piece(wick_pack_writer *writer, const char *prefix, const char *name, size_t n_values)
@@ -89,16 +105,16 @@ static void add_weights(wick_pack_writer *writer)
     add_linear(writer, "dense.0", 4, 8, 1);
 }
 
-static void make_good(void)
+static void make_good(const char *description, file *out)
 {
     wick_pack_writer *writer = wick_pack_writer_new();
-    CHECK(writer && wick_pack_add(writer, "model", description, sizeof description - 1, NULL) == WICK_OK);
+    CHECK(writer && wick_pack_add(writer, "model", description, strlen(description), NULL) == WICK_OK);
     CHECK(wick_pack_add(writer, "tokenizer", tokenizer, sizeof tokenizer - 1, NULL) == WICK_OK);
     CHECK(wick_pack_add(writer, "vocabulary", vocabulary, sizeof vocabulary - 1, NULL) == WICK_OK);
     add_weights(writer);
-    CHECK(wick_pack_write(writer, take, NULL, NULL) == WICK_OK);
+    CHECK(wick_pack_write(writer, take, out, NULL) == WICK_OK);
     wick_pack_writer_free(writer);
-    wick_embedded_set(good, n_good);
+    wick_embedded_set(out->bytes, out->n);
     CHECK(wick_embedded_name() && strcmp(wick_embedded_name(), NAME) == 0);
     setenv("WICK_PREPARED_DIR", "off", 1);
     wick_log_set_level(WICK_LOG_OFF);
@@ -138,20 +154,21 @@ static void embed(wick_model *model)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-    if (n_good == 0)
-        make_good();
+    for (size_t i = 0; i < N_KINDS && good[i].n == 0; i++)
+        make_good(descriptions[i], &good[i]);
     if (n == 0)
         return 0;
-    memcpy(changed, good, n_good);
+    const file *kind = &good[(data[0] >> 2) % N_KINDS];
+    memcpy(changed, kind->bytes, kind->n);
     for (size_t i = 1; i + 4 <= n; i += 4)
-        changed[(data[i] | (size_t)data[i + 1] << 8 | (size_t)data[i + 2] << 16) % n_good] = data[i + 3];
-    const size_t n_left = (data[0] & 1) && n > 2 ? (data[1] | (size_t)data[2] << 8) % n_good : n_good;
-    uint8_t *file = NULL; /* of its own size, so that reading past its end is seen */
-    CHECK(posix_memalign((void **)&file, WICK_PACK_ALIGNMENT, n_left ? n_left : 1) == 0);
-    memcpy(file, changed, n_left);
+        changed[(data[i] | (size_t)data[i + 1] << 8 | (size_t)data[i + 2] << 16) % kind->n] = data[i + 3];
+    const size_t n_left = (data[0] & 1) && n > 2 ? (data[1] | (size_t)data[2] << 8) % kind->n : kind->n;
+    uint8_t *own = NULL; /* of its own size, so that reading past its end is seen */
+    CHECK(posix_memalign((void **)&own, WICK_PACK_ALIGNMENT, n_left ? n_left : 1) == 0);
+    memcpy(own, changed, n_left);
     if (data[0] & 2)
-        reseal(file, n_left);
-    wick_embedded_set(file, n_left);
+        reseal(own, n_left);
+    wick_embedded_set(own, n_left);
     wick_model_options options;
     wick_model_options_init(&options);
     options.n_threads = 1;
@@ -164,7 +181,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     if (model)
         embed(model);
     wick_model_close(model);
-    wick_embedded_set(good, n_good);
-    free(file);
+    wick_embedded_set(kind->bytes, kind->n);
+    free(own);
     return 0;
 }
