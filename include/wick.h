@@ -179,11 +179,16 @@ WICK_API int wick_model_open(const char *name, const wick_model_options *options
 /* No call may be under way on the model. */
 WICK_API void wick_model_close(wick_model *model);
 
+/* Stands in front of texts that are embedded under its name. */
+typedef struct wick_prompt {
+    const char *name, *text; /* a text of "" is no prompt */
+} wick_prompt;
+
 typedef struct wick_model_info {
     size_t size;
     const char *model;     /* the name it was opened with */
     const char *path;      /* the folder its files are in, or its one file */
-    size_t dimension;      /* length of a vector */
+    size_t dimension;      /* length of a vector, unless another is asked for */
     size_t max_tokens;     /* what the architecture can take, special tokens included: 512 for all-MiniLM-L6-v2 */
     size_t max_seq_length; /* what texts are cut at: 256 for all-MiniLM-L6-v2 */
     size_t n_layers, hidden_size, n_heads, intermediate_size, vocab_size, n_parameters;
@@ -193,7 +198,13 @@ typedef struct wick_model_info {
     const char *device;       /* "cpu" */
     const char *tier;         /* instruction tier of the CPU kernels: "generic", "avx2", "avx512bf16", "neon"... */
     unsigned n_threads;
-    bool has_normalize; /* the model's own modules end in Normalize */
+    bool has_normalize;         /* the model's own modules end in Normalize */
+    size_t max_dimensions;      /* length of a whole vector; dimension is less where the model's files cut vectors */
+    const wick_prompt *prompts; /* [n_prompts] as config_sentence_transformers.json has them */
+    size_t n_prompts;
+    const char *default_prompt_name; /* the one that applies where none is asked for; NULL: none does */
+    bool pools_prompt;               /* a prompt's tokens take part in pooling */
+    const char *similarity;          /* how its vectors are compared: "cosine", "dot", "euclidean", "manhattan" */
 } wick_model_info;
 
 /* Fills as much of *info as info->size covers; set it before the call. */
@@ -203,10 +214,14 @@ WICK_API const wick_tokenizer *wick_model_tokenizer(const wick_model *model);
 
 typedef struct wick_embed_options {
     size_t size;
-    bool normalize;        /* scale each vector to length 1; false after init, as in AkiDB's interface */
-    bool truncate;         /* true after init; false: a text over max_seq_length is WICK_E_INVALID_INPUT */
-    size_t dimensions;     /* keep the first so many values, before normalising (Matryoshka); 0: all */
+    bool normalize; /* scale each vector to length 1; false after init, as in AkiDB's interface */
+    bool truncate;  /* true after init; false: a text over max_seq_length is WICK_E_INVALID_INPUT */
+    size_t
+        dimensions; /* keep the first so many values, before normalising (Matryoshka); 0: wick_model_info.dimension */
     uint8_t truncate_side; /* WICK_TRUNCATE_*; WICK_TRUNCATE_DEFAULT after init */
+    /* What stands in front of every text, as sentence-transformers' encode(prompt_name=, prompt=) has it: the text `prompt`, else the text of the model's prompt of
+     * that name, else that of the model's default prompt. "": nothing. Both are NULL after init. */
+    const char *prompt_name, *prompt;
 } wick_embed_options;
 
 WICK_API void wick_embed_options_init_sized(wick_embed_options *options, size_t options_bytes);
@@ -216,7 +231,7 @@ static inline void wick_embed_options_init(wick_embed_options *options)
 }
 
 typedef struct wick_usage {
-    /* Of all texts, special ones included, no padding; equal texts count each, though computed once. */
+    /* Of all texts, special ones and the prompt's included, no padding; equal texts count each, though computed once. */
     uint64_t total_tokens;
     double duration_ms;
 } wick_usage;

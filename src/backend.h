@@ -13,7 +13,8 @@ typedef struct wick_packed_batch {
     const int32_t *ids; /* [n_tokens], each in [0, vocab_size) */
     /* [n_sequences + 1]; sequence i is ids[offsets[i] .. offsets[i + 1]), 1 to max_tokens long */
     const uint32_t *offsets;
-    const uint8_t *types; /* [n_tokens] token types, each below type_vocab_size; NULL: all are 0 */
+    const uint8_t *types;   /* [n_tokens] token types, each below type_vocab_size; NULL: all are 0 */
+    size_t n_prompt_tokens; /* of each sequence's first tokens so many are left out of the pooling, as many as it has */
 } wick_packed_batch;
 
 /* What is made of a sequence. */

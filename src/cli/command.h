@@ -10,7 +10,8 @@ enum { WICK_EXIT_DONE = 0, WICK_EXIT_FAILED = 1, WICK_EXIT_USAGE = 2 };
 
 typedef enum wick_option_kind {
     WICK_OPTION_FLAG,   /* bool: true where the option stands */
-    WICK_OPTION_TEXT,   /* const char *: the value, borrowed from argv */
+    WICK_OPTION_TEXT,   /* const char *: the value, borrowed from argv; not empty */
+    WICK_OPTION_STRING, /* const char *: the same, and it may be empty */
     WICK_OPTION_COUNT,  /* size_t: 0 to max, decimal digits only */
     WICK_OPTION_CHOICE, /* const char *: one of choices */
     WICK_OPTION_LIST    /* wick_option_list: may stand many times */

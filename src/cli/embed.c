@@ -21,7 +21,8 @@
 typedef struct embed_values {
     wick_settings settings;
     wick_input_options input;
-    const char *output, *format;
+    wick_prompt_values prompt;
+    const char *output, *format, *truncate_side;
     bool no_normalize, no_truncate, quiet;
     size_t dimensions;
 } embed_values;
@@ -29,6 +30,7 @@ typedef struct embed_values {
 static const wick_option options[] = {
     {NULL, WICK_OPTION_FLAG, NULL, 0, "Texts"},
     WICK_OPTIONS_INPUT(offsetof(embed_values, input)),
+    WICK_OPTIONS_PROMPT(offsetof(embed_values, prompt)),
     {NULL, WICK_OPTION_FLAG, NULL, 0, "Vectors"},
     {"output", WICK_OPTION_TEXT, "FILE", offsetof(embed_values, output),
      "write to FILE, which appears when it is complete\n(default, or -: standard output)"},
@@ -39,10 +41,12 @@ static const wick_option options[] = {
      "json|jsonl|csv|npy|f32"},
     {"no-normalize", WICK_OPTION_FLAG, NULL, offsetof(embed_values, no_normalize),
      "leave the vectors' lengths as they are (default: 1)"},
-    {"dimensions", WICK_OPTION_COUNT, "N", offsetof(embed_values, dimensions), "keep the first N values of each vector",
-     NULL, 1u << 20},
+    {"dimensions", WICK_OPTION_COUNT, "N", offsetof(embed_values, dimensions),
+     "keep the first N values of each vector\n(default: all, or what the model says)", NULL, 1u << 20},
     {"no-truncate", WICK_OPTION_FLAG, NULL, offsetof(embed_values, no_truncate),
      "fail where a text is too long, instead of cutting it"},
+    {"truncate-side", WICK_OPTION_CHOICE, "S", offsetof(embed_values, truncate_side),
+     "where such a text is cut: left or right\n(default: where the model says, mostly right)", "left|right"},
     {"quiet", WICK_OPTION_FLAG, NULL, offsetof(embed_values, quiet), "no progress bar"},
     {NULL, WICK_OPTION_FLAG, NULL, 0, "Model"},
     WICK_OPTIONS_MODEL(offsetof(embed_values, settings)),
@@ -103,6 +107,11 @@ static int embed_texts(const embed_job *job, wick_embed_response *response, wick
     request.options.normalize = !job->values->no_normalize;
     request.options.truncate = !job->values->no_truncate;
     request.options.dimensions = job->values->dimensions;
+    request.options.prompt_name = job->values->prompt.name;
+    request.options.prompt = job->values->prompt.text;
+    if (job->values->truncate_side)
+        request.options.truncate_side =
+            strcmp(job->values->truncate_side, "left") == 0 ? WICK_TRUNCATE_LEFT : WICK_TRUNCATE_RIGHT;
     return wick_provider_embed_batch(job->provider, &request, response, error);
 }
 
@@ -162,9 +171,9 @@ static int embed_all(embed_job *job, wick_error *error)
 static int find_dimension(const embed_job *job, const wick_model_info *info, size_t *dimension, wick_error *error)
 {
     size_t wanted = job->values->dimensions;
-    if (wanted > info->dimension) {
+    if (wanted > info->max_dimensions) {
         char mend[64];
-        snprintf(mend, sizeof mend, "at most %zu", info->dimension);
+        snprintf(mend, sizeof mend, "at most %zu", info->max_dimensions);
         return wick_fail(error, WICK_E_INVALID_INPUT, "--dimensions", mend, "the model's vectors have no %zu values",
                          wanted);
     }

@@ -15,6 +15,11 @@ typedef struct wick_settings {
     wick_config *config; /* owns the strings that came from the config file */
 } wick_settings;
 
+/* What stands in front of every text; wick.h's wick_embed_options say the same. */
+typedef struct wick_prompt_values {
+    const char *name, *text; /* NULL: not given */
+} wick_prompt_values;
+
 #define WICK_CLI_MAX_THREADS 256
 #define WICK_CLI_MAX_TOKENS (1u << 20)
 
@@ -30,6 +35,12 @@ typedef struct wick_settings {
      "where models are kept (default: the hub's own cache)"}, \
     {"config", WICK_OPTION_TEXT, "FILE", (base) + offsetof(wick_settings, config_path), \
      "read FILE instead of $WICK_CONFIG, ./config.toml\nor $XDG_CONFIG_HOME/wick/config.toml"}
+/* base: where the command's values hold the wick_prompt_values. */
+#define WICK_OPTIONS_PROMPT(base) \
+    {"prompt-name", WICK_OPTION_TEXT, "NAME", (base) + offsetof(wick_prompt_values, name), \
+     "put the model's prompt NAME in front of every text\n(default: the model's default prompt; wick info)"}, \
+    {"prompt", WICK_OPTION_STRING, "TEXT", (base) + offsetof(wick_prompt_values, text), \
+     "put TEXT in front of every text, whatever the model\nsays; \"\": nothing"}
 #define WICK_OPTIONS_ENGINE(base) \
     {"provider", WICK_OPTION_TEXT, "P", (base) + offsetof(wick_settings, provider), \
      "candle (the native engine), mlx or mock"}, \

@@ -24,10 +24,23 @@ typedef struct info_row {
     bool is_count;
 } info_row;
 
-#define N_ROWS 20
+#define N_ROWS 24
+#define LIST_BYTES 512
 
-static size_t fill_rows(info_row rows[N_ROWS], const wick_provider *provider, const wick_model_info *info,
-                        const wick_config *config)
+/* The names of the prompts that have a text: "query, passage". NULL: none has. */
+static const char *list_prompts(const wick_model_info *info, char list[LIST_BYTES])
+{
+    size_t n = 0;
+    list[0] = '\0';
+    for (size_t i = 0; i < info->n_prompts && n < LIST_BYTES; i++)
+        if (info->prompts[i].text[0])
+            n += (size_t)snprintf(list + n, LIST_BYTES - n, "%s%s", n ? ", " : "", info->prompts[i].name);
+    return n ? list : NULL;
+}
+
+/* list: room for the prompts' names */
+static size_t fill_rows(info_row rows[N_ROWS], char list[LIST_BYTES], const wick_provider *provider,
+                        const wick_model_info *info, const wick_config *config)
 {
     const info_row all[N_ROWS] = {
         {"version", "wick", wick_version()},
@@ -40,10 +53,14 @@ static size_t fill_rows(info_row rows[N_ROWS], const wick_provider *provider, co
         {"n_threads", "threads", NULL, info->n_threads, true},
         {"dtype", "dtype", info->dtype},
         {"dimension", "dimension", NULL, info->dimension, true},
+        {"max_dimensions", "at most values", NULL, info->max_dimensions, true},
         {"max_seq_length", "texts cut at", NULL, info->max_seq_length, true},
         {"max_tokens", "at most tokens", NULL, info->max_tokens, true},
         {"architecture", "architecture", info->architecture},
         {"pooling", "pooling", info->pooling},
+        {"similarity", "compared by", info->similarity},
+        {"prompts", "prompts", list_prompts(info, list)},
+        {"default_prompt_name", "default prompt", info->default_prompt_name},
         {"n_layers", "layers", NULL, info->n_layers, true},
         {"hidden_size", "hidden size", NULL, info->hidden_size, true},
         {"n_heads", "heads", NULL, info->n_heads, true},
@@ -55,11 +72,26 @@ static size_t fill_rows(info_row rows[N_ROWS], const wick_provider *provider, co
     return N_ROWS;
 }
 
-static void print_json(wick_output *output, const info_row *rows, size_t n)
+/* {"query": "query: "} */
+static void print_prompts(wick_output *output, const wick_model_info *info)
+{
+    wick_output_text(output, "{");
+    for (size_t i = 0; i < info->n_prompts; i++) {
+        wick_output_text(output, i ? "," : "");
+        wick_output_json_string(output, info->prompts[i].name, strlen(info->prompts[i].name));
+        wick_output_text(output, ":");
+        wick_output_json_string(output, info->prompts[i].text, strlen(info->prompts[i].text));
+    }
+    wick_output_text(output, "}");
+}
+
+static void print_json(wick_output *output, const info_row *rows, size_t n, const wick_model_info *info)
 {
     for (size_t i = 0; i < n; i++) {
         wick_output_format(output, "%s\"%s\":", i ? "," : "{", rows[i].key);
-        if (rows[i].text)
+        if (!strcmp(rows[i].key, "prompts"))
+            print_prompts(output, info);
+        else if (rows[i].text)
             wick_output_json_string(output, rows[i].text, strlen(rows[i].text));
         else if (rows[i].is_count && rows[i].count)
             wick_output_format(output, "%zu", rows[i].count);
@@ -83,6 +115,7 @@ static int report(info_values *values, wick_provider **provider, wick_output **o
 {
     wick_model_info info = {.size = sizeof info};
     info_row rows[N_ROWS];
+    char list[LIST_BYTES];
     int status = wick_settings_load(&values->settings, error);
     if (!status)
         status = wick_settings_open(&values->settings, provider, error);
@@ -92,9 +125,9 @@ static int report(info_values *values, wick_provider **provider, wick_output **o
         status = wick_output_open(NULL, output, error);
     if (status)
         return status;
-    size_t n = fill_rows(rows, *provider, &info, values->settings.config);
+    size_t n = fill_rows(rows, list, *provider, &info, values->settings.config);
     if (values->json)
-        print_json(*output, rows, n);
+        print_json(*output, rows, n, &info);
     else
         print_table(*output, rows, n);
     return wick_output_finish(*output, error);

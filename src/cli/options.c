@@ -13,28 +13,30 @@
 
 #define LONGEST_NAME 32
 
-/* Levenshtein's distance; SIZE_MAX where a name is too long to be meant. */
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Levenshtein's distance, two neighbours that changed places counting one (Damerau); SIZE_MAX where a name is too long to be meant. */
 static size_t distance(const char *a, size_t n_a, const char *b, size_t n_b)
 {
-    size_t row[LONGEST_NAME + 1];
+    size_t rows[LONGEST_NAME + 1][LONGEST_NAME + 1];
     if (n_a > LONGEST_NAME || n_b > LONGEST_NAME)
         return SIZE_MAX;
-    for (size_t j = 0; j <= n_b; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= n_a; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= n_b; j++) {
-            size_t best = diagonal + (a[i - 1] != b[j - 1]);
-            diagonal = row[j];
-            if (row[j] + 1 < best)
-                best = row[j] + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            row[j] = best;
+    for (size_t i = 0; i <= n_a; i++)
+        for (size_t j = 0; j <= n_b; j++) {
+            if (i == 0 || j == 0) {
+                rows[i][j] = i + j;
+                continue;
+            }
+            size_t best = rows[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+            best = smaller(best, smaller(rows[i - 1][j], rows[i][j - 1]) + 1);
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                best = smaller(best, rows[i - 2][j - 2] + 1);
+            rows[i][j] = best;
         }
-    }
-    return row[n_b];
+    return rows[n_a][n_b];
 }
 
 const char *wick_nearest_name(const char *word, size_t word_bytes, const char *const *first, size_t stride, size_t n)
@@ -126,6 +128,9 @@ static int store(const wick_command *command, const wick_option *option, const c
         if (!*value)
             return wick_fail(error, WICK_E_INVALID_INPUT, command->name, NULL, "--%s needs a value that is not empty",
                              option->name);
+        *(const char **)place = value;
+        return 0;
+    case WICK_OPTION_STRING:
         *(const char **)place = value;
         return 0;
     case WICK_OPTION_LIST: {

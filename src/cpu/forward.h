@@ -105,11 +105,12 @@ void wick_embed_tokens(const wick_cpu_model *model, const wick_cpu_layer *first,
 void wick_attention(const wick_cpu_model *model, const wick_team *team, const wick_chunk *chunk,
                     const wick_activations *act, const wick_thread_scratch *scratch);
 
-/* Pools one sequence's rows hidden[n_rows, hidden_size], applies the Dense modules, writes out[dimension].
+/* Pools one sequence's rows hidden[n_rows, hidden_size] but the first n_left_out, applies the Dense modules, writes out[dimension].
  * scratch: [2, widest of hidden_size and the Dense modules]. */
-void wick_pool_sequence(const wick_cpu_model *model, const float *hidden, size_t n_rows, float *scratch, float *out);
-/* The pooling alone: out[width]. */
-void wick_pool_rows(wick_pooling mode, const float *hidden, size_t n_rows, size_t width, float *out);
+void wick_pool_sequence(const wick_cpu_model *model, const float *hidden, size_t n_rows, size_t n_left_out,
+                        float *scratch, float *out);
+/* The pooling alone, of rows [first, n_rows): out[width]. */
+void wick_pool_rows(wick_pooling mode, const float *hidden, size_t first, size_t n_rows, size_t width, float *out);
 /* The Dense modules alone, of which there is one at least: out[dimension]; scratch as above. */
 void wick_dense_row(const wick_cpu_model *model, const float *x, float *scratch, float *out);
 /* y[out] = activation(x[in] W^T + b), in f32. */

@@ -30,8 +30,8 @@ static void pool_sequences(const wick_cpu_model *model, const wick_team *team, c
     for (size_t i = 0; i < last; i++) {
         const size_t begin = row, n = next_sequence(chunk, i, &row);
         if (i >= first)
-            wick_pool_sequence(model, hidden + begin * files->encoder.hidden_size, n, scratch,
-                               out + chunk->sequences[i] * files->dimension);
+            wick_pool_sequence(model, hidden + begin * files->encoder.hidden_size, n, chunk->batch->n_prompt_tokens,
+                               scratch, out + chunk->sequences[i] * files->dimension);
     }
 }
 
@@ -67,7 +67,7 @@ static void label_sequence(const wick_cpu_model *model, const float *hidden, siz
     const wick_encoder *encoder = &model->files->encoder;
     const wick_output_head *from = &model->files->head;
     const wick_cpu_head *head = &model->head;
-    wick_pool_rows(from->row, hidden, n_rows, encoder->hidden_size, x);
+    wick_pool_rows(from->row, hidden, 0, n_rows, encoder->hidden_size, x);
     if (from->has_dense) {
         wick_linear_row(model->kernels, &head->dense, from->activation, x, y);
         x = y;

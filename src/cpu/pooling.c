@@ -6,10 +6,11 @@
 
 #include "cpu/forward.h"
 
-static void weighted_sum(const float *hidden, size_t n_rows, size_t width, bool by_position, float *out)
+/* Rows [first, n_rows) of hidden. */
+static void weighted_sum(const float *hidden, size_t first, size_t n_rows, size_t width, bool by_position, float *out)
 {
     memset(out, 0, width * sizeof *out);
-    for (size_t i = 0; i < n_rows; i++) {
+    for (size_t i = first; i < n_rows; i++) {
         float weight = by_position ? (float)(i + 1) : 1.0f;
         for (size_t j = 0; j < width; j++)
             out[j] += hidden[i * width + j] * weight;
@@ -22,41 +23,47 @@ static void scale(float *x, size_t n, float factor)
         x[j] *= factor;
 }
 
-static void largest(const float *hidden, size_t n_rows, size_t width, float *out)
+static void largest(const float *hidden, size_t first, size_t n_rows, size_t width, float *out)
 {
-    memcpy(out, hidden, width * sizeof *out);
-    for (size_t i = 1; i < n_rows; i++)
+    for (size_t j = 0; j < width; j++)
+        out[j] = first < n_rows ? hidden[first * width + j] : -INFINITY;
+    for (size_t i = first + 1; i < n_rows; i++)
         for (size_t j = 0; j < width; j++) {
             float value = hidden[i * width + j];
             out[j] = value > out[j] || value != value ? value : out[j]; /* a NaN must not be lost */
         }
 }
 
-/* The formulas of sentence_transformers' Pooling module. */
-void wick_pool_rows(wick_pooling mode, const float *hidden, size_t n_rows, size_t width, float *out)
+/* The formulas of sentence_transformers' Pooling module, over rows [first, n_rows): the first ones may be a prompt's, which then count only as
+ * positions. Where all are left out, sums are 0, and what has no value for nothing is as the module gives it. */
+void wick_pool_rows(wick_pooling mode, const float *hidden, size_t first, size_t n_rows, size_t width, float *out)
 {
-    float n = (float)n_rows;
+    const bool is_empty = first >= n_rows;
+    const float n = is_empty ? 1.0f : (float)(n_rows - first), all = (float)n_rows, left_out = (float)first;
     switch (mode) {
     case WICK_POOL_MEAN:
-        weighted_sum(hidden, n_rows, width, false, out);
+        weighted_sum(hidden, first, n_rows, width, false, out);
         scale(out, width, 1.0f / n);
         break;
     case WICK_POOL_MEAN_SQRT_LEN:
-        weighted_sum(hidden, n_rows, width, false, out);
+        weighted_sum(hidden, first, n_rows, width, false, out);
         scale(out, width, 1.0f / sqrtf(n));
         break;
     case WICK_POOL_WEIGHTEDMEAN:
-        weighted_sum(hidden, n_rows, width, true, out);
-        scale(out, width, 1.0f / (n * (n + 1.0f) / 2.0f));
+        weighted_sum(hidden, first, n_rows, width, true, out);
+        scale(out, width, is_empty ? 0 : 1.0f / ((all * (all + 1.0f) - left_out * (left_out + 1.0f)) / 2.0f));
         break;
     case WICK_POOL_MAX:
-        largest(hidden, n_rows, width, out);
+        largest(hidden, first, n_rows, width, out);
         break;
     case WICK_POOL_CLS:
-        memcpy(out, hidden, width * sizeof *out);
+        memcpy(out, hidden + (is_empty ? 0 : first) * width, width * sizeof *out);
         break;
     case WICK_POOL_LASTTOKEN:
-        memcpy(out, hidden + (n_rows - 1) * width, width * sizeof *out);
+        if (is_empty)
+            memset(out, 0, width * sizeof *out);
+        else
+            memcpy(out, hidden + (n_rows - 1) * width, width * sizeof *out);
         break;
     }
 }
@@ -102,15 +109,16 @@ void wick_dense_row(const wick_cpu_model *model, const float *x, float *scratch,
     }
 }
 
-void wick_pool_sequence(const wick_cpu_model *model, const float *hidden, size_t n_rows, float *scratch, float *out)
+void wick_pool_sequence(const wick_cpu_model *model, const float *hidden, size_t n_rows, size_t n_left_out,
+                        float *scratch, float *out)
 {
     const wick_model_files *files = model->files;
     const size_t width = files->encoder.hidden_size;
     if (files->n_dense == 0) {
-        wick_pool_rows(files->pooling, hidden, n_rows, width, out);
+        wick_pool_rows(files->pooling, hidden, n_left_out, n_rows, width, out);
         return;
     }
     float *pooled = scratch + widest_row(files); /* not where the first module writes */
-    wick_pool_rows(files->pooling, hidden, n_rows, width, pooled);
+    wick_pool_rows(files->pooling, hidden, n_left_out, n_rows, width, pooled);
     wick_dense_row(model, pooled, scratch, out);
 }

@@ -12,6 +12,7 @@
 #include "model/multi_vector.h"
 #include "model/pooling.h"
 #include "model/sentence_bert.h"
+#include "model/sentence_settings.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
@@ -61,14 +62,33 @@ static void fuzz_modules(const char *text, size_t n)
     expect(n_dense <= WICK_MAX_DENSE);
 }
 
+static void fuzz_settings(const char *text, size_t n)
+{
+    wick_arena arena = {0};
+    wick_error error;
+    wick_sentence_settings settings;
+    wick_sentence_settings_init(&settings);
+    if (wick_sentence_settings_parse(text, n, "fuzz", &arena, &settings, &error) == WICK_OK) {
+        bool is_default_there = settings.default_prompt_name == NULL;
+        size_t n_bytes = 0;
+        for (size_t i = 0; i < settings.n_prompts; i++) {
+            n_bytes += strlen(settings.prompts[i].name) + strlen(settings.prompts[i].text);
+            is_default_there |= settings.prompts[i].name == settings.default_prompt_name;
+        }
+        expect(is_default_there && settings.n_prompts <= WICK_MAX_PROMPTS + 2 && n_bytes <= WICK_MAX_PROMPT_BYTES + 16);
+        expect(settings.truncate_dim <= 65536 && settings.similarity[0]);
+    }
+    wick_arena_clear(&arena);
+}
+
 static void fuzz_rest(uint8_t which, const char *text, size_t n)
 {
     wick_error error;
     wick_pooling pooling;
     wick_dense dense;
-    bool has_bias;
+    bool has_bias, pools_prompt;
     wick_text_rules rules = {0};
-    if (which == 2 && wick_pooling_parse(text, n, "fuzz", 384, &pooling, &error) == WICK_OK)
+    if (which == 2 && wick_pooling_parse(text, n, "fuzz", 384, &pooling, &pools_prompt, &error) == WICK_OK)
         expect(strcmp(wick_pooling_name(pooling), "unknown") != 0);
     if (which == 3 && wick_dense_parse(text, n, "fuzz", 384, WICK_FEATURE_VECTOR, &dense, &has_bias, &error) == WICK_OK)
         expect(dense.in_features == 384 && dense.out_features > 0 && dense.out_features <= WICK_MAX_HIDDEN_SIZE);
@@ -77,7 +97,7 @@ static void fuzz_rest(uint8_t which, const char *text, size_t n)
     if (which == 5)
         wick_tokenizer_config_parse(text, n, "fuzz", &rules, &error);
     if (which == 6)
-        wick_sentence_transformers_check(text, n, "fuzz", &error);
+        fuzz_settings(text, n);
 }
 
 static void fuzz_head(const char *text, size_t n)

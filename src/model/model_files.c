@@ -130,19 +130,30 @@ static void set_lengths(wick_model_files *files, const wick_text_rules *rules)
     files->max_seq_length = length && length < files->max_tokens ? length : files->max_tokens;
 }
 
+/* config_sentence_transformers.json, which counts for a plain transformers folder only as far as its head is concerned. */
+static int read_sentence_settings(opened_model *model, bool has_modules, wick_pipeline pipeline, wick_error *error)
+{
+    wick_model_files *files = &model->files;
+    json_text text;
+    int code =
+        read_text(model, files->path, "config_sentence_transformers.json", WICK_MAX_CONFIG_BYTES, true, &text, error);
+    if (code == WICK_OK && text.bytes)
+        code = wick_sentence_settings_parse(text.bytes, text.n, text.path, &model->arena, &files->sentence, error);
+    if (code == WICK_OK && text.bytes && pipeline == WICK_PIPELINE_LABELS)
+        code = wick_head_activation_parse(text.bytes, text.n, text.path, &files->head, error);
+    if (!has_modules)
+        wick_sentence_settings_init(&files->sentence);
+    free(text.bytes);
+    return code;
+}
+
 /* Fills max_seq_length and the side that is cut. */
 static int read_text_rules(opened_model *model, bool has_modules, wick_pipeline pipeline, wick_error *error)
 {
     wick_model_files *files = &model->files;
     wick_text_rules rules = {0};
     json_text text;
-    int code =
-        read_text(model, files->path, "config_sentence_transformers.json", WICK_MAX_CONFIG_BYTES, true, &text, error);
-    if (code == WICK_OK && text.bytes)
-        code = wick_sentence_transformers_check(text.bytes, text.n, text.path, error);
-    if (code == WICK_OK && text.bytes && pipeline == WICK_PIPELINE_LABELS)
-        code = wick_head_activation_parse(text.bytes, text.n, text.path, &files->head, error);
-    free(text.bytes);
+    int code = read_sentence_settings(model, has_modules, pipeline, error);
     if (code == WICK_OK && has_modules) /* a plain transformers folder has none that counts */
         code = read_sentence_bert(model, &rules, error);
     if (code == WICK_OK && has_modules)
@@ -171,7 +182,7 @@ static int open_pooling(opened_model *model, const char *folder, wick_error *err
     int code = read_text(model, folder, "config.json", WICK_MAX_CONFIG_BYTES, false, &text, error);
     if (code == WICK_OK)
         code = wick_pooling_parse(text.bytes, text.n, text.path, model->files.encoder.hidden_size,
-                                  &model->files.pooling, error);
+                                  &model->files.pooling, &model->files.sentence.pools_prompt, error);
     free(text.bytes);
     return code;
 }
@@ -323,6 +334,7 @@ int wick_model_files_new(const char *path, wick_model_files **out, wick_error *e
     if (!model)
         return wick_fail_memory(error, path);
     model->arena = arena; /* from here on the arena is the model's */
+    wick_sentence_settings_init(&model->files.sentence);
     model->files.path = wick_arena_copy_text(&model->arena, path, strlen(path));
     if (!model->files.path) {
         wick_model_files_close(&model->files);
@@ -330,6 +342,11 @@ int wick_model_files_new(const char *path, wick_model_files **out, wick_error *e
     }
     *out = &model->files;
     return WICK_OK;
+}
+
+wick_arena *wick_model_files_arena(wick_model_files *files)
+{
+    return &((opened_model *)(void *)files)->arena;
 }
 
 int wick_model_files_open(const char *folder, wick_model_files **out, wick_error *error)

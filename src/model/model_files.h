@@ -8,6 +8,7 @@
 #include <wick.h>
 
 #include "model/encoder.h"
+#include "model/sentence_settings.h"
 
 #define WICK_MAX_DIMS 8
 
@@ -117,6 +118,7 @@ typedef struct wick_model_files {
     size_t max_seq_length; /* what texts are cut at; <= max_tokens */
     uint8_t
         truncate_side; /* WICK_TRUNCATE_*: tokenizer_config.json's truncation_side; default: tokenizer.json's word counts */
+    wick_sentence_settings sentence;
     wick_pooling pooling;
     size_t n_dense;
     wick_dense dense[WICK_MAX_DENSE];

@@ -6,5 +6,7 @@
 
 /* All zero but for path, which is copied. Free with wick_model_files_close. */
 int wick_model_files_new(const char *path, wick_model_files **out, wick_error *error);
+/* What files' strings and tables are taken from; it lives as long as they do. */
+wick_arena *wick_model_files_arena(wick_model_files *files);
 
 #endif

@@ -98,8 +98,8 @@ static void say_all(text *t, const wick_model_files *files, const char *name, co
     say(t, ",\"architecture\":\"%s\",\"dtype\":\"%s\"", files->architecture, dtype);
     for (size_t i = N_OLD_SIZES; i < N_SIZES; i++)
         say(t, ",\"%s\":%zu", sizes[i].key, *size_of((wick_model_files *)(uintptr_t)files, &sizes[i]));
-    say(t, ",\"truncate_side\":\"%s\",\"pooling\":\"%s\",\"has_normalize\":%s,\"dense\":[", sides[files->truncate_side],
-        wick_pooling_name(files->pooling), files->has_normalize ? "true" : "false");
+    say(t, ",\"truncate_side\":\"%s\",\"sentence\":true,\"pooling\":\"%s\",\"has_normalize\":%s,\"dense\":[",
+        sides[files->truncate_side], wick_pooling_name(files->pooling), files->has_normalize ? "true" : "false");
     for (size_t i = 0; i < files->n_dense; i++)
         say(t, "%s{\"in_features\":%zu,\"out_features\":%zu,\"activation\":\"%s\"}", i ? "," : "",
             files->dense[i].in_features, files->dense[i].out_features, activations[files->dense[i].activation]);
@@ -336,6 +336,9 @@ int wick_model_files_unpack(const wick_pack *pack, wick_model_files **out, wick_
         files->transformer_path = files->path;
         files->weights_identity = wick_pack_identity(pack);
     }
+    if (code == WICK_OK &&
+        wick_json_bool(wick_json_get(root, "sentence"), false)) /* else a file of before there were any */
+        code = wick_sentence_settings_unpack(pack, wick_model_files_arena(files), &files->sentence, error);
     if (code == WICK_OK)
         code = find_words(pack, files, error);
     wick_json_free(root);

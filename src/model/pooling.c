@@ -87,7 +87,7 @@ static int check_size(const wick_keys *keys, const char *key, size_t hidden_size
 }
 
 int wick_pooling_parse(const char *text, size_t n, const char *where, size_t hidden_size, wick_pooling *out,
-                       wick_error *error)
+                       bool *pools_prompt, wick_error *error)
 {
     wick_json *root = NULL;
     int code = wick_bounded_json_parse(text, n, where, WICK_JSON_OBJECT, &root, error);
@@ -95,17 +95,14 @@ int wick_pooling_parse(const char *text, size_t n, const char *where, size_t hid
         return code;
     wick_keys keys = {root, where, error};
     const wick_json *mode = wick_json_get(root, "pooling_mode");
-    bool includes_prompt = true;
+    *pools_prompt = true;
     code = mode ? read_new_form(&keys, mode, out) : read_old_form(&keys, out);
     if (code == WICK_OK)
         code = check_size(&keys, "embedding_dimension", hidden_size);
     if (code == WICK_OK)
         code = check_size(&keys, "word_embedding_dimension", hidden_size);
     if (code == WICK_OK)
-        code = wick_key_bool(&keys, "include_prompt", &includes_prompt);
-    if (code == WICK_OK && !includes_prompt)
-        code = wick_fail(error, WICK_E_UNSUPPORTED, where, "choose a model that pools over all tokens",
-                         "include_prompt false is not supported");
+        code = wick_key_bool(&keys, "include_prompt", pools_prompt);
     wick_json_free(root);
     return code;
 }

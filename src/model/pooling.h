@@ -6,9 +6,9 @@
 #include "model/model_files.h"
 
 /* Parses text[0..n), in the old form (pooling_mode_mean_tokens: true) or the new one (pooling_mode: "mean").
- * hidden_size is what the file must agree with. Several modes at once and include_prompt false are
- * WICK_E_UNSUPPORTED and named. */
+ * hidden_size is what the file must agree with. *pools_prompt: include_prompt, true
+ * where it is not said. Several modes at once are WICK_E_UNSUPPORTED and named. */
 int wick_pooling_parse(const char *text, size_t n, const char *where, size_t hidden_size, wick_pooling *out,
-                       wick_error *error);
+                       bool *pools_prompt, wick_error *error);
 
 #endif

@@ -175,37 +175,3 @@ int wick_tokenizer_config_parse(const char *text, size_t n, const char *where, w
     wick_json_free(root);
     return code;
 }
-
-/* The class that saved the folder; what its modules make, modules.json says. */
-static int check_model_type(const wick_keys *keys)
-{
-    static const char *const types[] = {"SentenceTransformer", "CrossEncoder", "SparseEncoder", "MultiVectorEncoder"};
-    const char *type = types[0];
-    const int code = wick_key_text(keys, "model_type", &type);
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (strcmp(type, types[i]) == 0)
-            return code;
-    return code == WICK_OK ? unsupported(keys, "model_type", type) : code;
-}
-
-int wick_sentence_transformers_check(const char *text, size_t n, const char *where, wick_error *error)
-{
-    wick_json *root = NULL;
-    int code = wick_bounded_json_parse_reals(text, n, where, &root, error);
-    if (code != WICK_OK)
-        return code;
-    wick_keys keys = {root, where, error};
-    code = check_model_type(&keys);
-    const char *prompt_name = "";
-    if (code == WICK_OK)
-        code = wick_key_text(&keys, "default_prompt_name", &prompt_name);
-    if (code == WICK_OK && prompt_name[0]) {
-        const char *prompt = wick_json_string(wick_json_get(wick_json_get(root, "prompts"), prompt_name), NULL);
-        if (prompt && prompt[0])
-            code = unsupported(&keys, "default_prompt_name", prompt_name);
-    }
-    if (code == WICK_OK && wick_json_type_of(wick_json_get(root, "truncate_dim")) != WICK_JSON_NULL)
-        code = unsupported(&keys, "truncate_dim", "(a cut of the vectors)");
-    wick_json_free(root);
-    return code;
-}

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sentence_bert.h: the small files that say how sentence-transformers cuts and prepares texts:
- * sentence_bert_config.json, tokenizer_config.json, config_sentence_transformers.json. Each parser adds to one
+ * sentence_bert.h: the small files that say how sentence-transformers cuts and prepares texts: sentence_bert_config.json, tokenizer_config.json. Each parser adds to one
  * wick_text_rules. Called by model_files.c and by the fuzz target. */
 #ifndef WICK_MODEL_SENTENCE_BERT_H
 #define WICK_MODEL_SENTENCE_BERT_H
@@ -27,8 +26,5 @@ typedef struct wick_text_rules {
 int wick_sentence_bert_parse(const char *text, size_t n, const char *where, wick_text_rules *rules, wick_error *error);
 int wick_tokenizer_config_parse(const char *text, size_t n, const char *where, wick_text_rules *rules,
                                 wick_error *error);
-/* Checks alone: a default prompt, a truncated dimension or an unknown model type would give other vectors.
- * WICK_E_UNSUPPORTED. */
-int wick_sentence_transformers_check(const char *text, size_t n, const char *where, wick_error *error);
 
 #endif

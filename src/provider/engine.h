@@ -8,6 +8,7 @@
  *   engine_device.c    which backend serves
  *   engine_duplicates.c  which texts of a block are the same
  *   engine_tokenize.c  texts -> packed token ids, on one thread or on all
+ *   engine_prompt.c    how many tokens a prompt is
  *   engine_embed.c     wick_embed: blocks of texts through tokenizer and backend, then cut and normalised
  *   engine_kind.c      what a model is for
  *   engine_peak.c      wick_measure_peak
@@ -30,6 +31,8 @@ typedef struct wick_token_part {
     wick_encoding *encoding;
     int32_t *ids; /* [n_ids], those of all its texts one after another */
     size_t n_ids, ids_capacity;
+    char *prompted; /* the text under way with its prompt */
+    size_t prompted_capacity;
     int code;           /* WICK_OK, or why the part stopped before its last text */
     wick_error failure; /* names the text */
 } wick_token_part;
@@ -67,7 +70,9 @@ struct wick_model {
     const wick_backend_ops *ops;
     wick_backend *backend;
     const char *dtype; /* one of wick_dtype_names */
-    size_t dimension, max_seq_length;
+    size_t dimension;  /* of whole vectors */
+    size_t cut;        /* what they are cut to where nobody asks for a length */
+    size_t max_seq_length;
     wick_backend_info backend_info;
     pthread_mutex_t lock; /* of idle */
     wick_context *idle;   /* the last used first: its memory is warm */
@@ -78,6 +83,8 @@ struct wick_model {
 typedef struct wick_block {
     const char *const *texts; /* [n_texts] */
     size_t n_texts, n_bytes;
+    const char *prompt; /* in front of each */
+    size_t prompt_bytes;
     bool truncate;
     uint8_t truncate_side;
 } wick_block;
@@ -131,6 +138,11 @@ void *wick_context_grow(void *array, size_t *capacity, size_t n, size_t size);
 
 /* Finds the texts of block, whose lengths stand in context, that are the same: fills context's picks and rows_of. */
 void wick_block_find_duplicates(wick_context *context, const wick_block *block);
+
+/* How many of a text's first tokens are its prompt's, counted as sentence-transformers does: the prompt alone, without the special token at its end. 0 where they are
+ * pooled like all others. */
+int wick_engine_count_prompt(wick_model *model, wick_context *context, const char *prompt, size_t *n_tokens,
+                             wick_error *error);
 
 /* Token ids of the texts of block that context picks: batch points into context. index names the block's first text in errors. */
 int wick_block_tokenize(wick_model *model, wick_context *context, const wick_block *block, size_t index,

@@ -49,6 +49,7 @@ void wick_context_free(wick_context *context)
     for (unsigned i = 0; i < context->n_parts; i++) {
         wick_encoding_free(context->parts[i].encoding);
         free(context->parts[i].ids);
+        free(context->parts[i].prompted);
     }
     free(context->ids);
     free(context->rows);

@@ -5,6 +5,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "provider/engine.h"
+#include "provider/prompts.h"
 #include "provider/settings.h"
 #include "provider/vectors.h"
 #include <string.h>
@@ -17,7 +18,9 @@ typedef struct embedding {
     const size_t *text_bytes;
     size_t n_texts;
     wick_embed_options options;
-    size_t dimension; /* after the cut */
+    const char *prompt;
+    size_t prompt_bytes, n_prompt_tokens; /* see backend.h */
+    size_t dimension;                     /* after the cut */
     uint64_t total_tokens;
 } embedding;
 
@@ -25,13 +28,19 @@ typedef struct embedding {
 static wick_block next_block(const embedding *call, size_t index)
 {
     wick_block block = {
-        .texts = call->texts + index, .truncate = call->options.truncate, .truncate_side = call->options.truncate_side};
+        .texts = call->texts + index,
+        .prompt = call->prompt,
+        .prompt_bytes = call->prompt_bytes,
+        .truncate = call->options.truncate,
+        .truncate_side = call->options.truncate_side,
+    };
     while (block.n_texts < WICK_BLOCK_TEXTS && index + block.n_texts < call->n_texts) {
         const size_t n = wick_text_length(call->texts, call->text_bytes, index + block.n_texts);
-        if (block.n_texts > 0 && (n > WICK_BLOCK_BYTES || block.n_bytes + n > WICK_BLOCK_BYTES))
+        const size_t left = WICK_BLOCK_BYTES - (block.n_bytes < WICK_BLOCK_BYTES ? block.n_bytes : WICK_BLOCK_BYTES);
+        if (block.n_texts > 0 && (n > left || call->prompt_bytes > left - n))
             break;
         call->context->lengths[block.n_texts++] = n;
-        block.n_bytes += n;
+        block.n_bytes += n < left && call->prompt_bytes < left - n ? n + call->prompt_bytes : left;
     }
     return block;
 }
@@ -89,6 +98,7 @@ static int embed_block(embedding *call, const wick_block *block, size_t index, f
     int rc = wick_block_tokenize(model, context, block, index, &batch, error);
     if (rc != WICK_OK)
         return rc;
+    batch.n_prompt_tokens = call->n_prompt_tokens;
     float *rows = rows_for(call, context->n_picks, out);
     if (!rows)
         return wick_fail_memory(error, "vectors");
@@ -117,6 +127,16 @@ static int embed_all(embedding *call, float *out, wick_error *error)
     return rc;
 }
 
+static int find_prompt(embedding *call, wick_error *error)
+{
+    wick_model_info info = {.size = sizeof info};
+    int rc = wick_model_get_info(call->model, &info);
+    if (rc == WICK_OK)
+        rc = wick_prompt_choose(&info, &call->options, &call->prompt, error);
+    call->prompt_bytes = rc == WICK_OK ? strlen(call->prompt) : 0;
+    return rc;
+}
+
 int wick_embed(wick_model *model, const char *const *texts, const size_t *text_bytes, size_t n_texts,
                const wick_embed_options *options, float *out, wick_usage *usage, wick_error *error)
 {
@@ -129,7 +149,9 @@ int wick_embed(wick_model *model, const char *const *texts, const size_t *text_b
     if (rc == WICK_OK)
         rc = wick_texts_check(texts, text_bytes, n_texts, error);
     if (rc == WICK_OK)
-        rc = wick_dimension_check(&call.options, model->dimension, &call.dimension, error);
+        rc = wick_dimension_check(&call.options, model->dimension, model->cut, &call.dimension, error);
+    if (rc == WICK_OK)
+        rc = find_prompt(&call, error);
     if (rc != WICK_OK)
         return rc;
     size_t n_values, n_bytes;
@@ -142,7 +164,9 @@ int wick_embed(wick_model *model, const char *const *texts, const size_t *text_b
     call.context = wick_context_take(model);
     if (!call.context)
         return wick_fail_memory(error, "the call's memory");
-    rc = embed_all(&call, out, error);
+    rc = wick_engine_count_prompt(model, call.context, call.prompt, &call.n_prompt_tokens, error);
+    if (rc == WICK_OK)
+        rc = embed_all(&call, out, error);
     wick_context_return(model, call.context);
     if (rc == WICK_OK && usage)
         *usage = (wick_usage){call.total_tokens, wick_now_ms() - start};

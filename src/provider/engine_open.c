@@ -33,6 +33,9 @@ static int open_weights(wick_model *model, const wick_model_options *options, wi
         return rc;
     model->ops->info(model->backend, &model->backend_info);
     model->dimension = model->files->dimension;
+    model->cut = model->files->sentence.truncate_dim;
+    if (model->cut == 0 || model->cut > model->dimension) /* more than there is cuts nothing */
+        model->cut = model->dimension;
     return WICK_OK;
 }
 
@@ -209,7 +212,7 @@ int wick_model_get_info(const wick_model *model, wick_model_info *info)
         .size = sizeof own,
         .model = model->name,
         .path = model->folder,
-        .dimension = model->dimension,
+        .dimension = model->cut,
         .max_tokens = files->max_tokens,
         .max_seq_length = model->max_seq_length,
         .n_layers = files->encoder.n_layers,
@@ -225,6 +228,12 @@ int wick_model_get_info(const wick_model *model, wick_model_info *info)
         .tier = model->backend_info.tier,
         .n_threads = model->backend_info.n_threads,
         .has_normalize = files->has_normalize,
+        .max_dimensions = model->dimension,
+        .prompts = files->sentence.prompts,
+        .n_prompts = files->sentence.n_prompts,
+        .default_prompt_name = files->sentence.default_prompt_name,
+        .pools_prompt = files->sentence.pools_prompt,
+        .similarity = files->sentence.similarity,
     };
     return wick_info_give(&own, info, NULL);
 }

@@ -142,6 +142,8 @@ static int add_all(const char *name, const char *folder, const wick_pack_options
     if (rc == WICK_OK)
         rc = wick_model_describe(files, own, dtype, writer, error);
     if (rc == WICK_OK)
+        rc = wick_sentence_settings_pack(&files->sentence, writer, error);
+    if (rc == WICK_OK)
         rc = add_tokenizer(files, writer, error);
     if (rc == WICK_OK) {
         const wick_backend_options backend = {pool, dtype, NULL};

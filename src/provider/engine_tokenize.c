@@ -2,7 +2,9 @@
  * engine_tokenize.c: a block of texts -> packed token ids, no padding. In: texts, their lengths. Out: ids and offsets in the context.
  * A block with enough text is cut into one share a thread, of about equal bytes and in order, so that the shares' ids only need to be
  * put one behind the other; the cut depends on nothing but the block, so that a call seen before allocates nothing. */
+#include "base/checked.h"
 #include "base/error.h"
+#include "base/utf8.h"
 #include "provider/engine.h"
 #include "provider/vectors.h"
 #include <string.h>
@@ -21,6 +23,27 @@ typedef struct job {
     size_t index; /* of the block's first text in the call */
 } job;
 
+/* Puts the prompt in front of text[0..n_bytes). Whether the text is UTF-8 is looked at before, for an error that names the right byte. */
+static int add_prompt(const wick_block *block, wick_token_part *part, const char **text, size_t *n_bytes,
+                      wick_error *error)
+{
+    size_t bad = 0, n;
+    char *whole = NULL;
+    if (!wick_utf8_valid(*text, *n_bytes, &bad))
+        return wick_fail(error, WICK_E_INVALID_INPUT, "text", "pass the text as UTF-8", "invalid UTF-8 at byte %zu",
+                         bad);
+    if (wick_add_size(block->prompt_bytes, *n_bytes, &n))
+        whole = wick_context_grow(part->prompted, &part->prompted_capacity, n, 1);
+    if (!whole)
+        return wick_fail_memory(error, "a text with its prompt");
+    part->prompted = whole;
+    memcpy(whole, block->prompt, block->prompt_bytes);
+    memcpy(whole + block->prompt_bytes, *text, *n_bytes);
+    *text = whole;
+    *n_bytes = n;
+    return WICK_OK;
+}
+
 /* Appends the ids of the picked text; false: the part has stopped. */
 static bool add_text(const job *work, wick_token_part *part, size_t pick)
 {
@@ -31,10 +54,12 @@ static bool add_text(const job *work, wick_token_part *part, size_t pick)
         .max_tokens = work->block->truncate ? work->model->max_seq_length : 0,
         .truncate_side = work->block->truncate_side,
     };
-    const char *text = work->block->texts[i];
+    const char *text = work->block->texts[i] ? work->block->texts[i] : "";
+    size_t n_bytes = work->context->lengths[i];
     wick_error inner;
-    const int rc = wick_tokenize(work->model->tokenizer, text ? text : "", work->context->lengths[i], &options,
-                                 part->encoding, &inner);
+    int rc = work->block->prompt_bytes > 0 ? add_prompt(work->block, part, &text, &n_bytes, &inner) : WICK_OK;
+    if (rc == WICK_OK)
+        rc = wick_tokenize(work->model->tokenizer, text, n_bytes, &options, part->encoding, &inner);
     if (rc != WICK_OK) {
         part->code = wick_fail_text(work->index + i, &inner, &part->failure);
         return false;
@@ -122,7 +147,7 @@ int wick_block_tokenize(wick_model *model, wick_context *context, const wick_blo
         if (!context->parts[p].encoding && !(context->parts[p].encoding = wick_encoding_new()))
             return wick_fail_memory(error, "token ids");
     for (size_t i = 0; i < block->n_texts; i++)
-        context->is_bloated |= context->lengths[i] > BLOATED_BYTES;
+        context->is_bloated |= context->lengths[i] > BLOATED_BYTES || block->prompt_bytes > BLOATED_BYTES;
     if (n_parts == 1)
         run_part(&work, 0);
     else

@@ -77,6 +77,7 @@ static int embed_known(const wick_provider *provider, float *out, wick_error *er
     request.texts = &text;
     request.n_texts = 1;
     request.options.normalize = true;
+    request.options.dimensions = provider->dimension;
     return provider->ops->embed(provider->state, &request, out, &usage, error);
 }
 

@@ -47,7 +47,8 @@ static int open_named(const char *name, const char *model, const wick_model_opti
         wick_provider_close(provider);
         return rc;
     }
-    provider->dimension = info.dimension;
+    provider->dimension = info.max_dimensions > 0 ? info.max_dimensions : info.dimension;
+    provider->cut = info.dimension;
     *out = provider;
     return WICK_OK;
 }

@@ -2,9 +2,11 @@
  * mock.c: provider "mock": vectors made from a hash of the text, for tests and demonstrations without a model. In: any UTF-8 texts.
  * Out: 384 values of about unit length, the same for the same text on every machine and in every batch. Texts that differ get vectors
  * that have nothing to do with each other, however alike they are.
- * Tokens are counted as 2 (as if [CLS] and [SEP]) and one for each run of bytes between ASCII whitespace, cut at 512. */
+ * A prompt stands in front of the text as if it were part of it. Tokens are counted as 2 (as if [CLS] and [SEP]) and one for each run of bytes between ASCII
+ * whitespace, cut at 512. */
 #include "base/error.h"
 #include "base/utf8.h"
+#include "provider/prompts.h"
 #include "provider/provider.h"
 #include "provider/vectors.h"
 #include <stdlib.h>
@@ -30,10 +32,11 @@ static int mock_open(const char *model, const wick_model_options *options, void 
     return WICK_OK;
 }
 
-/* FNV-1a, 64 bits. */
-static uint64_t hash(const char *text, size_t n)
+#define FNV_BASIS 0xCBF29CE484222325u
+
+/* FNV-1a, 64 bits, going on from value. */
+static uint64_t hash(uint64_t value, const char *text, size_t n)
 {
-    uint64_t value = 0xCBF29CE484222325u;
     for (size_t i = 0; i < n; i++)
         value = (value ^ (unsigned char)text[i]) * 0x100000001B3u;
     return value;
@@ -48,21 +51,20 @@ static uint64_t next(uint64_t *state)
     return z ^ (z >> 31);
 }
 
-static size_t count_tokens(const char *text, size_t n)
+/* in_word: whether what stood before ends in a word, and then whether text does. */
+static size_t count_words(const char *text, size_t n, bool *in_word)
 {
-    size_t count = 2;
-    bool in_word = false;
+    size_t count = 0;
     for (size_t i = 0; i < n; i++) {
         const bool space = text[i] == ' ' || (text[i] >= '\t' && text[i] <= '\r');
-        count += !space && !in_word;
-        in_word = !space;
+        count += !space && !*in_word;
+        *in_word = !space;
     }
     return count;
 }
 
-static void make_vector(const char *text, size_t n, float out[MOCK_DIMENSION])
+static void make_vector(uint64_t state, float out[MOCK_DIMENSION])
 {
-    uint64_t state = hash(text, n);
     for (size_t i = 0; i < MOCK_DIMENSION; i++) {
         const double unit = (double)(next(&state) >> 11) * 0x1p-53; /* [0, 1) */
         out[i] = (float)((2.0 * unit - 1.0) * MOCK_AMPLITUDE);
@@ -73,9 +75,15 @@ static int mock_embed(void *state, const wick_embed_request *request, float *out
 {
     const double start = wick_now_ms();
     size_t dimension;
-    int rc = wick_dimension_check(&request->options, MOCK_DIMENSION, &dimension, error);
+    int rc = wick_dimension_check(&request->options, MOCK_DIMENSION, MOCK_DIMENSION, &dimension, error);
     if (rc != WICK_OK)
         return rc;
+    const char *prompt = "";
+    rc = wick_prompt_choose(&(wick_model_info){0}, &request->options, &prompt, error);
+    if (rc != WICK_OK)
+        return rc;
+    const size_t n_prompt = strlen(prompt);
+    const uint64_t begun = hash(FNV_BASIS, prompt, n_prompt);
     uint64_t total = 0;
     for (size_t i = 0; i < request->n_texts; i++) {
         const char *text = request->texts[i];
@@ -86,12 +94,14 @@ static int mock_embed(void *state, const wick_embed_request *request, float *out
             wick_fail(&inner, WICK_E_INVALID_INPUT, "text", "send texts as UTF-8", "invalid UTF-8 at byte %zu", bad);
             return wick_fail_text(i, &inner, error);
         }
-        size_t n_tokens = count_tokens(text, n);
+        bool in_word = false;
+        size_t n_tokens = 2 + count_words(prompt, n_prompt, &in_word);
+        n_tokens += count_words(text, n, &in_word);
         if (n_tokens > MOCK_MAX_TOKENS && !request->options.truncate)
             return wick_fail_too_long(i, n_tokens, MOCK_MAX_TOKENS, error);
         total += n_tokens < MOCK_MAX_TOKENS ? n_tokens : MOCK_MAX_TOKENS;
         float vector[MOCK_DIMENSION];
-        make_vector(text, n, vector);
+        make_vector(hash(begun, text, n), vector);
         wick_vector_finish(vector, dimension, request->options.normalize, out + i * dimension);
     }
     *usage = (wick_usage){total, wick_now_ms() - start};
@@ -102,7 +112,9 @@ static int mock_info(const void *state, wick_model_info *info, wick_error *error
 {
     const mock *own = state;
     info->model = own->model;
-    info->dimension = MOCK_DIMENSION;
+    info->dimension = info->max_dimensions = MOCK_DIMENSION;
+    info->pools_prompt = true;
+    info->similarity = "cosine";
     info->max_tokens = info->max_seq_length = MOCK_MAX_TOKENS;
     return WICK_OK;
 }

@@ -41,7 +41,8 @@ int wick_provider_embed_batch(wick_provider *provider, const wick_embed_request 
     size_t dimension, n_values, n_bytes;
     rc = wick_texts_check(request.texts, request.text_bytes, request.n_texts, error);
     if (rc == WICK_OK)
-        rc = wick_dimension_check(&request.options, provider->dimension, &dimension, error);
+        rc = wick_dimension_check(&request.options, provider->dimension, wick_provider_dimension(provider), &dimension,
+                                  error);
     if (rc != WICK_OK)
         return rc;
     float *out = NULL;

@@ -26,7 +26,14 @@ struct wick_provider {
     size_t dimension; /* of uncut vectors */
     unsigned n_retries;
     wick_fallback *fallback; /* NULL: none */
+    size_t cut;              /* what vectors are cut to where nobody asks for a length; 0: they are not */
 };
+
+/* The length of vectors where nobody asks for one. */
+static inline size_t wick_provider_dimension(const wick_provider *provider)
+{
+    return provider->cut > 0 ? provider->cut : provider->dimension;
+}
 
 extern const wick_provider_ops wick_provider_candle, wick_provider_mlx, wick_provider_mock;
 

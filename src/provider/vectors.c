@@ -30,9 +30,10 @@ size_t wick_text_length(const char *const *texts, const size_t *text_bytes, size
     return text_bytes ? text_bytes[i] : strlen(texts[i]);
 }
 
-int wick_dimension_check(const wick_embed_options *options, size_t full, size_t *dimension, wick_error *error)
+int wick_dimension_check(const wick_embed_options *options, size_t full, size_t otherwise, size_t *dimension,
+                         wick_error *error)
 {
-    *dimension = options->dimensions > 0 ? options->dimensions : full;
+    *dimension = options->dimensions > 0 ? options->dimensions : otherwise;
     if (*dimension <= full)
         return WICK_OK;
     return wick_fail(error, WICK_E_INVALID_INPUT, "dimensions", "ask for as many, or fewer",

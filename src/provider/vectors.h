@@ -13,8 +13,9 @@ int wick_texts_check(const char *const *texts, const size_t *text_bytes, size_t 
 /* Bytes of text i, as the two arrays of wick_embed say. */
 size_t wick_text_length(const char *const *texts, const size_t *text_bytes, size_t i);
 
-/* The length of the vectors asked for: options->dimensions, or full where that is 0. WICK_E_INVALID_INPUT where it is over full. */
-int wick_dimension_check(const wick_embed_options *options, size_t full, size_t *dimension, wick_error *error);
+/* The length of the vectors asked for: options->dimensions, or otherwise where that is 0. full: of whole vectors. WICK_E_INVALID_INPUT where it is over full. */
+int wick_dimension_check(const wick_embed_options *options, size_t full, size_t otherwise, size_t *dimension,
+                         wick_error *error);
 
 /* A text of n_tokens does not fit and must not be truncated: WICK_E_INVALID_INPUT that names both counts. */
 int wick_fail_too_long(size_t index, size_t n_tokens, size_t max_tokens, wick_error *error);

@@ -26,6 +26,7 @@ int wick_embedder_open(wick_embedder *embedder, wick_provider *provider, const w
     embedder->n_retries = options->n_retries;
     embedder->hurry = hurry;
     embedder->dimension = provider->dimension;
+    embedder->cut = wick_provider_dimension(provider);
     wick_breaker_init(&embedder->breaker, options->breaker_failures, options->breaker_open_ms);
     atomic_init(&embedder->phase, WICK_BREAKER_CLOSED);
     atomic_init(&embedder->open_until_ms, 0);
@@ -122,7 +123,7 @@ static int call(wick_embedder *embedder, size_t first, size_t n, const wick_job 
     request.options = job->options;
     request.options.size = sizeof request.options;
     request.options.normalize = false;
-    request.options.dimensions = 0;
+    request.options.dimensions = embedder->dimension;
     for (unsigned attempt = 0;; attempt++) {
         *error = (wick_error){0};
         const int rc = wick_provider_embed_batch(embedder->provider, &request, response, error);
@@ -172,7 +173,7 @@ static void deliver_slice(wick_embedder *embedder, const wick_slice *slice, cons
     wick_error error;
     if (job->code != WICK_OK)
         return;
-    int rc = wick_dimension_check(&job->options, embedder->dimension, &dimension, &error);
+    int rc = wick_dimension_check(&job->options, embedder->dimension, embedder->cut, &dimension, &error);
     if (rc != WICK_OK) {
         fail_slice(embedder, slice, rc, &error);
         return;

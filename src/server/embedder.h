@@ -12,7 +12,7 @@ typedef struct wick_embedder {
     struct wick_metrics *metrics;
     unsigned n_retries;
     const atomic_int *hurry; /* 2: no more retries */
-    size_t dimension;        /* of whole vectors */
+    size_t dimension, cut;   /* of whole vectors, and where a job does not ask for a length */
     const char **texts;      /* [max_texts] of the call under way */
     size_t *text_bytes;
     wick_breaker breaker;

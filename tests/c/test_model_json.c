@@ -257,12 +257,20 @@ static void test_pooling_takes(void **state)
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         wick_pooling pooling = WICK_POOL_LASTTOKEN + 1;
+        bool pools_prompt = false;
         wick_error error = {0};
-        if (wick_pooling_parse(cases[i].text, strlen(cases[i].text), "p", 8, &pooling, &error) != WICK_OK)
+        if (wick_pooling_parse(cases[i].text, strlen(cases[i].text), "p", 8, &pooling, &pools_prompt, &error) !=
+            WICK_OK)
             fail_msg("%s: %s", cases[i].text, error.message);
         assert_int_equal(pooling, cases[i].expected);
         assert_string_equal(wick_pooling_name(pooling), cases[i].name);
+        assert_true(pools_prompt);
     }
+    static const char left_out[] = "{\"pooling_mode\":\"mean\",\"include_prompt\":false}";
+    wick_pooling pooling;
+    bool pools_prompt = true;
+    assert_int_equal(wick_pooling_parse(left_out, strlen(left_out), "p", 8, &pooling, &pools_prompt, NULL), WICK_OK);
+    assert_false(pools_prompt);
 }
 
 static void test_pooling_refuses(void **state)
@@ -278,7 +286,7 @@ static void test_pooling_refuses(void **state)
         {"{\"pooling_mode_mean_tokens\":true,\"pooling_mode_max_tokens\":true}", WICK_E_UNSUPPORTED,
          "pooling_mode_max_tokens and pooling_mode_mean_tokens"},
         {"{\"pooling_mode_mean_tokens\":1}", WICK_E_CORRUPT, "pooling_mode_mean_tokens is an integer"},
-        {"{\"pooling_mode\":\"mean\",\"include_prompt\":false}", WICK_E_UNSUPPORTED, "include_prompt false"},
+        {"{\"pooling_mode\":\"mean\",\"include_prompt\":0}", WICK_E_CORRUPT, "include_prompt is an integer"},
         {"{\"pooling_mode\":\"mean\",\"embedding_dimension\":9}", WICK_E_CORRUPT,
          "embedding_dimension is 9, but config.json's hidden_size is 8"},
         {"{\"word_embedding_dimension\":7}", WICK_E_CORRUPT, "word_embedding_dimension is 7"},
@@ -286,9 +294,10 @@ static void test_pooling_refuses(void **state)
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         wick_pooling pooling;
+        bool pools_prompt;
         wick_error error = {0};
-        int code =
-            wick_pooling_parse(cases[i].text, strlen(cases[i].text), "1_Pooling/config.json", 8, &pooling, &error);
+        int code = wick_pooling_parse(cases[i].text, strlen(cases[i].text), "1_Pooling/config.json", 8, &pooling,
+                                      &pools_prompt, &error);
         support_error_check(cases[i].text, code, &error, cases[i].code, cases[i].fragment, "1_Pooling/config.json");
     }
 }
@@ -434,34 +443,6 @@ static void test_tokenizer_config_refuses(void **state)
     }
 }
 
-static void test_sentence_transformers_check(void **state)
-{
-    static const char *const good[] = {
-        "{}",
-        "{\"__version__\":{\"pytorch\":\"1.8.1\"}}",
-        "{\"model_type\":\"SentenceTransformer\",\"prompts\":{\"query\":\"\"},\"default_prompt_name\":null}",
-        "{\"prompts\":{\"query\":\"query: \"},\"default_prompt_name\":null}",
-        "{\"prompts\":{\"query\":\"\"},\"default_prompt_name\":\"query\"}", /* an empty prompt changes nothing */
-    };
-    for (size_t i = 0; i < COUNT(good); i++)
-        assert_int_equal(wick_sentence_transformers_check(good[i], strlen(good[i]), "c", NULL), WICK_OK);
-    static const refusal cases[] = {
-        {"7", WICK_E_CORRUPT, "expected an object"},
-        {"{\"model_type\":\"ImageEncoder\"}", WICK_E_UNSUPPORTED, "model_type ImageEncoder"},
-        {"{\"prompts\":{\"query\":\"query: \"},\"default_prompt_name\":\"query\"}", WICK_E_UNSUPPORTED,
-         "default_prompt_name query"},
-        {"{\"truncate_dim\":128}", WICK_E_UNSUPPORTED, "truncate_dim"},
-        {"{\"default_prompt_name\":7}", WICK_E_CORRUPT, "default_prompt_name is a number"},
-    };
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        wick_error error = {0};
-        int code = wick_sentence_transformers_check(cases[i].text, strlen(cases[i].text),
-                                                    "config_sentence_transformers.json", &error);
-        support_error_check(cases[i].text, code, &error, cases[i].code, cases[i].fragment,
-                            "config_sentence_transformers.json");
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -479,7 +460,6 @@ int main(void)
         cmocka_unit_test(test_text_rules),
         cmocka_unit_test(test_sentence_bert_refuses),
         cmocka_unit_test(test_tokenizer_config_refuses),
-        cmocka_unit_test(test_sentence_transformers_check),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,7 +14,7 @@ FAMILIES = {
     "bert-cased": RUNS,
     "bert-cls": RUNS,
     "bert-left": RUNS,
-    "bert-prompt": ("config_sentence_transformers.json", "default_prompt_name query"),
+    "bert-prompt": RUNS,
     "camembert": ("", "positions that begin behind a padding id: this"),
     "distilbert": ("", "embeddings without token types: this"),
     "eurobert": ("", "RMS norms: this"),
@@ -54,13 +54,15 @@ def compare(wick, folder):
     golden = json.loads((folder / "golden.json").read_text(encoding="utf-8"))
     known = json.loads(wick("info", "--json", "--model", str(folder), env=NO_CACHE).stdout)
     assert (known["max_seq_length"], known["dimension"]) == (golden["max_seq_length"], golden["dimension"])
+    assert known["default_prompt_name"] == golden["default_prompt_name"]
     normalize = [] if "Normalize" in (folder / "modules.json").read_text() else ["--no-normalize"]
     cut = ["--max-tokens", str(golden["max_seq_length"])] if golden["max_seq_length"] else []
     for case in golden["cases"]:
         texts = [case["prompt"] + text for text in golden["texts"]]
         assert tokenized(wick, folder, texts, cut) == case["ids"]
         some = [i for i, vector in enumerate(case["vectors"]) if vector is not None]
-        vectors = embedded(wick, folder, [texts[i] for i in some], normalize)
+        prompt = ["--prompt-name", case["prompt_name"]] if case["prompt_name"] else ["--prompt", ""]
+        vectors = embedded(wick, folder, [golden["texts"][i] for i in some], normalize + prompt)
         expected = numpy.array([case["vectors"][i] for i in some])
         assert vectors.shape == expected.shape
         assert numpy.abs(vectors - expected).max() <= 1e-4
