@@ -5,6 +5,7 @@
 small.json   a tokenizer.json of the BERT family, whose vocabulary is counted out of texts.txt: characters, frequent words, word parts
 golden.json  {"cases": [{"name", "head", "max_tokens", "left", "special", "texts": [{"text", "ids", "starts", "ends", "mask"}]}]};
              head is a tokenizer.json up to its vocabulary, which is small.json's
+golden_bpe.json  the same for BPE, where head is all of a tokenizer.json; the merges are counted out of texts.txt too
 Texts are written for this repository. Run: python tools/make_golden_tokens.py [--check]. Needs tokenizers==0.23.3.
 """
 import argparse
@@ -143,6 +144,121 @@ def golden(small, texts):
     return out
 
 
+# ---- BPE --------------------------------------------------------------------------------------------------------------------------------
+
+SPLITS = {
+    "qwen2": r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+    "llama3": r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+    "cl100k": r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+",
+}
+BPE_EDGES = ["'s 'S 'll 'LL x've'Re '\u017f '\u017fs dog's can't CAN'T ''s '''ll 'l 'v", "a  b   c \n\n d\r\n\r\n  e \t f\n", "   ", "\n \n", " \u3000a", "x'", "!!!\n\n?\r\n.",
+             "1234567 12a3b 1,234.56 \u0660\u0661\u0662\u0663", "\u2028\u2029 \x85b", "a" * 70, " " * 70 + "x", "1" * 40, "." * 40 + "\n" * 40, "\u00a0 \u00a0a", "the " * 40, "\U0001f30d\U0001f30d b",
+             "b\u4e16\U0001f30d\u4e16c", "<x> a<x>b <y>"]
+
+
+def byte_characters():
+    """The character of each byte behind ByteLevel, as GPT-2 has it."""
+    shown = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    moved = [byte for byte in range(256) if byte not in shown]
+    return {byte: chr(byte) if byte in shown else chr(0x100 + moved.index(byte)) for byte in range(256)}
+
+
+def train_merges(words, n_merges):
+    """The usual training; of equally frequent pairs the first in the alphabet."""
+    parts, merges = {word: list(word) for word in words}, []
+    while len(merges) < n_merges:
+        pairs = collections.Counter()
+        for word, symbols in parts.items():
+            for pair in zip(symbols, symbols[1:]):
+                pairs[pair] += words[word]
+        best = min(pairs, key=lambda pair: (-pairs[pair], pair))
+        merges.append(best)
+        for symbols in parts.values():
+            at = 0
+            while at + 1 < len(symbols):
+                if (symbols[at], symbols[at + 1]) == best:
+                    symbols[at:at + 2] = ["".join(best)]
+                at += 1
+    return merges
+
+
+def bpe_document(alphabet, merges, extra=(), added_tokens=(), **changes):
+    tokens = dict.fromkeys(["<unk>", "<s>", "</s>", *extra, *alphabet, *("".join(pair) for pair in merges)])
+    model = {"type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None, "end_of_word_suffix": None, "fuse_unk": False,
+             "byte_fallback": False, "ignore_merges": False, **changes.pop("model", {}), "vocab": {t: i for i, t in enumerate(tokens)},
+             "merges": [list(pair) for pair in merges]}
+    special = [added(i, token, special=True) for i, token in enumerate(("<unk>", "<s>", "</s>"))]
+    more = [added(len(tokens) + i, content, **flags) for i, (content, flags) in enumerate(added_tokens)]
+    return {"version": "1.0", "truncation": None, "padding": None, "added_tokens": special + more, "normalizer": None, "pre_tokenizer": None,
+            "post_processor": None, "decoder": None, **changes, "model": model}
+
+
+def byte_level(**options):
+    return {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True, **options}
+
+
+def behind(split):
+    pattern = {"type": "Split", "pattern": {"Regex": SPLITS[split]}, "behavior": "Isolated", "invert": False}
+    return {"type": "Sequence", "pretokenizers": [pattern, byte_level(use_regex=False)]}
+
+
+def byte_level_cases(texts, few):
+    shown = byte_characters()
+    words = collections.Counter(word for text in texts for word, _ in pre_tokenizers.ByteLevel(add_prefix_space=False).pre_tokenize_str(text))
+    merges = train_merges(words, 150) + [("\u0120" * n, "\u0120" * n) for n in (1, 2)]
+    alphabet = [shown[byte] for byte in range(256)]
+    piece = lambda name, kind: {"SpecialToken": {"id": name, "type_id": kind}}
+    pair = [{"Sequence": {"id": "A", "type_id": 0}}, piece("</s>", 0), {"Sequence": {"id": "B", "type_id": 1}}, piece("</s>", 1)]
+    close = {"type": "TemplateProcessing", "single": pair[:2], "pair": pair, "special_tokens": {"</s>": {"id": "</s>", "ids": [2], "tokens": ["</s>"]}}}
+    for space in (False, True):
+        roberta = {"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 1], "trim_offsets": True, "add_prefix_space": space}
+        document = bpe_document(alphabet, merges, pre_tokenizer=byte_level(add_prefix_space=space), post_processor=roberta)
+        yield f"RoBERTa, add_prefix_space {space}", document, {}, few
+        for left in (False, True):
+            yield f"RoBERTa, add_prefix_space {space}, cut, left {left}", document, {"max_tokens": 5, "left": left}, few
+    for name, processors in (("first", [byte_level(), close]), ("last", [close, byte_level(add_prefix_space=True)]), ("off", [byte_level(trim_offsets=False), close])):
+        yield f"trimming {name}", bpe_document(alphabet, merges, pre_tokenizer=byte_level(), post_processor={"type": "Sequence", "processors": processors}), {}, few
+    for name in SPLITS:
+        yield name, bpe_document(alphabet, merges, pre_tokenizer=behind(name)), {}, few
+    whole = ["\u0120lighthouse", "\u0120the", "123", "aaaa", "\u0120" * 6]
+    yield "ignore_merges", bpe_document(alphabet, merges, whole, pre_tokenizer=behind("llama3"), model={"ignore_merges": True}), {}, few
+    yield "bytes, one word", bpe_document(alphabet, merges, pre_tokenizer=byte_level(use_regex=False)), {}, few
+    some = [c for c in alphabet if c not in "\u0120e\u00c3"]
+    merges_of_some = [m for m in merges if set("".join(m)) <= set(some)]
+    yield "bytes left out", bpe_document(some, merges_of_some, pre_tokenizer=byte_level(use_regex=False)), {}, few
+    for fuse in (False, True):
+        yield f"unknown bytes, fuse_unk {fuse}", bpe_document(some, merges_of_some, pre_tokenizer=byte_level(), model={"unk_token": "<unk>", "fuse_unk": fuse}), {}, few
+    blanks = [("    ", {"normalized": True}), ("  ", {"normalized": True}), ("<x>", {"lstrip": True}), ("<y>", {"normalized": True, "rstrip": True, "lstrip": True})]
+    yield "added tokens", bpe_document(alphabet, merges, added_tokens=blanks, pre_tokenizer=byte_level(add_prefix_space=True), post_processor=byte_level()), {}, few
+
+
+def character_cases(texts, few):
+    words = collections.Counter(word for text in texts for word in text.replace(" ", " \0").split("\0") if word)
+    letters = [chr(c) for c in range(0x20, 0x7F) if chr(c) != "q"] + sorted({c for text in texts for c in text if ord(c) > 0x7F})[::2]
+    merges = [pair for pair in train_merges(words, 120) if set("".join(pair)) <= set(letters)]
+    fallback = [f"<0x{byte:02X}>" for byte in range(256)]
+    for fuse in (False, True):
+        model = {"unk_token": "<unk>", "fuse_unk": fuse}
+        yield f"unknown characters, fuse_unk {fuse}", bpe_document(letters, merges, pre_tokenizer={"type": "WhitespaceSplit"}, model=model), {}, few
+        yield f"some bytes to fall back on, fuse_unk {fuse}", bpe_document(
+            letters, merges, fallback[0xC0:] + fallback[0x90:0xA0], model={**model, "byte_fallback": True}), {}, few
+    yield "characters left out", bpe_document(letters, merges), {}, few
+    yield "byte_fallback", bpe_document(letters, merges, fallback, pre_tokenizer=split_at(" ", "MergedWithPrevious"),
+                                        model={"unk_token": "<unk>", "fuse_unk": True, "byte_fallback": True}), {}, few
+
+
+def golden_bpe(texts):
+    out, few = [], texts[::4] + BPE_EDGES
+    for name, document, options, some in [*byte_level_cases(texts, few), *character_cases(texts, few)]:
+        head = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+        tokenizer = tokenizers.Tokenizer.from_str(head)
+        if options.get("max_tokens"):
+            tokenizer.enable_truncation(options["max_tokens"], direction="left" if options["left"] else "right")
+        out.append({"name": name, "head": head, "max_tokens": options.get("max_tokens", 0), "left": options.get("left", False), "special": True,
+                    "texts": [encode(tokenizer, text, True) for text in some]})
+    return out
+
+
 def dump_golden(all_cases):
     lines = []
     for case in all_cases:
@@ -160,7 +276,8 @@ def main():
         sys.exit(f"tokenizers {TOKENIZERS_VERSION} is needed, this is {tokenizers.__version__}")
     texts = (FOLDER / "texts.txt").read_text(encoding="utf-8").splitlines()
     small = document(vocabulary(texts))
-    made = {"small.json": json.dumps(small, ensure_ascii=False, indent=None, separators=(", ", ": ")) + "\n", "golden.json": dump_golden(golden(small, texts))}
+    made = {"small.json": json.dumps(small, ensure_ascii=False, indent=None, separators=(", ", ": ")) + "\n", "golden.json": dump_golden(golden(small, texts)),
+            "golden_bpe.json": dump_golden(golden_bpe(texts))}
     for name, text in made.items():
         if not options.check:
             (FOLDER / name).write_text(text, encoding="utf-8")

@@ -14,7 +14,17 @@ void wick_tokenizing_drop_oldest(wick_tokenizing *t)
     memmove(s->ids + to, s->ids + from, t->limit * sizeof *s->ids);
     memmove(s->starts + to, s->starts + from, t->limit * sizeof *s->starts);
     memmove(s->ends + to, s->ends + from, t->limit * sizeof *s->ends);
-    s->n_tokens = to + t->limit; /* is_special is 0 in all of them */
+    memmove(s->is_special + to, s->is_special + from, t->limit * sizeof *s->is_special);
+    memmove(s->spaces + to, s->spaces + from, t->limit * sizeof *s->spaces);
+    s->n_tokens = to + t->limit;
+}
+
+void wick_tokenizing_add_found(wick_tokenizing *t, int32_t id, const char *text, size_t n, uint32_t start, uint32_t end)
+{
+    wick_encoding_push(t->state, id, start, end, false);
+    if (t->tk->special.trim.spaces && !t->state->out_of_memory)
+        wick_template_note_space(t->state, text, n);
+    wick_tokenizing_keep_limit(t, WICK_LEFT_SLACK);
 }
 
 static void encode_piece(wick_tokenizing *t, wick_source *source)
@@ -56,7 +66,7 @@ static void encode_text(wick_tokenizing *t, const char *text, size_t n)
             return;
         uint32_t n_token_chars = count_characters(text + start, text + stop);
         if (n_token_chars > 0)
-            wick_tokenizing_add(t, id, n_chars, n_chars + n_token_chars);
+            wick_tokenizing_add_found(t, id, text + start, stop - start, n_chars, n_chars + n_token_chars);
         n_chars += n_token_chars;
         done = stop;
     }
@@ -146,6 +156,8 @@ int wick_tokenize(const wick_tokenizer *tokenizer, const char *text, size_t text
         add_template(state, special->before, special->n_before);
     encode_text(&t, text, text_bytes);
     wick_tokenizing_keep_limit(&t, 0);
+    if (!state->out_of_memory)
+        wick_template_trim(&special->trim, state, t.n_before);
     if (wanted.add_special_tokens)
         add_template(state, special->after, special->n_after);
     if (state->out_of_memory)

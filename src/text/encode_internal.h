@@ -29,6 +29,9 @@ typedef struct wick_tokenizing {
 void wick_encode_kinds(wick_tokenizing *t, wick_source *source);
 void wick_encode_splits(wick_tokenizing *t, wick_source *source);
 
+/* Adds a token of added_tokens that was found as text[0..n), with the white space that it takes. */
+void wick_tokenizing_add_found(wick_tokenizing *t, int32_t id, const char *text, size_t n, uint32_t start,
+                               uint32_t end);
 /* Keeps the last `limit` tokens of the text. */
 void wick_tokenizing_drop_oldest(wick_tokenizing *t);
 

@@ -159,7 +159,8 @@ static void encode_whole(encoder *e, wick_source *source)
         if (!found)
             return;
         if (start < stop && !e->t->full)
-            wick_tokenizing_add(e->t, id, text->origins[start], text->origins[stop - 1] + 1);
+            wick_tokenizing_add_found(e->t, id, text->bytes + start, stop - start, text->origins[start],
+                                      text->origins[stop - 1] + 1);
         done = stop;
     }
 }

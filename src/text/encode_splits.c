@@ -150,7 +150,8 @@ static void encode_whole(wick_tokenizing *t, wick_source *source)
         if (!found)
             return;
         if (start < stop && !t->full)
-            wick_tokenizing_add(t, id, whole.origins[start], whole.origins[stop - 1] + 1);
+            wick_tokenizing_add_found(t, id, whole.bytes + start, stop - start, whole.origins[start],
+                                      whole.origins[stop - 1] + 1);
         done = stop;
     }
 }

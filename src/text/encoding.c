@@ -49,6 +49,7 @@ void wick_encoding_free(wick_encoding *encoding)
     free(state->starts);
     free(state->ends);
     free(state->is_special);
+    free(state->spaces);
     free_text(&state->text);
     free_text(&state->whole);
     for (size_t i = 0; i < WICK_MAX_SPLIT_STAGES; i++)
@@ -58,6 +59,10 @@ void wick_encoding_free(wick_encoding *encoding)
         free(state->steps[i].late.origins);
     }
     free(state->path.nodes);
+    free(state->bpe.symbols);
+    free(state->bpe.links);
+    free(state->bpe.heap);
+    wick_word_cache_free(&state->words);
     free(state->run.marks);
     free(state->run.origins);
     free(state);
@@ -70,7 +75,8 @@ bool wick_encoding_grow(wick_encoding_state *state, size_t n_more)
     if (capacity == 0 || !resize(&state->ids, capacity, sizeof *state->ids) ||
         !resize(&state->starts, capacity, sizeof *state->starts) ||
         !resize(&state->ends, capacity, sizeof *state->ends) ||
-        !resize(&state->is_special, capacity, sizeof *state->is_special)) {
+        !resize(&state->is_special, capacity, sizeof *state->is_special) ||
+        !resize(&state->spaces, capacity, sizeof *state->spaces)) {
         state->out_of_memory = true;
         return false;
     }
@@ -129,5 +135,37 @@ bool wick_path_reserve(wick_encoding_state *state, size_t n)
         return false;
     }
     path->capacity = capacity;
+    return true;
+}
+
+/* Symbols of longer words would not be counted in 32 bits. */
+#define MAX_SYMBOLS ((size_t)UINT32_MAX / 2)
+
+bool wick_bpe_reserve_symbols(wick_encoding_state *state, size_t n)
+{
+    wick_bpe_scratch *bpe = &state->bpe;
+    if (n <= bpe->n_symbols)
+        return true;
+    const size_t capacity = n > MAX_SYMBOLS ? 0 : grown(bpe->n_symbols, n);
+    if (capacity == 0 || !resize(&bpe->symbols, capacity, sizeof *bpe->symbols)) {
+        state->out_of_memory = true;
+        return false;
+    }
+    bpe->n_symbols = capacity;
+    return true;
+}
+
+bool wick_bpe_reserve_links(wick_encoding_state *state, size_t n)
+{
+    wick_bpe_scratch *bpe = &state->bpe;
+    if (n <= bpe->n_links)
+        return true;
+    const size_t capacity = grown(bpe->n_links, n);
+    if (capacity == 0 || !resize(&bpe->links, capacity, sizeof *bpe->links) ||
+        !resize(&bpe->heap, capacity, 3 * sizeof *bpe->heap)) {
+        state->out_of_memory = true;
+        return false;
+    }
+    bpe->n_links = capacity;
     return true;
 }

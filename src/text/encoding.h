@@ -7,6 +7,7 @@
 #include <wick.h>
 
 #include "text/late_origins.h"
+#include "text/word_cache.h"
 
 #define WICK_MAX_NORMALIZER_STEPS 16
 #define WICK_MAX_SPLIT_STAGES 8 /* pre-tokenizers in a Sequence */
@@ -49,11 +50,35 @@ typedef struct wick_path {
     size_t capacity;
 } wick_path;
 
+/* White space that an added token was found with, in characters: that of its text, and what it took on both sides. */
+typedef struct wick_added_space {
+    uint32_t leading, trailing;
+} wick_added_space;
+#define WICK_HAS_SPACE 2
+
+/* A symbol of a word that is being merged (bpe.c). */
+typedef struct wick_bpe_symbol {
+    uint32_t id, end; /* token; end in bytes of the word */
+} wick_bpe_symbol;
+
+/* Its neighbours, and what it and the next merge into. */
+typedef struct wick_bpe_link {
+    uint32_t previous, next, rank, id;
+} wick_bpe_link;
+
+typedef struct wick_bpe_scratch {
+    wick_bpe_symbol *symbols; /* [n_symbols] */
+    wick_bpe_link *links;     /* [n_links] */
+    uint64_t *heap;           /* [3 * n_links] */
+    size_t n_symbols, n_links;
+} wick_bpe_scratch;
+
 typedef struct wick_encoding_state {
     wick_encoding shown; /* what the caller sees; first, so that the pointers convert */
     int32_t *ids;
     uint32_t *starts, *ends;
-    uint8_t *is_special;
+    uint8_t *is_special;      /* 0, 1, or WICK_HAS_SPACE before offsets are trimmed */
+    wick_added_space *spaces; /* of tokens with WICK_HAS_SPACE */
     size_t n_tokens, capacity;
     wick_normalized text;
     wick_normalized whole;                            /* encode_splits.c: text in which added tokens are looked for */
@@ -61,6 +86,8 @@ typedef struct wick_encoding_state {
     wick_mark_run run;
     wick_step_state steps[WICK_MAX_NORMALIZER_STEPS]; /* normalizer.c: by step */
     wick_path path;
+    wick_bpe_scratch bpe;
+    wick_word_cache words;
     bool out_of_memory; /* sticky within a call: whatever did not fit was left out */
 } wick_encoding_state;
 
@@ -73,6 +100,9 @@ static inline bool wick_normalized_reserve(wick_encoding_state *state, size_t n_
 bool wick_mark_run_reserve(wick_encoding_state *state);
 /* Room for n nodes; what they held is lost. */
 bool wick_path_reserve(wick_encoding_state *state, size_t n);
+/* Room for so many symbols, or links. The same. */
+bool wick_bpe_reserve_symbols(wick_encoding_state *state, size_t n);
+bool wick_bpe_reserve_links(wick_encoding_state *state, size_t n);
 /* Room for n_more tokens, at most as many as the text has bytes. False: out of memory, which is remembered. */
 bool wick_encoding_grow(wick_encoding_state *state, size_t n_more);
 static inline bool wick_encoding_reserve(wick_encoding_state *state, size_t n_more)

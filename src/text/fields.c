@@ -22,9 +22,8 @@ int wick_field_corrupt(const wick_reading *reading, const char *path, const char
 
 int wick_field_unsupported(const wick_reading *reading, const char *path, const char *what, const char *supported)
 {
-    return wick_fail(reading->error, WICK_E_UNSUPPORTED, reading->where,
-                     "use a model whose tokenizer is of the BERT family", "%s: %.120s is not supported (supported: %s)",
-                     path, what, supported);
+    return wick_fail(reading->error, WICK_E_UNSUPPORTED, reading->where, "use a model with another tokenizer",
+                     "%s: %.120s is not supported (supported: %s)", path, what, supported);
 }
 
 static int wrong_type(const wick_reading *reading, const wick_json *value, const char *path, const char *key,

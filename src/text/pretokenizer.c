@@ -9,9 +9,15 @@
 
 static int load_stage(const wick_reading *reading, const wick_json *value, const char *path, wick_pretokenizer *out)
 {
+    if (out->byte_level)
+        return wick_field_unsupported(reading, path, "a pre-tokenizer behind ByteLevel", "ByteLevel as the last one");
     if (out->n_stages == WICK_MAX_SPLIT_STAGES)
         return wick_field_unsupported(reading, PATH, "a sequence of so many pre-tokenizers", "8");
-    return wick_split_load(reading, value, path, &out->stages[out->n_stages++]);
+    wick_split_stage *stage = &out->stages[out->n_stages];
+    int code = wick_split_load(reading, value, path, stage);
+    out->byte_level = stage->byte_level;
+    out->n_stages += stage->rewrite != WICK_REWRITE_NONE || stage->pattern != WICK_SPLIT_NOTHING;
+    return code;
 }
 
 static int load_sequence(const wick_reading *reading, const wick_json *value, wick_pretokenizer *out)

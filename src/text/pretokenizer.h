@@ -9,6 +9,7 @@
 typedef struct wick_pretokenizer {
     bool is_kinds;         /* `kinds` says all of it */
     wick_char_kinds kinds; /* where there are no stages, the whole text is one word */
+    bool byte_level;       /* the last one is ByteLevel: symbols are bytes */
     size_t n_stages;
     wick_split_stage stages[WICK_MAX_SPLIT_STAGES]; /* in order: each splits the pieces of the one before */
 } wick_pretokenizer;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "text/split_patterns.h"
 
 /* The next match, or gap between two, of a pattern: [at, end). */
 typedef struct unit {
@@ -59,8 +60,27 @@ static bool next_of_string(const wick_split_stage *stage, const char *text, size
 
 static bool next_unit(const wick_split_stage *stage, const char *text, size_t at, size_t end, bool is_last, unit *out)
 {
-    bool found = stage->pattern == WICK_SPLIT_CHARS ? next_of_chars(stage, text, at, end, is_last, out)
-                                                    : next_of_string(stage, text, at, end, is_last, out);
+    bool found = false;
+    out->is_match = true;
+    switch (stage->pattern) {
+    case WICK_SPLIT_CHARS:
+        found = next_of_chars(stage, text, at, end, is_last, out);
+        break;
+    case WICK_SPLIT_STRING:
+        found = next_of_string(stage, text, at, end, is_last, out);
+        break;
+    case WICK_SPLIT_GPT2:
+        out->end = wick_match_gpt2(text, at, end, is_last);
+        found = out->end > 0;
+        break;
+    case WICK_SPLIT_QWEN2:
+        out->end = wick_match_qwen2(text, at, end, is_last, stage->max_digits);
+        found = out->end > 0;
+        break;
+    case WICK_SPLIT_NOTHING:
+    case WICK_SPLIT_KINDS: /* have no units */
+        break;
+    }
     out->is_match ^= stage->invert;
     return found;
 }
@@ -123,6 +143,18 @@ bool wick_split_next(const wick_split_stage *stage, const char *text, size_t at,
     return true;
 }
 
+/* A space of the first character's origin. */
+static void insert_space(wick_normalized *text, size_t at, wick_encoding_state *state)
+{
+    if (!wick_normalized_room(state, text, text->n_bytes + 1 + WICK_NORMALIZED_PAD))
+        return;
+    memmove(text->bytes + at + 1, text->bytes + at, text->n_bytes - at);
+    memmove(text->origins + at + 1, text->origins + at, (text->n_bytes - at) * sizeof *text->origins);
+    text->bytes[at] = ' ';
+    text->n_bytes++;
+    memset(text->bytes + text->n_bytes, 0, WICK_NORMALIZED_PAD);
+}
+
 void wick_split_rewrite_text(const wick_split_stage *stage, wick_normalized *text, size_t from, bool begins,
                              bool at_start, wick_encoding_state *state)
 {
@@ -131,6 +163,10 @@ void wick_split_rewrite_text(const wick_split_stage *stage, wick_normalized *tex
         break;
     case WICK_REWRITE_METASPACE:
         wick_metaspace_rewrite(stage, text, from, begins, at_start, state);
+        break;
+    case WICK_REWRITE_SPACE:
+        if (begins && text->bytes[from] != ' ')
+            insert_space(text, from, state);
         break;
     }
 }

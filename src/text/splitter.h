@@ -16,8 +16,10 @@ typedef enum wick_split_pattern {
     WICK_SPLIT_KINDS,  /* matches: kinds of characters (char_kinds.h); gaps are dropped, the behaviour does not count */
     WICK_SPLIT_CHARS,  /* matches: each character with one of the flags, or the one character */
     WICK_SPLIT_STRING, /* matches: the string */
+    WICK_SPLIT_GPT2,   /* matches: those of a regular expression (split_patterns.h) */
+    WICK_SPLIT_QWEN2   /* the same */
 } wick_split_pattern;
-#define WICK_SPLIT_LAST_PATTERN WICK_SPLIT_STRING
+#define WICK_SPLIT_LAST_PATTERN WICK_SPLIT_QWEN2
 
 typedef enum wick_split_behavior {
     WICK_SPLIT_REMOVED,              /* the gaps */
@@ -29,8 +31,12 @@ typedef enum wick_split_behavior {
 #define WICK_SPLIT_LAST_BEHAVIOR WICK_SPLIT_CONTIGUOUS
 
 /* What happens to the text before it is split. */
-typedef enum wick_split_rewrite { WICK_REWRITE_NONE, WICK_REWRITE_METASPACE } wick_split_rewrite;
-#define WICK_REWRITE_LAST WICK_REWRITE_METASPACE
+typedef enum wick_split_rewrite {
+    WICK_REWRITE_NONE,
+    WICK_REWRITE_METASPACE,
+    WICK_REWRITE_SPACE /* a space in front, unless there is one (ByteLevel) */
+} wick_split_rewrite;
+#define WICK_REWRITE_LAST WICK_REWRITE_SPACE
 
 /* METASPACE: to which pieces one more visible space is prepended. */
 typedef enum wick_metaspace_prepend {
@@ -46,9 +52,11 @@ typedef struct wick_split_stage {
     wick_metaspace_prepend prepend; /* METASPACE */
     wick_split_pattern pattern;
     wick_split_behavior behavior;
+    bool byte_level;     /* ByteLevel: the model's symbols are bytes */
     bool invert;         /* matches are gaps, gaps are matches */
     uint32_t flags;      /* CHARS: WICK_CHAR_*; 0: code_point */
     uint32_t code_point; /* CHARS */
+    uint32_t max_digits; /* QWEN2: so many in one match */
     uint32_t n_string;   /* STRING: 1 to WICK_MAX_SPLIT_STRING bytes of UTF-8 */
     char string
         [WICK_MAX_SPLIT_STRING]; /* STRING; METASPACE: the visible space, whether the text is split at it or not */

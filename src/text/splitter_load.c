@@ -5,11 +5,11 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "text/split_patterns.h"
 
 #define SUPPORTED                                                                                                      \
-    "BertPreTokenizer, Whitespace, WhitespaceSplit, Split, Digits, Punctuation, CharDelimiterSplit, Metaspace, a "     \
-    "Sequence of "                                                                                                     \
-    "these, or null"
+    "BertPreTokenizer, Whitespace, WhitespaceSplit, ByteLevel, Split, Digits, Punctuation, CharDelimiterSplit, "       \
+    "Metaspace, a Sequence of these, or null"
 
 void wick_char_kinds_prepare(wick_char_kinds *kinds)
 {
@@ -44,6 +44,31 @@ static int load_behavior(const wick_reading *reading, const wick_json *value, co
     return wick_field_corrupt(reading, path, "has \"%.40s\" as \"behavior\"", name);
 }
 
+/* One of the expressions that are matched by hand. */
+static int load_regex(const wick_reading *reading, const char *regex, const char *path, wick_split_stage *out)
+{
+    static const struct {
+        const char *regex;
+        wick_split_pattern pattern;
+        uint32_t max_digits;
+    } known[] = {
+        {WICK_REGEX_GPT2, WICK_SPLIT_GPT2, 0},
+        {WICK_REGEX_QWEN2, WICK_SPLIT_QWEN2, 1},
+        {WICK_REGEX_LLAMA3, WICK_SPLIT_QWEN2, 3},
+        {WICK_REGEX_CL100K, WICK_SPLIT_QWEN2, 3},
+    };
+    if (!regex)
+        return wick_field_corrupt(reading, path, "has no String or Regex as \"pattern\"");
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (strcmp(regex, known[i].regex) == 0) {
+            out->pattern = known[i].pattern;
+            out->max_digits = known[i].max_digits;
+            return WICK_OK;
+        }
+    }
+    return wick_field_unsupported(reading, path, regex, "the expressions of GPT-2, cl100k, Llama 3 and Qwen2");
+}
+
 /* {"String": TEXT} or {"Regex": TEXT} */
 static int load_pattern(const wick_reading *reading, const wick_json *value, const char *path, wick_split_stage *out)
 {
@@ -54,11 +79,8 @@ static int load_pattern(const wick_reading *reading, const wick_json *value, con
         return code;
     size_t n;
     const char *text = wick_json_string(wick_json_get(pattern, "String"), &n);
-    if (!text) {
-        const char *regex = wick_json_string(wick_json_get(pattern, "Regex"), NULL);
-        return regex ? wick_field_unsupported(reading, path, regex, "a pattern that is a String")
-                     : wick_field_corrupt(reading, path, "has no String or Regex as \"pattern\"");
-    }
+    if (!text)
+        return load_regex(reading, wick_json_string(wick_json_get(pattern, "Regex"), NULL), path, out);
     if (n == 0 || n > WICK_MAX_SPLIT_STRING)
         return wick_field_unsupported(reading, path, n == 0 ? "an empty pattern" : "a pattern of so many bytes",
                                       "1 to 64 bytes");
@@ -124,6 +146,24 @@ static int load_delimiter(const wick_reading *reading, const wick_json *value, c
     return WICK_OK;
 }
 
+static int load_byte_level(const wick_reading *reading, const wick_json *value, const char *path, wick_split_stage *out)
+{
+    static const char *const known[] = {"type", "add_prefix_space", "trim_offsets", "use_regex", NULL};
+    bool add_space = false, trim = false, use_regex = true; /* trim_offsets is the post-processor's */
+    int code = wick_fields_check(reading, value, path, known);
+    if (code == WICK_OK)
+        code = wick_field_bool(reading, value, path, "add_prefix_space", &add_space);
+    if (code == WICK_OK)
+        code = wick_field_bool(reading, value, path, "trim_offsets", &trim);
+    if (code == WICK_OK && wick_json_get(value, "use_regex"))
+        code = wick_field_bool(reading, value, path, "use_regex", &use_regex);
+    out->byte_level = true;
+    out->rewrite = add_space ? WICK_REWRITE_SPACE : WICK_REWRITE_NONE;
+    out->pattern = use_regex ? WICK_SPLIT_GPT2 : WICK_SPLIT_NOTHING;
+    out->behavior = WICK_SPLIT_ISOLATED;
+    return code;
+}
+
 static int load_kinds(const wick_reading *reading, const wick_json *value, const char *path, wick_split_stage *out)
 {
     static const char *const known[] = {"type", NULL};
@@ -147,6 +187,7 @@ int wick_split_load(const wick_reading *reading, const wick_json *value, const c
         {"BertPreTokenizer", load_kinds},
         {"Whitespace", load_kinds},
         {"WhitespaceSplit", load_kinds},
+        {"ByteLevel", load_byte_level},
         {"Split", load_split},
         {"Digits", load_digits},
         {"Punctuation", load_punctuation},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * token_map.h: from a token's bytes to its number, for tokens that come one at a time: an open-addressed table. Used while the added
- * tokens are loaded; texts are matched with token_trie.h. */
+ * tokens and a BPE model are loaded; texts are matched with token_trie.h. */
 #ifndef WICK_TEXT_TOKEN_MAP_H
 #define WICK_TEXT_TOKEN_MAP_H
 #include <stdbool.h>

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #define PATH "model"
-#define SUPPORTED "WordPiece, Unigram"
+#define SUPPORTED "WordPiece, BPE, Unigram"
 
-int wick_token_model_load(const wick_reading *reading, const wick_json *value, size_t n_added,
+int wick_token_model_load(const wick_reading *reading, const wick_json *value, size_t n_added, bool byte_level,
                           wick_vocabulary *vocabulary, wick_token_model *out)
 {
     const char *type = wick_field_type(value);
@@ -19,6 +19,12 @@ int wick_token_model_load(const wick_reading *reading, const wick_json *value, s
     /* Files written before 2020 lack the type; they are told by a field that only WordPiece has. */
     if (!type && !wick_json_get(value, "max_input_chars_per_word"))
         return wick_field_unsupported(reading, PATH, "a model without a type", SUPPORTED);
+    if (type && strcmp(type, "BPE") == 0) {
+        out->kind = WICK_TOKENS_BPE;
+        return wick_bpe_load(reading, value, n_added, byte_level, vocabulary, &out->bpe);
+    }
+    if (byte_level)
+        return wick_field_unsupported(reading, PATH, type ? type : "WordPiece", "BPE behind ByteLevel");
     if (!type || strcmp(type, "WordPiece") == 0) {
         out->kind = WICK_TOKENS_WORDPIECE;
         return wick_wordpiece_load(reading, value, n_added, vocabulary, &out->wordpiece);
@@ -39,6 +45,9 @@ void wick_token_model_run(const wick_token_model *model, const char *word, const
             wick_encoding_push(state, model->wordpiece.unknown_id, origins[0], origins[n - 1] + 1, false);
         else
             wick_wordpiece_run(&model->wordpiece, word, origins, n, state);
+        break;
+    case WICK_TOKENS_BPE:
+        wick_bpe_run(&model->bpe, word, origins, n, state);
         break;
     case WICK_TOKENS_UNIGRAM:
         wick_unigram_run(&model->unigram, word, origins, n, state);

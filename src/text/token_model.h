@@ -3,22 +3,28 @@
  * fills the vocabulary, and one that appends the tokens of a word's bytes, with the origin of every byte, to the encoding. Called by tokenizer.c and encode_splits.c. */
 #ifndef WICK_TEXT_TOKEN_MODEL_H
 #define WICK_TEXT_TOKEN_MODEL_H
+#include "text/bpe.h"
 #include "text/unigram.h"
 #include "text/wordpiece.h"
 
-typedef enum wick_token_model_kind { WICK_TOKENS_WORDPIECE, WICK_TOKENS_UNIGRAM } wick_token_model_kind;
+typedef enum wick_token_model_kind {
+    WICK_TOKENS_WORDPIECE,
+    WICK_TOKENS_BPE,
+    WICK_TOKENS_UNIGRAM
+} wick_token_model_kind;
 #define WICK_TOKENS_LAST_KIND WICK_TOKENS_UNIGRAM
 
 typedef struct wick_token_model {
     wick_token_model_kind kind;
     union {
         wick_wordpiece wordpiece;
+        wick_bpe bpe;
         wick_unigram unigram;
     };
 } wick_token_model;
 
-/* value: tokenizer.json's "model"; n_added: how many added tokens the vocabulary must have room for. */
-int wick_token_model_load(const wick_reading *reading, const wick_json *value, size_t n_added,
+/* value: tokenizer.json's "model"; n_added: how many added tokens the vocabulary must have room for; byte_level: the pre-tokenizer is ByteLevel. */
+int wick_token_model_load(const wick_reading *reading, const wick_json *value, size_t n_added, bool byte_level,
                           wick_vocabulary *vocabulary, wick_token_model *out);
 /* Appends the tokens of word[0..n), n >= 1. Out of memory is remembered in state. */
 void wick_token_model_run(const wick_token_model *model, const char *word, const uint32_t *origins, size_t n,

@@ -5,7 +5,7 @@
  *   piece --normalizer--> normalised text with origins  clean, space out CJK, decompose, strip accents, lower-case
  *         --added_tokens--> pieces and added tokens     those that are looked for in normalised text
  *         --pretokenizer--> words                       a sequence of stages (splitter), each at white space, digits, a pattern...
- *         --token_model--> ids, offsets                 wordpiece: longest match first, in a trie (vocabulary, token_trie); unigram
+ *         --token_model--> ids, offsets                 wordpiece: longest match first, in a trie (vocabulary, token_trie); bpe; unigram
  *   tokens --template--> [CLS] tokens [SEP]             cut to max_tokens
  *
  * There are two loops (encode_internal.h): encode_kinds.c for WordPiece behind BERT's pre-tokenizer and its like, encode_splits.c for all else.
@@ -61,8 +61,8 @@ static int load(const wick_reading *reading, const wick_json *root, wick_tokeniz
     if (code == WICK_OK)
         code = wick_pretokenizer_load(reading, wick_json_get(root, "pre_tokenizer"), &tk->pretokenizer);
     if (code == WICK_OK)
-        code = wick_token_model_load(reading, wick_json_get(root, "model"), wick_json_count(added), &tk->vocabulary,
-                                     &tk->model);
+        code = wick_token_model_load(reading, wick_json_get(root, "model"), wick_json_count(added),
+                                     tk->pretokenizer.byte_level, &tk->vocabulary, &tk->model);
     if (code == WICK_OK)
         code = wick_added_tokens_load(reading, added, &tk->normalizer, &tk->vocabulary, &tk->added);
     if (code == WICK_OK)

@@ -37,6 +37,7 @@ static int list_tokens(const wick_reading *reading, const wick_json *vocab, wick
 static int load_vocabulary(const wick_reading *reading, const wick_json *vocab, size_t n_added,
                            wick_vocabulary *vocabulary, wick_unigram *out)
 {
+    const wick_vocabulary_index index = {.kind = WICK_INDEX_TRIE};
     const size_t n_tokens = wick_json_count(vocab);
     size_t n_text_bytes;
     *vocabulary = (wick_vocabulary){.n_ids = n_tokens, .n_entries = n_tokens, .capacity = n_tokens + n_added};
@@ -51,7 +52,7 @@ static int load_vocabulary(const wick_reading *reading, const wick_json *vocab, 
     }
     int code = list_tokens(reading, vocab, keys, scores, &n_text_bytes);
     if (code == WICK_OK)
-        code = wick_vocabulary_build(reading, keys, n_text_bytes, NULL, 0, vocabulary);
+        code = wick_vocabulary_build(reading, keys, n_text_bytes, &index, vocabulary);
     free(keys);
     out->scores = scores;
     return code;

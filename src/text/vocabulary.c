@@ -69,8 +69,18 @@ static size_t cut_prefix(wick_trie_key *keys, size_t n_keys, const char *prefix,
     return n;
 }
 
-int wick_vocabulary_build(const wick_reading *reading, wick_trie_key *keys, size_t n_text_bytes, const char *prefix,
-                          size_t prefix_bytes, wick_vocabulary *out)
+static int build_map(const wick_reading *reading, const wick_trie_key *keys, size_t n_keys, wick_vocabulary *out)
+{
+    if (!wick_token_map_init(&out->by_text, reading->arena, n_keys, out->texts))
+        return wick_fail_memory(reading->error, "the tokenizer's vocabulary");
+    for (size_t i = 0; i < n_keys; i++)
+        if (!wick_token_map_put(&out->by_text, keys[i].text, keys[i].n_bytes, keys[i].number))
+            return wick_field_corrupt(reading, PATH, "has tokens that are made to collide");
+    return WICK_OK;
+}
+
+int wick_vocabulary_build(const wick_reading *reading, wick_trie_key *keys, size_t n_text_bytes,
+                          const wick_vocabulary_index *index, wick_vocabulary *out)
 {
     size_t n_keys;
     out->texts = wick_arena_take(reading->arena, out->capacity, sizeof *out->texts);
@@ -80,9 +90,11 @@ int wick_vocabulary_build(const wick_reading *reading, wick_trie_key *keys, size
     int code = copy_tokens(reading, text, out, keys, &n_keys);
     if (code != WICK_OK)
         return code;
+    if (index->kind == WICK_INDEX_TABLE)
+        return build_map(reading, keys, n_keys, out);
     code = wick_token_trie_build(reading->arena, keys, n_keys, &out->whole);
-    if (code == WICK_OK) {
-        n_keys = prefix ? cut_prefix(keys, n_keys, prefix, prefix_bytes) : 0;
+    if (code == WICK_OK && index->kind == WICK_INDEX_TRIES) {
+        n_keys = cut_prefix(keys, n_keys, index->prefix, index->prefix_bytes);
         code = wick_token_trie_build(reading->arena, keys, n_keys, &out->tails);
     }
     if (code == WICK_E_CORRUPT)
@@ -90,8 +102,8 @@ int wick_vocabulary_build(const wick_reading *reading, wick_trie_key *keys, size
     return code == WICK_OK ? WICK_OK : wick_fail_memory(reading->error, "the tokenizer's vocabulary");
 }
 
-int wick_vocabulary_load(const wick_reading *reading, const wick_json *vocab, size_t n_added, const char *prefix,
-                         size_t prefix_bytes, wick_vocabulary *out)
+int wick_vocabulary_load(const wick_reading *reading, const wick_json *vocab, size_t n_added,
+                         const wick_vocabulary_index *index, wick_vocabulary *out)
 {
     size_t n_text_bytes;
     *out = (wick_vocabulary){0};
@@ -105,7 +117,7 @@ int wick_vocabulary_load(const wick_reading *reading, const wick_json *vocab, si
     int code = list_entries(reading, vocab, keys, &out->n_ids, &n_text_bytes);
     out->capacity = (out->n_ids > out->n_entries ? out->n_ids : out->n_entries) + n_added;
     if (code == WICK_OK)
-        code = wick_vocabulary_build(reading, keys, n_text_bytes, prefix, prefix_bytes, out);
+        code = wick_vocabulary_build(reading, keys, n_text_bytes, index, out);
     free(keys);
     return code;
 }
@@ -113,6 +125,8 @@ int wick_vocabulary_load(const wick_reading *reading, const wick_json *vocab, si
 int64_t wick_vocabulary_id(const wick_vocabulary *vocabulary, const char *token, size_t n)
 {
     uint32_t id;
+    if (vocabulary->by_text.slots)
+        return n > 0 ? wick_token_map_find(&vocabulary->by_text, token, n) : -1;
     return n > 0 && wick_token_trie_longest(&vocabulary->whole, token, n, &id) == n ? (int64_t)id : -1;
 }
 

@@ -3,6 +3,7 @@
 #ifndef WICK_TEXT_VOCABULARY_H
 #define WICK_TEXT_VOCABULARY_H
 #include "text/fields.h"
+#include "text/token_map.h"
 #include "text/token_trie.h"
 
 typedef struct wick_vocabulary {
@@ -12,15 +13,28 @@ typedef struct wick_vocabulary {
     size_t n_entries; /* tokens of the model */
     /* From the model's tokens to ids: the whole ones, and without their continuing prefix those that have it ("ing" of "##ing"). */
     wick_token_trie whole, tails;
+    wick_token_map
+        by_text; /* in place of the tries while a model that walks no trie is loaded (BPE); slots NULL: not there */
 } wick_vocabulary;
 
-/* Reads the model's "vocab", an object of token: id. n_added: how many more tokens may come; prefix: the continuing prefix. */
-int wick_vocabulary_load(const wick_reading *reading, const wick_json *vocab, size_t n_added, const char *prefix,
-                         size_t prefix_bytes, wick_vocabulary *out);
-/* The second half of loading: from n_entries keys, whose texts are lent, to the arena's texts and the tries. n_ids, n_entries and capacity of *out are set; keys is
- * changed. n_text_bytes: of all texts with their ends. prefix NULL: the model asks for no tails. */
-int wick_vocabulary_build(const wick_reading *reading, wick_trie_key *keys, size_t n_text_bytes, const char *prefix,
-                          size_t prefix_bytes, wick_vocabulary *out);
+/* What a model looks its tokens up with. */
+typedef struct wick_vocabulary_index {
+    enum wick_index_kind {
+        WICK_INDEX_TRIES, /* whole and tails: WordPiece */
+        WICK_INDEX_TRIE,  /* whole: Unigram */
+        WICK_INDEX_TABLE  /* by_text: BPE */
+    } kind;
+    const char *prefix; /* TRIES: [prefix_bytes] the continuing prefix */
+    size_t prefix_bytes;
+} wick_vocabulary_index;
+
+/* Reads the model's "vocab", an object of token: id. n_added: how many more tokens may come. */
+int wick_vocabulary_load(const wick_reading *reading, const wick_json *vocab, size_t n_added,
+                         const wick_vocabulary_index *index, wick_vocabulary *out);
+/* The second half of loading: from n_entries keys, whose texts are lent, to the arena's texts and the index. n_ids, n_entries and capacity of *out are set; keys is
+ * changed. n_text_bytes: of all texts with their ends. */
+int wick_vocabulary_build(const wick_reading *reading, wick_trie_key *keys, size_t n_text_bytes,
+                          const wick_vocabulary_index *index, wick_vocabulary *out);
 /* The id of a token of the model, or -1. */
 int64_t wick_vocabulary_id(const wick_vocabulary *vocabulary, const char *token, size_t n);
 /* Names a token that the model lacks. token lives in the arena. WICK_E_CORRUPT where another has the id. */

@@ -122,7 +122,7 @@ static int list_keys(const wick_reading *reading, size_t n_ids, wick_trie_key *k
     return at == end ? WICK_OK : wick_field_corrupt(reading, PATH, "goes on behind its last token");
 }
 
-int wick_vocabulary_unpack(const wick_reading *reading, size_t n_added, const char *prefix, size_t prefix_bytes,
+int wick_vocabulary_unpack(const wick_reading *reading, size_t n_added, const wick_vocabulary_index *index,
                            wick_vocabulary *out)
 {
     const wick_vocabulary_list *list = reading->vocabulary;
@@ -139,7 +139,14 @@ int wick_vocabulary_unpack(const wick_reading *reading, size_t n_added, const ch
     int code = list_keys(reading, n_ids, keys, &n_text_bytes, out);
     out->capacity = (out->n_ids > out->n_entries ? out->n_ids : out->n_entries) + n_added;
     if (code == WICK_OK)
-        code = wick_vocabulary_build(reading, keys, n_text_bytes, prefix, prefix_bytes, out);
+        code = wick_vocabulary_build(reading, keys, n_text_bytes, index, out);
     free(keys);
     return code;
+}
+
+int wick_vocabulary_read(const wick_reading *reading, const wick_json *vocab, size_t n_added,
+                         const wick_vocabulary_index *index, wick_vocabulary *out)
+{
+    return reading->vocabulary ? wick_vocabulary_unpack(reading, n_added, index, out)
+                               : wick_vocabulary_load(reading, vocab, n_added, index, out);
 }

@@ -24,9 +24,8 @@ int wick_wordpiece_load(const wick_reading *reading, const wick_json *value, siz
     if (code == WICK_OK && max_chars < 0)
         code = wick_field_corrupt(reading, PATH, "has %lld as \"max_input_chars_per_word\"", (long long)max_chars);
     if (code == WICK_OK)
-        code = reading->vocabulary ? wick_vocabulary_unpack(reading, n_added, prefix, prefix_bytes, vocabulary)
-                                   : wick_vocabulary_load(reading, wick_json_get(value, "vocab"), n_added, prefix,
-                                                          prefix_bytes, vocabulary);
+        code = wick_vocabulary_read(reading, wick_json_get(value, "vocab"), n_added,
+                                    &(wick_vocabulary_index){WICK_INDEX_TRIES, prefix, prefix_bytes}, vocabulary);
     if (code != WICK_OK)
         return code;
     int64_t id = wick_vocabulary_id(vocabulary, unknown, unknown_bytes);

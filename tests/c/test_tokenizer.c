@@ -139,6 +139,11 @@ static void golden_steps(void **state)
     assert_true(check_golden(FOLDER "steps.json", "") > 1000);
 }
 
+static void golden_bpe_texts(void **state)
+{
+    assert_true(check_golden(FOLDER "golden_bpe.json", "") > 500);
+}
+
 static void tokens_by_id(void **state)
 {
     wick_tokenizer *tokenizer = read_small();
@@ -304,9 +309,9 @@ static void shared_by_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(golden_texts),      cmocka_unit_test(golden_steps),        cmocka_unit_test(tokens_by_id),
-        cmocka_unit_test(wrong_input),       cmocka_unit_test(options_are_checked), cmocka_unit_test(hostile_texts),
-        cmocka_unit_test(shared_by_threads),
+        cmocka_unit_test(golden_texts),     cmocka_unit_test(golden_steps),      cmocka_unit_test(tokens_by_id),
+        cmocka_unit_test(golden_bpe_texts), cmocka_unit_test(wrong_input),       cmocka_unit_test(options_are_checked),
+        cmocka_unit_test(hostile_texts),    cmocka_unit_test(shared_by_threads),
     };
     wick_log_set_level(WICK_LOG_OFF); /* some golden cases give added tokens ids that the package corrects */
     return cmocka_run_group_tests_name("tokenizer", tests, NULL, NULL);

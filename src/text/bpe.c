@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * bpe.c: running the BPE model (bpe.h). Words of a few symbols, which are nearly all, are merged in place in short arrays; longer ones by a heap over a linked list, in
+ * O(n log n) whatever the word. Both give what the package's heap gives: a pair's tokens only ever grow, so that of all pairs that stand the lowest (rank, place) is next. */
+#include "text/bpe.h"
+
+#include <string.h>
+
+#include "base/utf8.h"
+#include "text/byte_level.h"
+
+/* Up to so many symbols shifting arrays costs less than a heap. */
+#define SHORT_WORD 32
+/* Of the character that stands for a byte. */
+#define MAX_WRITTEN_BYTES 2
+#define NOWHERE UINT32_MAX
+
+/* ---- a symbol for each character ------------------------------------------------------------------------------------ */
+
+/* What is being built. */
+typedef struct building {
+    wick_bpe_symbol *symbols;
+    size_t n;
+    uint32_t end;             /* of the last symbol, in bytes */
+    uint32_t n_unknown_bytes; /* of unknown characters that wait to be one token; 0: none */
+} building;
+
+static void add_symbol(building *b, int32_t id, uint32_t n_bytes)
+{
+    b->end += n_bytes;
+    b->symbols[b->n++] = (wick_bpe_symbol){(uint32_t)id, b->end};
+}
+
+static void end_unknown(building *b, int32_t unknown_id)
+{
+    if (b->n_unknown_bytes > 0)
+        add_symbol(b, unknown_id, b->n_unknown_bytes);
+    b->n_unknown_bytes = 0;
+}
+
+static bool has_fallback(const wick_bpe *model, const char *character, unsigned n)
+{
+    if (!model->byte_fallback)
+        return false;
+    for (unsigned i = 0; i < n; i++)
+        if (model->fallback_ids[(uint8_t)character[i]] < 0)
+            return false;
+    return true;
+}
+
+/* A character that the vocabulary lacks. Unknown ones wait for others behind them, also where byte tokens stand in between: so does the package. */
+static void add_unknown(const wick_bpe *model, building *b, const char *character, unsigned n, uint32_t n_bytes)
+{
+    if (has_fallback(model, character, n)) {
+        for (unsigned i = 0; i < n; i++)
+            add_symbol(b, model->fallback_ids[(uint8_t)character[i]], 1);
+        return;
+    }
+    if (model->unknown_id < 0)
+        return; /* left out; what follows is counted as if it stood here */
+    if (!model->fuse_unknown)
+        end_unknown(b, model->unknown_id);
+    b->n_unknown_bytes += n_bytes;
+}
+
+static int32_t id_of_character(const wick_bpe *model, uint32_t c)
+{
+    for (size_t at = wick_character_slot(c);; at++) {
+        const wick_char_id *slot = &model->characters[at & model->character_mask];
+        if (slot->code_point == c)
+            return slot->id;
+        if (slot->code_point == 0)
+            return -1;
+    }
+}
+
+static void add_characters(const wick_bpe *model, building *b, const char *word, size_t n)
+{
+    for (size_t at = 0; at < n;) {
+        uint32_t c;
+        const unsigned length = wick_utf8_decode(word + at, &c);
+        const int32_t id = c < 0x80 ? model->first_ids[c] : id_of_character(model, c);
+        if (id >= 0) {
+            end_unknown(b, model->unknown_id);
+            add_symbol(b, id, length);
+        } else {
+            add_unknown(model, b, word + at, length, length);
+        }
+        at += length;
+    }
+    end_unknown(b, model->unknown_id);
+}
+
+/* How many bytes of UTF-8 the character takes that stands for a byte. */
+static uint32_t written_bytes(uint8_t byte)
+{
+    return wick_byte_level_character(byte) < 0x80 ? 1 : 2;
+}
+
+/* Bytes, of which the vocabulary lacks some: places are counted in the characters that stand for them. */
+static void add_written_bytes(const wick_bpe *model, building *b, const char *word, size_t n)
+{
+    for (size_t at = 0; at < n; at++) {
+        const uint8_t byte = (uint8_t)word[at];
+        char written[4];
+        if (model->first_ids[byte] >= 0) {
+            end_unknown(b, model->unknown_id);
+            add_symbol(b, model->first_ids[byte], written_bytes(byte));
+        } else {
+            const unsigned length = wick_utf8_encode(wick_byte_level_character(byte), written);
+            add_unknown(model, b, written, length, length);
+        }
+    }
+    end_unknown(b, model->unknown_id);
+}
+
+/* Symbols of bytes that are all there. */
+static bool add_bytes(const wick_bpe *model, building *b, const char *word, size_t n)
+{
+    int32_t all = 0;
+    for (size_t at = 0; at < n; at++) {
+        const int32_t id = model->first_ids[(uint8_t)word[at]];
+        all |= id;
+        b->symbols[at] = (wick_bpe_symbol){(uint32_t)id, (uint32_t)at + 1};
+    }
+    b->n = n;
+    return all >= 0;
+}
+
+/* ---- merging -------------------------------------------------------------------------------------------------------- */
+
+/* In place; returns how many symbols are left. */
+static size_t merge_short(const wick_bpe *model, wick_bpe_symbol *symbols, size_t n)
+{
+    uint32_t ranks[SHORT_WORD], ids[SHORT_WORD]; /* of symbol i and the next */
+    for (size_t i = 0; i + 1 < n; i++) {
+        const wick_merge *merge = wick_bpe_merge(model, symbols[i].id, symbols[i + 1].id);
+        ranks[i] = merge->rank;
+        ids[i] = merge->id;
+    }
+    while (n > 1) {
+        size_t best = 0;
+        for (size_t i = 1; i + 1 < n; i++)
+            best = ranks[i] < ranks[best] ? i : best;
+        if (ranks[best] == WICK_NO_RANK)
+            break;
+        symbols[best] = (wick_bpe_symbol){ids[best], symbols[best + 1].end};
+        n--;
+        for (size_t i = best + 1; i < n; i++) {
+            symbols[i] = symbols[i + 1];
+            ranks[i - 1] = ranks[i];
+            ids[i - 1] = ids[i];
+        }
+        for (size_t i = best > 0 ? best - 1 : 0; i <= best && i + 1 < n; i++) {
+            const wick_merge *merge = wick_bpe_merge(model, symbols[i].id, symbols[i + 1].id);
+            ranks[i] = merge->rank;
+            ids[i] = merge->id;
+        }
+    }
+    return n;
+}
+
+static void sift_down(uint64_t *heap, size_t n, size_t at)
+{
+    const uint64_t key = heap[at];
+    for (size_t child; (child = 2 * at + 1) < n; at = child) {
+        child += child + 1 < n && heap[child + 1] < heap[child];
+        if (heap[child] >= key)
+            break;
+        heap[at] = heap[child];
+    }
+    heap[at] = key;
+}
+
+static void push(uint64_t *heap, size_t *n, uint64_t key)
+{
+    size_t at = (*n)++;
+    for (; at > 0 && heap[(at - 1) / 2] > key; at = (at - 1) / 2)
+        heap[at] = heap[(at - 1) / 2];
+    heap[at] = key;
+}
+
+static uint64_t pop(uint64_t *heap, size_t *n)
+{
+    const uint64_t key = heap[0];
+    heap[0] = heap[--*n];
+    if (*n > 1)
+        sift_down(heap, *n, 0);
+    return key;
+}
+
+/* The rank of the pair that begins at symbol i, for the heap; its merge is remembered. */
+static uint32_t look_up(const wick_bpe *model, const wick_bpe_symbol *symbols, wick_bpe_link *links, uint32_t i)
+{
+    wick_bpe_link *link = &links[i];
+    const wick_merge *merge = wick_bpe_merge(model, symbols[i].id, symbols[link->next].id);
+    link->rank = merge->rank;
+    link->id = merge->id;
+    return merge->rank;
+}
+
+static uint64_t heap_key(uint32_t rank, uint32_t i)
+{
+    return (uint64_t)rank << 32 | i;
+}
+
+static size_t fill_heap(const wick_bpe *model, const wick_bpe_symbol *symbols, size_t n, wick_bpe_link *links,
+                        uint64_t *heap)
+{
+    size_t n_heap = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        links[i] = (wick_bpe_link){i > 0 ? i - 1 : NOWHERE, i + 1 < n ? i + 1 : NOWHERE, WICK_NO_RANK, 0};
+        if (i + 1 < n && look_up(model, symbols, links, i) != WICK_NO_RANK)
+            heap[n_heap++] = heap_key(links[i].rank, i);
+    }
+    for (size_t i = n_heap / 2; i-- > 0;)
+        sift_down(heap, n_heap, i);
+    return n_heap;
+}
+
+/* As merge_short, for any length. links: [n]; heap: [3 * n], since each merge brings two pairs and there are n - 1 at first and n - 1 merges. */
+static size_t merge_long(const wick_bpe *model, wick_bpe_symbol *symbols, size_t n, wick_bpe_link *links,
+                         uint64_t *heap)
+{
+    size_t n_heap = fill_heap(model, symbols, n, links, heap), n_left = 0;
+    while (n_heap > 0) {
+        const uint64_t key = pop(heap, &n_heap);
+        const uint32_t i = (uint32_t)key;
+        wick_bpe_link *link = &links[i];
+        if (link->rank != key >> 32) /* the pair is no more */
+            continue;
+        const uint32_t right = link->next;
+        symbols[i] = (wick_bpe_symbol){link->id, symbols[right].end};
+        link->next = links[right].next;
+        link->rank = links[right].rank = WICK_NO_RANK;
+        if (link->next != NOWHERE) {
+            links[link->next].previous = i;
+            if (look_up(model, symbols, links, i) != WICK_NO_RANK)
+                push(heap, &n_heap, heap_key(link->rank, i));
+        }
+        if (link->previous != NOWHERE && look_up(model, symbols, links, link->previous) != WICK_NO_RANK)
+            push(heap, &n_heap, heap_key(links[link->previous].rank, link->previous));
+    }
+    for (uint32_t i = 0; i != NOWHERE; i = links[i].next)
+        symbols[n_left++] = symbols[i];
+    return n_left;
+}
+
+/* ---- a word --------------------------------------------------------------------------------------------------------- */
+
+/* The symbols' tokens. */
+static void give_symbols(const wick_bpe_symbol *symbols, size_t n, const uint32_t *origins, wick_encoding_state *state)
+{
+    uint32_t begin = 0;
+    if (!wick_encoding_reserve(state, n))
+        return;
+    for (size_t i = 0; i < n; i++) {
+        const size_t to = state->n_tokens++;
+        state->ids[to] = (int32_t)symbols[i].id;
+        state->starts[to] = origins[begin];
+        state->ends[to] = origins[symbols[i].end - 1] + 1;
+        state->is_special[to] = false;
+        begin = symbols[i].end;
+    }
+}
+
+/* The same where ends are counted in the characters that stand for word's bytes. */
+static void give_written(const wick_bpe_symbol *symbols, size_t n, const char *word, const uint32_t *origins,
+                         wick_encoding_state *state)
+{
+    size_t first = 0; /* the byte that place `before` lies in */
+    uint32_t before = 0;
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t begin = i > 0 ? symbols[i - 1].end : 0;
+        while (before + written_bytes((uint8_t)word[first]) <= begin)
+            before += written_bytes((uint8_t)word[first++]);
+        size_t last = first;
+        for (uint32_t at = before; (at += written_bytes((uint8_t)word[last])) < symbols[i].end;)
+            last++;
+        wick_encoding_push(state, (int32_t)symbols[i].id, origins[first], origins[last] + 1, false);
+    }
+}
+
+static void keep_word(wick_cached_word *place, const uint64_t key[2], size_t n_bytes, const wick_bpe_symbol *symbols,
+                      size_t n)
+{
+    if (n > WICK_CACHED_TOKENS)
+        return;
+    place->key[0] = key[0];
+    place->key[1] = key[1];
+    place->n_bytes = (uint8_t)n_bytes;
+    place->n_tokens = (uint8_t)n;
+    for (size_t i = 0; i < n; i++) {
+        place->ids[i] = (int32_t)symbols[i].id;
+        place->ends[i] = (uint8_t)symbols[i].end;
+    }
+}
+
+/* The word's symbols, merged: *n of them. False: their ends are those of written bytes; or out of memory. */
+static bool tokenize(const wick_bpe *model, const char *word, size_t n_bytes, wick_encoding_state *state, size_t *n)
+{
+    wick_bpe_scratch *scratch = &state->bpe;
+    building b = {0};
+    bool is_plain = true;
+    *n = 0;
+    if (!wick_bpe_reserve_symbols(state, MAX_WRITTEN_BYTES * n_bytes))
+        return false;
+    b.symbols = scratch->symbols;
+    if (!model->byte_level) {
+        add_characters(model, &b, word, n_bytes);
+    } else if (!add_bytes(model, &b, word, n_bytes)) {
+        is_plain = false;
+        b.n = 0;
+        add_written_bytes(model, &b, word, n_bytes);
+    }
+    if (b.n > SHORT_WORD && !wick_bpe_reserve_links(state, b.n))
+        return false;
+    *n = b.n <= SHORT_WORD ? merge_short(model, b.symbols, b.n)
+                           : merge_long(model, b.symbols, b.n, scratch->links, scratch->heap);
+    return is_plain;
+}
+
+static void give_cached(const wick_cached_word *cached, const uint32_t *origins, wick_encoding_state *state)
+{
+    size_t begin = 0;
+    if (!wick_encoding_reserve(state, WICK_CACHED_TOKENS))
+        return;
+    for (size_t i = 0; i < cached->n_tokens; i++) {
+        const size_t to = state->n_tokens++;
+        state->ids[to] = cached->ids[i];
+        state->starts[to] = origins[begin];
+        state->ends[to] = origins[cached->ends[i] - 1] + 1;
+        state->is_special[to] = false;
+        begin = cached->ends[i];
+    }
+}
+
+void wick_bpe_run(const wick_bpe *model, const char *word, const uint32_t *origins, size_t n,
+                  wick_encoding_state *state)
+{
+    uint64_t key[2] = {0};
+    wick_cached_word *place = NULL;
+    size_t n_symbols;
+    uint32_t id;
+    if (state->words.serial != model->serial && !wick_word_cache_claim(&state->words, model->serial)) {
+        state->out_of_memory = true;
+        return;
+    }
+    if (n <= WICK_CACHED_BYTES) {
+        wick_cached_key(word, n, key);
+        place = wick_word_cache_place(&state->words, key, n);
+        if (wick_cached_is(place, key, n)) {
+            give_cached(place, origins, state);
+            return;
+        }
+    }
+    if (model->ignore_merges && wick_token_trie_longest(&model->vocabulary->whole, word, n, &id) == n) {
+        wick_encoding_push(state, (int32_t)id, origins[0], origins[n - 1] + 1, false);
+        return;
+    }
+    if (tokenize(model, word, n, state, &n_symbols)) {
+        give_symbols(state->bpe.symbols, n_symbols, origins, state);
+        if (place)
+            keep_word(place, key, n, state->bpe.symbols, n_symbols);
+    } else if (!state->out_of_memory) {
+        give_written(state->bpe.symbols, n_symbols, word, origins, state);
+    }
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * bpe.h: the BPE model: a word -> a symbol for each of its characters (or bytes, behind ByteLevel), then again and again the two neighbours that merge first, by rank and then
+ * from the left, until none do. Called by token_model.c. bpe_load.c reads it, bpe.c runs it.
+ *
+ * A character that the vocabulary lacks becomes the tokens of its bytes (byte_fallback), else the unknown token, else nothing. */
+#ifndef WICK_TEXT_BPE_H
+#define WICK_TEXT_BPE_H
+#include "text/encoding.h"
+#include "text/vocabulary.h"
+
+#define WICK_NO_RANK UINT32_MAX
+
+/* A slot of the table of merges: left and right become id. */
+typedef struct wick_merge {
+    uint32_t left, right;
+    uint32_t rank; /* the lowest goes first; WICK_NO_RANK: an empty slot */
+    uint32_t id;
+} wick_merge;
+
+/* A slot of the table of characters. */
+typedef struct wick_char_id {
+    uint32_t code_point; /* 0: an empty slot */
+    int32_t id;
+} wick_char_id;
+
+typedef struct wick_bpe {
+    const wick_vocabulary *vocabulary; /* its `whole` has the bytes of all tokens where ignore_merges is on */
+    uint64_t serial;                   /* of the words that are kept in encodings (word_cache.h) */
+    const wick_merge *merges; /* [merge_mask + 1], open addressing by left and right; one slot at least is empty */
+    const wick_char_id *characters; /* [character_mask + 1], the same by code point; those that are not ASCII */
+    size_t merge_mask, character_mask;
+    int32_t first_ids[256];    /* byte_level: by byte; else of ASCII characters; -1: none */
+    int32_t fallback_ids[256]; /* by byte: the token <0xXX>; -1: none */
+    int32_t unknown_id;        /* -1: none */
+    bool byte_level;           /* symbols are bytes */
+    bool byte_fallback;
+    bool fuse_unknown;  /* unknown characters next to each other are one token */
+    bool ignore_merges; /* a word that is a token stays one, whatever the merges say */
+} wick_bpe;
+
+/* As the functions of token_model.h. byte_level: the pre-tokenizer is ByteLevel. */
+int wick_bpe_load(const wick_reading *reading, const wick_json *value, size_t n_added, bool byte_level,
+                  wick_vocabulary *vocabulary, wick_bpe *out);
+void wick_bpe_run(const wick_bpe *model, const char *word, const uint32_t *origins, size_t n,
+                  wick_encoding_state *state);
+
+static inline size_t wick_merge_slot(uint32_t left, uint32_t right)
+{
+    const uint64_t h = ((uint64_t)left << 32 | right) * 0x9E3779B97F4A7C15u;
+    return (size_t)(h ^ h >> 32);
+}
+
+static inline size_t wick_character_slot(uint32_t code_point)
+{
+    const uint32_t h = code_point * 0x9E3779B1u;
+    return h ^ h >> 15;
+}
+
+/* The merge of two tokens, or an empty slot. */
+static inline const wick_merge *wick_bpe_merge(const wick_bpe *model, uint32_t left, uint32_t right)
+{
+    for (size_t at = wick_merge_slot(left, right);; at++) {
+        const wick_merge *merge = &model->merges[at & model->merge_mask];
+        if ((merge->left == left && merge->right == right) || merge->rank == WICK_NO_RANK)
+            return merge;
+    }
+}
+
+#endif
