@@ -32,7 +32,7 @@ def slopes(n_heads):
     return first + [2 ** (-4 * (2 * i + 1) / below) for i in range(n_heads - below)]
 
 
-def config(layout, n_heads, n_vocabulary):
+def config(layout, n_heads, n_vocabulary, hidden=HIDDEN, inner=INNER, n_layers=N_LAYERS):
     code = "jina-bert-v2-qk-post-norm" if layout == "code" else "jina-bert-implementation"
     return {
         "architectures": ["JinaBertForMaskedLM"],
@@ -48,15 +48,15 @@ def config(layout, n_heads, n_vocabulary):
         "gradient_checkpointing": False,
         "hidden_act": "gelu",
         "hidden_dropout_prob": 0.1,
-        "hidden_size": HIDDEN,
+        "hidden_size": hidden,
         "initializer_range": 0.02,
-        "intermediate_size": INNER,
+        "intermediate_size": inner,
         "layer_norm_eps": 1e-12,
         "max_position_embeddings": 8192,
         "model_max_length": 8192,
         "model_type": "bert",
         "num_attention_heads": n_heads,
-        "num_hidden_layers": N_LAYERS,
+        "num_hidden_layers": n_layers,
         "pad_token_id": 0,
         "position_embedding_type": "alibi",
         "torch_dtype": "float32",
@@ -66,32 +66,34 @@ def config(layout, n_heads, n_vocabulary):
     }
 
 
-def shapes(layout, n_vocabulary):
+def shapes(layout, config):
     """Weight name -> shape; "norm" stands for a weight and a bias of the hidden size."""
-    table = {"embeddings.word_embeddings.weight": (n_vocabulary, HIDDEN), "embeddings.token_type_embeddings.weight": (2, HIDDEN), "embeddings.LayerNorm": "norm"}
-    for i in range(N_LAYERS):
+    hidden, inner = config["hidden_size"], config["intermediate_size"]
+    table = {"embeddings.word_embeddings.weight": (config["vocab_size"], hidden), "embeddings.token_type_embeddings.weight": (2, hidden),
+             "embeddings.LayerNorm": "norm"}
+    for i in range(config["num_hidden_layers"]):
         layer = f"encoder.layer.{i}."
         for part in ("self.query", "self.key", "self.value", "output.dense"):
-            table |= {f"{layer}attention.{part}.weight": (HIDDEN, HIDDEN), f"{layer}attention.{part}.bias": (HIDDEN,)}
+            table |= {f"{layer}attention.{part}.weight": (hidden, hidden), f"{layer}attention.{part}.bias": (hidden,)}
         table[layer + "attention.output.LayerNorm"] = "norm"
         up, down, norms = ("up_gated_layer", "down_layer", ("attention.self.layer_norm_q", "attention.self.layer_norm_k", "layer_norm_1", "layer_norm_2"))
         if layout != "code":
             up, down, norms = "gated_layers", "wo", ("mlp.layernorm",)
-        table |= {f"{layer}mlp.{up}.weight": (2 * INNER, HIDDEN), f"{layer}mlp.{down}.weight": (HIDDEN, INNER), f"{layer}mlp.{down}.bias": (HIDDEN,)}
+        table |= {f"{layer}mlp.{up}.weight": (2 * inner, hidden), f"{layer}mlp.{down}.weight": (hidden, inner), f"{layer}mlp.{down}.bias": (hidden,)}
         table |= dict.fromkeys((layer + norm for norm in norms), "norm")
-    table |= {"pooler.dense.weight": (HIDDEN, HIDDEN), "pooler.dense.bias": (HIDDEN,)}
+    table |= {"pooler.dense.weight": (hidden, hidden), "pooler.dense.bias": (hidden,)}
     return table
 
 
-def weights(layout, n_vocabulary):
+def weights(layout, config, spread=0.25):
     rng = numpy.random.default_rng(SEED)
     made = {}
-    for name, shape in shapes(layout, n_vocabulary).items():
+    for name, shape in shapes(layout, config).items():
         if shape == "norm":
-            made[name + ".weight"] = 1 + 0.25 * rng.standard_normal(HIDDEN)
-            made[name + ".bias"] = 0.25 * rng.standard_normal(HIDDEN)
+            made[name + ".weight"] = 1 + spread * rng.standard_normal(config["hidden_size"])
+            made[name + ".bias"] = spread * rng.standard_normal(config["hidden_size"])
         else:
-            made[name] = 0.25 * rng.standard_normal(shape)
+            made[name] = spread * rng.standard_normal(shape)
     return {name: value.astype(numpy.float32) for name, value in made.items()}
 
 
@@ -142,23 +144,28 @@ def gelu(x):
     return x * 0.5 * (1 + numpy.vectorize(math.erf)(x / math.sqrt(2)))
 
 
-def make(name, folder, texts):
-    """Writes the folder as the published ones are (older sentence-transformers), and returns golden.json's content for mean pooling."""
-    layout, n_heads = JINAS[name]
-    tokenizer = wordpiece()
+def save(folder, layout, config, tokenizer, max_seq_length=MAX_SEQ_LENGTH, spread=0.25):
+    """Writes the folder as the published ones are (older sentence-transformers), with mean pooling."""
     folder.mkdir(parents=True)
     tokenizer.save_pretrained(folder)
-    save_file(weights(layout, len(tokenizer)), folder / "model.safetensors", {"format": "pt"})
+    save_file(weights(layout, config, spread), folder / "model.safetensors", {"format": "pt"})
     pooling = {f"pooling_mode_{mode}": mode == "mean_tokens" for mode in ("cls_token", "mean_tokens", "max_tokens", "mean_sqrt_len_tokens")}
     modules = [("0", "", "Transformer"), ("1", "1_Pooling", "Pooling")]
     for path, content in {
-        "config.json": config(layout, n_heads, len(tokenizer)),
-        "sentence_bert_config.json": {"max_seq_length": MAX_SEQ_LENGTH, "do_lower_case": False},
+        "config.json": config,
+        "sentence_bert_config.json": {"max_seq_length": max_seq_length, "do_lower_case": False},
         "modules.json": [{"idx": int(n), "name": n, "path": at, "type": f"sentence_transformers.models.{kind}"} for n, at, kind in modules],
-        "1_Pooling/config.json": {"word_embedding_dimension": HIDDEN, **pooling},
+        "1_Pooling/config.json": {"word_embedding_dimension": config["hidden_size"], **pooling},
     }.items():
         (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_text(json.dumps(content, indent=2) + "\n")
+
+
+def make(name, folder, texts):
+    """Writes the fixture and returns golden.json's content."""
+    layout, n_heads = JINAS[name]
+    tokenizer = wordpiece()
+    save(folder, layout, config(layout, n_heads, len(tokenizer)), tokenizer)
     model, ids, special, vectors = Reference(folder), [], [], []
     for text in texts:
         encoded = tokenizer(text, truncation=True, max_length=MAX_SEQ_LENGTH, return_special_tokens_mask=True)
