@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * bind.c: wick_call_bind of call.h: what a request asks for, held against the model that it gets. In: a call that a dialect has read, its model
- * borrowed. Out: its dimension, and texts where token ids came. Called by calls.c. */
+ * borrowed. Out: its dimension and prompt, and texts where token ids came. Called by calls.c. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "provider/prompts.h"
 #include "server/decode.h"
 #include "server/request.h"
 
@@ -13,12 +14,30 @@
 
 static bool bind_dimension(wick_call *call, wick_api_error *error)
 {
-    const size_t full = call->served->info.dimension, asked = call->options.dimensions;
+    const wick_model_info *info = &call->served->info;
+    const size_t full = info->max_dimensions > 0 ? info->max_dimensions : info->dimension;
+    const size_t asked = call->options.dimensions;
     if (asked > full)
         return wick_refuse(error, WICK_REFUSE_INVALID, "dimensions",
                            "dimensions is %zu, but the vectors of this model have %zu values", asked, full);
-    call->dimension = asked > 0 ? asked : full;
+    call->dimension = call->options.dimensions = asked > 0 ? asked : info->dimension;
     return true;
+}
+
+bool wick_request_prompt(const wick_served *served, const char *name, const char **out, wick_api_error *error)
+{
+    const wick_model_info *info = &served->info;
+    const char *wanted = name ? name : info->default_prompt_name;
+    const wick_prompt *prompt = wanted ? wick_prompt_named(info, wanted) : NULL;
+    char list[256];
+    *out = prompt ? prompt->text : "";
+    if (prompt || !wanted)
+        return true;
+    wick_prompt_list(info, list, sizeof list);
+    return wick_refuse(error, WICK_REFUSE_INVALID, "prompt_name",
+                       info->n_prompts > 0 ? "prompt_name names none of this model's prompts: %s"
+                                           : "this model has no prompts; leave prompt_name out",
+                       list);
 }
 
 static bool bind_dtype(const wick_call *call, wick_api_error *error)
@@ -77,7 +96,8 @@ static bool bind_ids(wick_call *call, size_t i, wick_api_error *error)
 
 bool wick_call_bind(wick_call *call, wick_api_error *error)
 {
-    if (!bind_dimension(call, error) || !bind_dtype(call, error))
+    if (!bind_dimension(call, error) || !bind_dtype(call, error) ||
+        !wick_request_prompt(call->served, call->prompt_name, &call->options.prompt, error))
         return false;
     if (!call->ids)
         return true;

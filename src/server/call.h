@@ -75,6 +75,7 @@ typedef struct wick_call {
                              text_bytes are without content until wick_call_bind */
     bool is_single;       /* one string came, not a list of one */
     const char *dtype;    /* asked for; NULL: any */
+    const char *prompt_name; /* asked for; NULL: the model's default. wick_call_bind sets options.prompt by it */
     wick_embed_options options;
     bool truncate; /* false: a text that is too long is refused; the same as options.truncate */
     wick_encoding_format format;
@@ -93,8 +94,8 @@ typedef struct wick_call {
 /* Parses a body that must be a JSON object. False: *error names the field, where one is at fault, and never holds what the body says. *out is the
  * caller's to free with wick_json_free. */
 bool wick_call_parse(const char *body, size_t n_bytes, wick_json **out, wick_api_error *error);
-/* Between borrowing call->served and tokenizing: holds what the request asks for (dtype, dimensions) against the model, sets call->dimension, and turns token
- * ids into texts. False: *error says why. */
+/* Between borrowing call->served and tokenizing: holds what the request asks for (dtype, dimensions, prompt_name) against the model, sets call->dimension and
+ * options.prompt, and turns token ids into texts. False: *error says why. */
 bool wick_call_bind(wick_call *call, wick_api_error *error);
 /* A failure of the library, or of models.h, as the dialects tell it. */
 void wick_api_error_from(const wick_error *from, wick_api_error *to);

@@ -18,6 +18,8 @@
 #define SMALL_BODY_BYTES ((size_t)16 << 10)
 /* Larger results are written by a worker: 64 vectors of 384 values take 0.6 ms. */
 #define SMALL_RESULT_VALUES ((size_t)64 * 384)
+/* What a prompt may add to the texts of a request: a 30th of what a body may hold. */
+#define MAX_PROMPT_BYTES ((size_t)1 << 18)
 /* Models being loaded or unloaded by request at once: each is a thread that waits. */
 #define MAX_WAITING 8
 /* An engine that does not answer: this long after a request's deadline it is answered without. */
@@ -79,12 +81,21 @@ static bool borrow_model(wick_handling *handling)
     return false;
 }
 
+/* Whether the prompt can simply stand in front of each text: then texts with and without one share batches. Not where the pooling must know how long it is, nor where it
+ * would make much of a few bytes. */
+static bool takes_prompt_in(const wick_call *call)
+{
+    return call->served->info.pools_prompt && strlen(call->options.prompt) <= MAX_PROMPT_BYTES / call->n_texts;
+}
+
 /* Takes the texts out of the parsed body and frees that: what else a body holds, or how many times larger it is than its text, must not stay in memory for
  * as long as the call waits. */
 static bool detach_body(wick_handling *handling)
 {
     wick_call *call = &handling->call;
-    size_t n_bytes = 0;
+    const char *prompt = takes_prompt_in(call) ? call->options.prompt : "";
+    const size_t n_prompt = strlen(prompt);
+    size_t n_bytes = call->n_texts * n_prompt; /* no overflow: at most MAX_PROMPT_BYTES */
     for (size_t i = 0; i < call->n_texts; i++)
         n_bytes += call->text_bytes[i];
     char *bytes = wick_arena_take(call->arena, n_bytes, 1);
@@ -92,10 +103,14 @@ static bool detach_body(wick_handling *handling)
     if (!bytes || (call->model && !model))
         return wick_refuse(&handling->error, WICK_REFUSE_INTERNAL, NULL, "out of memory");
     for (size_t i = 0; i < call->n_texts; i++) {
-        memcpy(bytes, call->texts[i], call->text_bytes[i]);
+        memcpy(bytes, prompt, n_prompt);
+        memcpy(bytes + n_prompt, call->texts[i], call->text_bytes[i]);
         call->texts[i] = bytes;
+        call->text_bytes[i] += n_prompt;
         bytes += call->text_bytes[i];
     }
+    if (n_prompt > 0)
+        call->options.prompt = ""; /* it is there */
     call->model = model;
     call->ids = NULL;
     wick_json_free(call->body);

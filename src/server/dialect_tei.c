@@ -51,22 +51,14 @@ static const wick_dialect dialect = {"tei", false, status_of, write_error};
 
 /* ---- POST /embed ---- */
 
-bool wick_tei_refuse_prompt(const wick_json *body, wick_api_error *error)
-{
-    const char *prompt = NULL;
-    if (!wick_request_text(body, "prompt_name", &prompt, error))
-        return false;
-    return !prompt ||
-           wick_refuse(error, WICK_REFUSE_INVALID, "prompt_name", "this model has no prompts; leave prompt_name out");
-}
-
 /* What stands in /embed's body itself, and under "parameters" in that of /similarity. */
 static bool read_parameters(wick_call *call, const wick_json *body, wick_api_error *error)
 {
     static const char *const directions[] = {"Right", "Left", "right", "left",
                                              NULL}; /* huggingface_hub writes them small */
     size_t direction = 4;                           /* the model's */
-    if (!wick_tei_refuse_prompt(body, error) || !wick_request_bool(body, "truncate", &call->truncate, error) ||
+    if (!wick_request_text(body, "prompt_name", &call->prompt_name, error) ||
+        !wick_request_bool(body, "truncate", &call->truncate, error) ||
         !wick_request_choice(body, "truncation_direction", directions, &direction, error))
         return false;
     call->options.truncate = call->truncate;

@@ -5,9 +5,6 @@
 #include "base/number.h"
 #include "server/request.h"
 
-/* "prompt_name": there is no such prompt. */
-bool wick_tei_refuse_prompt(const wick_json *body, wick_api_error *error);
-
 int wick_tei_tokenize(wick_call *call, wick_buffer *out, const char **content_type, wick_api_error *error);
 int wick_tei_decode(wick_call *call, wick_buffer *out, const char **content_type, wick_api_error *error);
 int wick_tei_info(wick_call *call, wick_buffer *out, const char **content_type, wick_api_error *error);

@@ -39,6 +39,7 @@ static bool read_embed(wick_call *call, wick_api_error *error)
         return wick_refuse(error, WICK_REFUSE_INVALID, "texts", "texts is another name of inputs; give one of them");
     if (!wick_request_begin(call, error) || !wick_request_cuts(call, error) ||
         !wick_request_bool(call->body, "normalize", &call->options.normalize, error) ||
+        !wick_request_text(call->body, "prompt_name", &call->prompt_name, error) ||
         !wick_request_choice(call->body, "dtype", dtypes, &dtype, error) ||
         !wick_request_choice(call->body, "encoding_format", formats, &format, error))
         return false;
@@ -130,8 +131,18 @@ static void put_served(const wick_served *served, wick_buffer *out)
     wick_json_put_text(out, info->dtype);
     wick_buffer_text(out, ",\"device\":");
     wick_json_put_text(out, info->device);
-    wick_buffer_format(out, ",\"dimension\":%zu,\"max_tokens\":%zu,\"max_seq_length\":%zu,\"loaded_at\":%lld}",
-                       info->dimension, info->max_tokens, info->max_seq_length, (long long)served->loaded_at);
+    wick_buffer_format(out, ",\"dimension\":%zu,\"max_dimensions\":%zu,\"max_tokens\":%zu,\"max_seq_length\":%zu",
+                       info->dimension, info->max_dimensions, info->max_tokens, info->max_seq_length);
+    wick_buffer_text(out, ",\"similarity\":");
+    wick_json_put_text(out, info->similarity);
+    wick_buffer_text(out, ",\"prompts\":[");
+    for (size_t i = 0; i < info->n_prompts; i++) {
+        wick_buffer_text(out, i ? "," : "");
+        wick_json_put_text(out, info->prompts[i].name);
+    }
+    wick_buffer_text(out, "],\"default_prompt_name\":");
+    wick_json_put_text(out, info->default_prompt_name);
+    wick_buffer_format(out, ",\"loaded_at\":%lld}", (long long)served->loaded_at);
 }
 
 static int answer_models(wick_call *call, wick_buffer *out, const char **content_type, wick_api_error *error)

@@ -158,6 +158,7 @@ static bool send_job(canary *own, canary_job *job)
     };
     wick_embed_options_init(&job->job.options);
     job->job.options.normalize = true;
+    job->job.options.prompt = ""; /* as most texts come, so that it shares their batch */
     own->n_out++;
     const wick_submitted submitted = wick_lane_submit(job->served->lane, &job->job, NULL);
     if (submitted == WICK_SUBMITTED)

@@ -3,6 +3,7 @@
  * round to its beginning), and in a hash table by their id. */
 #include "server/queue.h"
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct client {
     uint64_t id;
@@ -146,10 +147,17 @@ bool wick_queue_is_empty(const wick_queue *queue)
 
 /* ---- a batch ---- */
 
+/* NULL: what the model has by default, which "" is not. */
+static bool are_same(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
 /* One call of the provider can embed both. Cutting to dimensions and normalising are done by the lane, after the call. */
 static bool go_together(const wick_job *a, const wick_job *b)
 {
-    return a->options.truncate == b->options.truncate && a->options.truncate_side == b->options.truncate_side;
+    return a->options.truncate == b->options.truncate && a->options.truncate_side == b->options.truncate_side &&
+           are_same(a->options.prompt, b->options.prompt) && are_same(a->options.prompt_name, b->options.prompt_name);
 }
 
 static size_t tokens_of(const wick_job *job, size_t text)

@@ -31,6 +31,8 @@ bool wick_request_begin(wick_call *call, wick_api_error *error);
 /* Reads the texts of a field that must be there: a string or an array of strings, and where accepts_ids an array of token ids or an array of such
  * arrays. At most service->max_texts. */
 bool wick_request_inputs(wick_call *call, const char *key, bool accepts_ids, wick_api_error *error);
+/* The text of the model's prompt of that name, or of its default one where name is NULL; "" where it has none. False: there is no such prompt. */
+bool wick_request_prompt(const wick_served *served, const char *name, const char **out, wick_api_error *error);
 /* Reads "dimensions" and "truncate". */
 bool wick_request_cuts(wick_call *call, wick_api_error *error);
 

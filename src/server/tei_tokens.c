@@ -28,6 +28,8 @@ static bool borrow_tokenizer(wick_call *call, wick_served **out, wick_api_error 
 
 /* An answer is some 30 times as long as its texts: past this many bytes it is refused, for memory that clients may ask for must stay bounded. */
 #define MAX_ANSWER_BYTES ((size_t)64 << 20)
+/* What a prompt may add to all texts of a request. */
+#define MAX_PROMPT_BYTES ((size_t)1 << 20)
 
 /* Where a character of a text begins. */
 typedef struct cursor {
@@ -97,15 +99,39 @@ static bool put_all_tokens(const wick_call *call, const wick_served *served, boo
                        "the answer would be longer than %zu bytes; send the texts in parts", MAX_ANSWER_BYTES);
 }
 
+/* Puts the prompt that is asked for in front of the texts; without a name texts are shown as they are. */
+static bool add_prompt(wick_call *call, const wick_served *served, wick_api_error *error)
+{
+    const char *prompt = "";
+    if (!call->prompt_name)
+        return true;
+    if (!wick_request_prompt(served, call->prompt_name, &prompt, error))
+        return false;
+    const size_t n_prompt = strlen(prompt);
+    if (n_prompt > MAX_PROMPT_BYTES / call->n_texts)
+        return wick_refuse(error, WICK_REFUSE_TOO_LARGE, "inputs",
+                           "the texts with this prompt would be too long; send them in parts");
+    for (size_t i = 0; i < call->n_texts; i++) {
+        char *text = wick_arena_take(call->arena, n_prompt + call->text_bytes[i], 1);
+        if (!text)
+            return wick_refuse(error, WICK_REFUSE_INTERNAL, NULL, "out of memory");
+        memcpy(text, prompt, n_prompt);
+        memcpy(text + n_prompt, call->texts[i], call->text_bytes[i]);
+        call->texts[i] = text;
+        call->text_bytes[i] += n_prompt;
+    }
+    return true;
+}
+
 int wick_tei_tokenize(wick_call *call, wick_buffer *out, const char **content_type, wick_api_error *error)
 {
     bool add_special = true;
     wick_served *served;
     if (!wick_request_begin(call, error) || !wick_request_bool(call->body, "add_special_tokens", &add_special, error) ||
-        !wick_tei_refuse_prompt(call->body, error) || !wick_request_inputs(call, "inputs", false, error) ||
-        !borrow_tokenizer(call, &served, error))
+        !wick_request_text(call->body, "prompt_name", &call->prompt_name, error) ||
+        !wick_request_inputs(call, "inputs", false, error) || !borrow_tokenizer(call, &served, error))
         return 0;
-    bool ok = put_all_tokens(call, served, add_special, out, error);
+    bool ok = add_prompt(call, served, error) && put_all_tokens(call, served, add_special, out, error);
     wick_models_return(call->service->models, served);
     return ok ? 200 : 0;
 }

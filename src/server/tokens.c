@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * tokens.c: how many tokens each text of a call has, which is what queues and batches are measured in. In: texts, the model's tokenizer. Out: counts; or the
+ * tokens.c: how many tokens each text of a call has, its prompt's included, which is what queues and batches are measured in. In: texts, the model's tokenizer. Out: counts; or the
  * refusal of a text that must not be cut and is too long. Called by calls.c, on the loop or on a worker. */
 #include "server/request.h"
 #include "server/server_internal.h"
+#include <stdlib.h>
+#include <string.h>
 
 /* Without a tokenizer: about four bytes a token, and the two special ones. */
 static uint32_t estimate(size_t n_bytes, size_t limit)
@@ -11,7 +13,9 @@ static uint32_t estimate(size_t n_bytes, size_t limit)
     return (uint32_t)(limit && n > limit ? limit : n);
 }
 
-static bool count_one(wick_call *call, size_t i, wick_encoding *encoding, wick_api_error *error)
+/* Tokens of text[0..n_bytes), the call's text i with its prompt. */
+static bool count_one(const wick_call *call, size_t i, const char *text, size_t n_bytes, wick_encoding *encoding,
+                      wick_api_error *error)
 {
     const size_t limit = call->served->info.max_seq_length;
     wick_tokenize_options options;
@@ -21,8 +25,7 @@ static bool count_one(wick_call *call, size_t i, wick_encoding *encoding, wick_a
     wick_tokenize_options_init(&options);
     options.max_tokens = call->truncate ? limit : 0;
     options.truncate_side = call->options.truncate_side;
-    const int rc =
-        wick_tokenize(call->served->tokenizer, call->texts[i], call->text_bytes[i], &options, encoding, &problem);
+    const int rc = wick_tokenize(call->served->tokenizer, text, n_bytes, &options, encoding, &problem);
     if (rc != WICK_OK) {
         wick_api_error_from(&problem, error);
         return false;
@@ -32,22 +35,55 @@ static bool count_one(wick_call *call, size_t i, wick_encoding *encoding, wick_a
             error, WICK_REFUSE_TOKENIZER, "truncate",
             "text %zu has %zu tokens, the model takes %zu; send \"truncate\": true to cut it, or split it", i,
             encoding->n_tokens, limit);
-    call->n_tokens[i] = encoding->n_tokens ? (uint32_t)encoding->n_tokens : 1;
+    return true;
+}
+
+/* Room for the prompt and the longest text, the prompt in it; NULL: out of memory. */
+static char *make_room(const wick_call *call, size_t n_prompt)
+{
+    size_t longest = 0;
+    for (size_t i = 0; i < call->n_texts; i++)
+        longest = call->text_bytes[i] > longest ? call->text_bytes[i] : longest;
+    char *room = malloc(n_prompt + longest);
+    if (room)
+        memcpy(room, call->options.prompt, n_prompt);
+    return room;
+}
+
+/* room: NULL, or where the prompt stands and the text is to follow. */
+static bool count_all(wick_call *call, char *room, size_t n_prompt, wick_encoding *encoding, wick_api_error *error)
+{
+    const size_t limit = call->served->info.max_seq_length;
+    for (size_t i = 0; i < call->n_texts; i++) {
+        const char *text = room ? room : call->texts[i];
+        const size_t n_bytes = n_prompt + call->text_bytes[i];
+        size_t n = 0;
+        if (!call->served->tokenizer) {
+            n = estimate(n_bytes, limit);
+        } else {
+            if (room)
+                memcpy(room + n_prompt, call->texts[i], call->text_bytes[i]);
+            if (!count_one(call, i, text, n_bytes, encoding, error))
+                return false;
+            n = encoding->n_tokens;
+        }
+        call->n_tokens[i] = n ? (uint32_t)n : 1; /* of the queue */
+        call->total_tokens += n;
+    }
     return true;
 }
 
 bool wick_call_count_tokens(wick_call *call, wick_encoding *encoding, wick_api_error *error)
 {
+    const size_t n_prompt = call->options.prompt ? strlen(call->options.prompt) : 0;
+    char *room = n_prompt > 0 ? make_room(call, n_prompt) : NULL;
     call->n_tokens = wick_arena_take(call->arena, call->n_texts, sizeof *call->n_tokens);
-    if (!call->n_tokens)
-        return wick_refuse(error, WICK_REFUSE_INTERNAL, NULL, "out of memory");
     call->total_tokens = 0;
-    for (size_t i = 0; i < call->n_texts; i++) {
-        if (!call->served->tokenizer)
-            call->n_tokens[i] = estimate(call->text_bytes[i], call->served->info.max_seq_length);
-        else if (!count_one(call, i, encoding, error))
-            return false;
-        call->total_tokens += call->n_tokens[i];
+    if (!call->n_tokens || (n_prompt > 0 && !room)) {
+        free(room);
+        return wick_refuse(error, WICK_REFUSE_INTERNAL, NULL, "out of memory");
     }
-    return true;
+    const bool ok = count_all(call, room, n_prompt, encoding, error);
+    free(room);
+    return ok;
 }

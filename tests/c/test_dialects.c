@@ -19,6 +19,7 @@
 /* ---- stand-ins ---- */
 
 static const char *const names[] = {"org/tiny", "alias"};
+static const wick_prompt prompts[] = {{"query", ""}, {"passage", "passage: "}};
 static wick_served served = {
     .name = "org/tiny",
     .names = names,
@@ -31,7 +32,12 @@ static wick_served served = {
              .pooling = "cls",
              .dtype = "f32",
              .device = "cpu",
-             .path = "/cache/models--org--tiny/snapshots/0123abcd"},
+             .path = "/cache/models--org--tiny/snapshots/0123abcd",
+             .max_dimensions = 4,
+             .prompts = prompts,
+             .n_prompts = 2,
+             .pools_prompt = true,
+             .similarity = "cosine"},
     .provider_name = "candle",
     .loaded_at = 1795423800,
 };
@@ -229,6 +235,54 @@ static void wick_embeds(void **state)
     end_trial(&t);
 }
 
+static const char *bound_prompt(const char *path, const char *body)
+{
+    trial t;
+    begin_reply(&t, path, body);
+    const char *prompt = t.call.options.prompt;
+    end_trial(&t);
+    return prompt;
+}
+
+/* Each dialect's own name of it, and the default in all of them. */
+static void prompts_are_bound(void **state)
+{
+    static const char *const paths[] = {"/api/v1/embed", "/embed", "/"};
+    for (size_t i = 0; i < 3; i++) {
+        assert_string_equal(bound_prompt(paths[i], "{\"inputs\":\"a\",\"prompt_name\":\"passage\"}"), "passage: ");
+        assert_string_equal(bound_prompt(paths[i], "{\"inputs\":\"a\",\"prompt_name\":\"query\"}"), "");
+        assert_string_equal(bound_prompt(paths[i], "{\"inputs\":\"a\",\"prompt_name\":null}"), "");
+    }
+    served.info.default_prompt_name = "passage";
+    assert_string_equal(bound_prompt("/embed", "{\"inputs\":\"a\"}"), "passage: ");
+    assert_string_equal(bound_prompt("/embed", "{\"inputs\":\"a\",\"prompt_name\":\"query\"}"), "");
+    assert_string_equal(bound_prompt("/v1/embeddings", "{\"input\":\"a\",\"prompt_name\":7}"), "passage: ");
+    assert_string_equal(bound_prompt("/api/embed", "{\"input\":\"a\"}"), "passage: ");
+    assert_string_equal(bound_prompt("/similarity", "{\"inputs\":{\"source_sentence\":\"s\",\"sentences\":[\"a\"]},"
+                                                    "\"parameters\":{\"prompt_name\":\"passage\"}}"),
+                        "passage: ");
+    served.info.default_prompt_name = NULL;
+    check_refused(
+        WICK_POST, "/api/v1/embed", "{\"inputs\":\"SECRET\",\"prompt_name\":\"SECRET\"}", 400,
+        "\"message\":\"prompt_name names none of this model's prompts: query, passage\",\"param\":\"prompt_name\"");
+    check_refused(WICK_POST, "/api/v1/embed", "{\"inputs\":\"SECRET\",\"prompt_name\":[]}", 400,
+                  "\"param\":\"prompt_name\"");
+    served.info.n_prompts = 0;
+    check_refused(WICK_POST, "/embed", "{\"inputs\":\"SECRET\",\"prompt_name\":\"query\"}", 422,
+                  "this model has no prompts");
+    served.info.n_prompts = 2;
+}
+
+/* What the model's files cut vectors to is the default, what it has the limit. */
+static void cuts_are_bound(void **state)
+{
+    served.info.dimension = 2;
+    check_reply("/embed", "{\"inputs\":\"a\"}", "[[1,-0.5]]");
+    check_reply("/embed", "{\"inputs\":\"a\",\"dimensions\":4}", "[[1,-0.5,0,0.25]]");
+    check_refused(WICK_POST, "/embed", "{\"inputs\":\"SECRET\",\"dimensions\":5}", 422, "dimensions is 5");
+    served.info.dimension = 4;
+}
+
 static void wick_encodings(void **state)
 {
     check_reply("/api/v1/embed", "{\"inputs\":\"a\",\"encoding_format\":\"base64\"}",
@@ -272,7 +326,9 @@ static void wick_lists_and_switches_models(void **state)
     check_answer(WICK_GET, "/api/v1/models", NULL,
                  "{\"models\":[{\"name\":\"org/tiny\",\"names\":[\"org/"
                  "tiny\",\"alias\"],\"loaded\":true,\"provider\":\"candle\","
-                 "\"dtype\":\"f32\",\"device\":\"cpu\",\"dimension\":4,\"max_tokens\":64,\"max_seq_length\":48,"
+                 "\"dtype\":\"f32\",\"device\":\"cpu\",\"dimension\":4,\"max_dimensions\":4,\"max_tokens\":64,\"max_"
+                 "seq_length\":48,"
+                 "\"similarity\":\"cosine\",\"prompts\":[\"query\",\"passage\"],\"default_prompt_name\":null,"
                  "\"loaded_at\":1795423800}],\"cached\":[]}");
     check_refused(WICK_POST, "/api/v1/models/load", "{\"model\":\"a/b\"}", 403, "\"code\":\"unauthorized\"");
     check_refused(WICK_POST, "/api/v1/models/unload", "{\"model\":\"a/b\"}", 403, "\"code\":\"unauthorized\"");
@@ -613,6 +669,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wick_embeds),
+        cmocka_unit_test(prompts_are_bound),
+        cmocka_unit_test(cuts_are_bound),
         cmocka_unit_test(wick_encodings),
         cmocka_unit_test(wick_refuses),
         cmocka_unit_test(wick_lists_and_switches_models),

@@ -232,6 +232,22 @@ static void other_options_are_passed_over_and_then_first(void **state)
         assert_true(texts_of(&batch, left) == 0 || batch.n_texts == 1);
     }
     assert_int_equal(n, 1);
+    char query[] = "query: ", same[] = "query: ";
+    wick_job *prompted = job_new(5, 1, 1), *alike = job_new(6, 1, 1);
+    prompted->options.prompt = query;
+    alike->options.prompt = same; /* in another place */
+    wick_queue_add(queue, prompted);
+    wick_queue_add(queue, alike);
+    n = 0;
+    for (int i = 0; i < 4; i++) {
+        wick_queue_take(queue, &batch, keep_all, NULL);
+        n += texts_of(&batch, prompted);
+        assert_int_equal(texts_of(&batch, prompted), texts_of(&batch, alike));
+        assert_true(texts_of(&batch, prompted) == 0 || batch.n_texts == 2);
+    }
+    assert_int_equal(n, 1);
+    job_free(prompted);
+    job_free(alike);
     wick_job *all[] = {a, b, c};
     for (size_t i = 0; i < 3; i++) {
         wick_queue_remove(queue, all[i]);

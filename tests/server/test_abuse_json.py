@@ -74,7 +74,7 @@ def null_or(is_good):
 boolean = null_or(lambda value, server: isinstance(value, bool))
 string = null_or(lambda value, server: isinstance(value, str) and "\0" not in value)
 anything = lambda value, server: True
-prompt = null_or(lambda value, server: False)
+prompt = null_or(lambda value, server: value in ("query", "document") and not server.is_mock)
 
 
 def model(value, server):
@@ -102,7 +102,7 @@ EMBED_OPENAI = {"input": texts_or_ids, "model": model, "encoding_format": word("
 # path -> (a good body, {field: what it takes}, number of vectors in an answer's body)
 ROUTES = {
     "/api/v1/embed": ({"inputs": "a"}, {"inputs": texts, "model": model, "normalize": boolean, "truncate": boolean, "dimensions": dimensions,
-                                        "dtype": word("f32"), "encoding_format": word("float", "base64", "int8", "binary"), "unknown": anything},
+                                        "prompt_name": prompt, "dtype": word("f32"), "encoding_format": word("float", "base64", "int8", "binary"), "unknown": anything},
                       lambda reply: len(reply["embeddings"])),
     "/v1/embeddings": ({"input": "a"}, EMBED_OPENAI, lambda reply: len(reply["data"])),
     "/embeddings": ({"input": ["a"]}, EMBED_OPENAI, lambda reply: len(reply["data"])),
@@ -118,7 +118,7 @@ ROUTES = {
     "/api/show": ({"model": ""}, {"model": model, "unknown": anything}, None),
 }
 NEEDS_TOKENIZER = {"/tokenize", "/decode"}
-VALUES = [None, True, False, 0, 1, -1, 2, 3.0, 1.5, -0.5, 1e300, 2**31 - 1, 2**31, 2**53, 2**63 - 1, -2**63, "", "a", " ", "true", "0", "null", "f32", "F32", "int4",
+VALUES = [None, True, False, 0, 1, -1, 2, 3.0, 1.5, -0.5, 1e300, 2**31 - 1, 2**31, 2**53, 2**63 - 1, -2**63, "", "a", "query", " ", "true", "0", "null", "f32", "F32", "int4",
           "Float", "a\0b", "\0", "\ufeff", "\U0001f600", "\u202e", "x" * 5000, [], {}, [[]], [{}], [None], [True], ["a"], ["a", "b"], ["a", 1], ["a", None], ["a", ["b"]],
           [""], [1], [0, 1], [-1], [1.5], [2**31], [2**62], [[1]], [[1], []], [[1], [2, 3]], [[1], "a"], [[-1]], [[[1]]], [1, [2]], ["a" * 10000], {"a": 1},
           {"source_sentence": "a"}, {"source_sentence": "a", "sentences": []}, {"source_sentence": 1, "sentences": ["a"]}, {"source_sentence": "a", "sentences": "a"},
