@@ -205,6 +205,13 @@ typedef struct wick_model_info {
     const char *default_prompt_name; /* the one that applies where none is asked for; NULL: none does */
     bool pools_prompt;               /* a prompt's tokens take part in pooling */
     const char *similarity;          /* how its vectors are compared: "cosine", "dot", "euclidean", "manhattan" */
+    /* The encoder's make (docs/models.md). */
+    size_t n_kv_heads, head_dim; /* heads of keys and values, which several of the n_heads may share; width of a head */
+    size_t window;               /* the largest distance that layers with a window see; 0: no layer has one */
+    const char *norm, *norm_place; /* "layer", "rms"; "after" a block, "before", "around" */
+    const char *positions;         /* "learned", "relative", "rotary", "alibi", "none" */
+    const char *activation;        /* "gelu", "gelu_tanh", "relu", "silu", "tanh" */
+    bool is_gated, is_causal;      /* act(gate) * up; a token sees none behind it */
 } wick_model_info;
 
 /* Fills as much of *info as info->size covers; set it before the call. */

@@ -251,6 +251,16 @@ static int measure_peak(wick_bench_results *results, wick_error *error)
     return status == WICK_E_UNSUPPORTED ? 0 : status;
 }
 
+/* What every token goes through: queries, keys and values, the way out of the attention, the MLP with its gate where it has one. */
+static double flop_per_token(const wick_model_info *info)
+{
+    const double hidden = (double)info->hidden_size, inner = (double)info->intermediate_size,
+                 query = (double)info->n_heads * (double)info->head_dim,
+                 keys_values = 2 * (double)info->n_kv_heads * (double)info->head_dim;
+    const double attention = hidden * (2 * query + keys_values), mlp = (info->is_gated ? 3 : 2) * hidden * inner;
+    return 2 * (double)info->n_layers * (attention + mlp);
+}
+
 static int measure_start(bench *b, wick_error *error)
 {
     wick_bench_results *results = b->results;
@@ -271,9 +281,7 @@ static int measure_start(bench *b, wick_error *error)
     if (status)
         return status;
     results->provider = wick_provider_name(b->provider);
-    /* Query, key, value and output are hidden x hidden each, up and down hidden x intermediate: what every token goes through. */
-    double h = (double)results->info.hidden_size, inner = (double)results->info.intermediate_size;
-    results->flop_per_token = 2 * (double)results->info.n_layers * (4 * h * h + 2 * h * inner);
+    results->flop_per_token = flop_per_token(&results->info);
     return 0;
 }
 

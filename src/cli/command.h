@@ -66,6 +66,9 @@ const char *wick_nearest_name(const char *word, size_t word_bytes, const char *c
 /* The first step of every command: parses, prints the help or the error. False: return *exit_code now. */
 bool wick_command_begin(const wick_command *command, int argc, char **argv, void *values, size_t *n_arguments,
                         int *exit_code);
+/* An error as people read it: what, where, the mend. */
+#define WICK_ERROR_LINE_BYTES (sizeof(wick_error) + 8)
+void wick_error_line(const wick_error *error, char line[WICK_ERROR_LINE_BYTES]);
 /* Prints "wick: what (where); mend" on stderr, the progress bar cleared. */
 void wick_error_print(const wick_error *error);
 /* Prints a usage error and returns WICK_EXIT_USAGE. mend may be NULL. */

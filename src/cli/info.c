@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * info.c: `wick info`: what the model is and what runs it here. Called by main.c. */
+ * info.c: `wick info`: what the model is, whether it runs and why not, and what runs it here. Called by main.c. */
 #include "cli/command.h"
 #include "cli/engine_options.h"
 #include "cli/output.h"
@@ -17,15 +17,24 @@ static const wick_option options[] = {
     WICK_OPTIONS_ENGINE(offsetof(info_values, settings)),
 };
 
-/* One line of the report: text, or a count where text is NULL. 0 and NULL: the provider does not know. */
+/* One line of the report. What the provider does not know, or what is not so, has no line. */
 typedef struct info_row {
-    const char *key, *label, *text;
-    size_t count;
-    bool is_count;
+    const char *key, *label;
+    enum { TEXT, COUNT, FLAG } kind;
+    const char *text; /* NULL: not known */
+    size_t count;     /* 0: not known */
+    bool flag, is_known;
 } info_row;
 
-#define N_ROWS 24
+#define N_ROWS 36
 #define LIST_BYTES 512
+
+typedef struct report_source {
+    const char *model, *provider, *config; /* model: as it was named */
+    bool runs;
+    char reason[WICK_ERROR_LINE_BYTES]; /* why not */
+    wick_model_info info;               /* zeros where it does not run */
+} report_source;
 
 /* The names of the prompts that have a text: "query, passage". NULL: none has. */
 static const char *list_prompts(const wick_model_info *info, char list[LIST_BYTES])
@@ -39,37 +48,48 @@ static const char *list_prompts(const wick_model_info *info, char list[LIST_BYTE
 }
 
 /* list: room for the prompts' names */
-static size_t fill_rows(info_row rows[N_ROWS], char list[LIST_BYTES], const wick_provider *provider,
-                        const wick_model_info *info, const wick_config *config)
+static size_t fill_rows(info_row rows[N_ROWS], char list[LIST_BYTES], const report_source *source)
 {
-    const info_row all[N_ROWS] = {
-        {"version", "wick", wick_version()},
-        {"model", "model", info->model},
-        {"path", "path", info->path},
-        {"config", "config file", config->path},
-        {"provider", "provider", wick_provider_name(provider)},
-        {"device", "device", info->device},
-        {"tier", "instructions", info->tier},
-        {"n_threads", "threads", NULL, info->n_threads, true},
-        {"dtype", "dtype", info->dtype},
-        {"dimension", "dimension", NULL, info->dimension, true},
-        {"max_dimensions", "at most values", NULL, info->max_dimensions, true},
-        {"max_seq_length", "texts cut at", NULL, info->max_seq_length, true},
-        {"max_tokens", "at most tokens", NULL, info->max_tokens, true},
-        {"architecture", "architecture", info->architecture},
-        {"pooling", "pooling", info->pooling},
-        {"similarity", "compared by", info->similarity},
-        {"prompts", "prompts", list_prompts(info, list)},
-        {"default_prompt_name", "default prompt", info->default_prompt_name},
-        {"n_layers", "layers", NULL, info->n_layers, true},
-        {"hidden_size", "hidden size", NULL, info->hidden_size, true},
-        {"n_heads", "heads", NULL, info->n_heads, true},
-        {"intermediate_size", "intermediate", NULL, info->intermediate_size, true},
-        {"vocab_size", "vocabulary", NULL, info->vocab_size, true},
-        {"n_parameters", "parameters", NULL, info->n_parameters, true},
+    const wick_model_info *info = &source->info;
+    const info_row all[] = {
+        {"version", "wick", TEXT, wick_version()},
+        {"model", "model", TEXT, info->model ? info->model : source->model},
+        {"runs", "runs", FLAG, .flag = source->runs, .is_known = true},
+        {"reason", "because", TEXT, source->runs ? NULL : source->reason},
+        {"path", "path", TEXT, info->path},
+        {"config", "config file", TEXT, source->config},
+        {"provider", "provider", TEXT, source->provider},
+        {"device", "device", TEXT, info->device},
+        {"tier", "instructions", TEXT, info->tier},
+        {"n_threads", "threads", COUNT, .count = info->n_threads},
+        {"dtype", "dtype", TEXT, info->dtype},
+        {"dimension", "dimension", COUNT, .count = info->dimension},
+        {"max_dimensions", "at most values", COUNT, .count = info->max_dimensions},
+        {"max_seq_length", "texts cut at", COUNT, .count = info->max_seq_length},
+        {"max_tokens", "at most tokens", COUNT, .count = info->max_tokens},
+        {"architecture", "architecture", TEXT, info->architecture},
+        {"pooling", "pooling", TEXT, info->pooling},
+        {"similarity", "compared by", TEXT, info->similarity},
+        {"prompts", "prompts", TEXT, list_prompts(info, list)},
+        {"default_prompt_name", "default prompt", TEXT, info->default_prompt_name},
+        {"n_layers", "layers", COUNT, .count = info->n_layers},
+        {"hidden_size", "hidden size", COUNT, .count = info->hidden_size},
+        {"n_heads", "heads", COUNT, .count = info->n_heads},
+        {"n_kv_heads", "key-value heads", COUNT, .count = info->n_kv_heads},
+        {"head_dim", "head width", COUNT, .count = info->head_dim},
+        {"intermediate_size", "intermediate", COUNT, .count = info->intermediate_size},
+        {"activation", "activation", TEXT, info->activation},
+        {"is_gated", "gated", FLAG, .flag = info->is_gated, .is_known = source->runs},
+        {"norm", "norms", TEXT, info->norm},
+        {"norm_place", "norm place", TEXT, info->norm_place},
+        {"positions", "positions", TEXT, info->positions},
+        {"window", "window", COUNT, .count = info->window},
+        {"is_causal", "causal", FLAG, .flag = info->is_causal, .is_known = source->runs},
+        {"vocab_size", "vocabulary", COUNT, .count = info->vocab_size},
+        {"n_parameters", "parameters", COUNT, .count = info->n_parameters},
     };
     memcpy(rows, all, sizeof all);
-    return N_ROWS;
+    return sizeof all / sizeof *all;
 }
 
 /* {"query": "query: "} */
@@ -88,13 +108,16 @@ static void print_prompts(wick_output *output, const wick_model_info *info)
 static void print_json(wick_output *output, const info_row *rows, size_t n, const wick_model_info *info)
 {
     for (size_t i = 0; i < n; i++) {
-        wick_output_format(output, "%s\"%s\":", i ? "," : "{", rows[i].key);
-        if (!strcmp(rows[i].key, "prompts"))
+        const info_row *row = &rows[i];
+        wick_output_format(output, "%s\"%s\":", i ? "," : "{", row->key);
+        if (!strcmp(row->key, "prompts"))
             print_prompts(output, info);
-        else if (rows[i].text)
-            wick_output_json_string(output, rows[i].text, strlen(rows[i].text));
-        else if (rows[i].is_count && rows[i].count)
-            wick_output_format(output, "%zu", rows[i].count);
+        else if (row->kind == FLAG && row->is_known)
+            wick_output_text(output, row->flag ? "true" : "false");
+        else if (row->kind == TEXT && row->text)
+            wick_output_json_string(output, row->text, strlen(row->text));
+        else if (row->kind == COUNT && row->count)
+            wick_output_format(output, "%zu", row->count);
         else
             wick_output_text(output, "null");
     }
@@ -104,30 +127,51 @@ static void print_json(wick_output *output, const info_row *rows, size_t n, cons
 static void print_table(wick_output *output, const info_row *rows, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (rows[i].text)
-            wick_output_format(output, "%-16s%s\n", rows[i].label, rows[i].text);
-        else if (rows[i].is_count && rows[i].count)
-            wick_output_format(output, "%-16s%zu\n", rows[i].label, rows[i].count);
+        const info_row *row = &rows[i];
+        const bool is_runs = row->kind == FLAG && strcmp(row->key, "runs") == 0;
+        if (row->kind == TEXT && row->text)
+            wick_output_format(output, "%-16s%s\n", row->label, row->text);
+        else if (row->kind == COUNT && row->count)
+            wick_output_format(output, "%-16s%zu\n", row->label, row->count);
+        else if (row->kind == FLAG && (row->flag || is_runs))
+            wick_output_format(output, "%-16s%s\n", row->label, row->flag ? "yes" : "no");
     }
+}
+
+/* A model that Wick does not carry out is an answer, with the reason; whatever else is wrong is an error. */
+static int find_out(info_values *values, wick_provider **provider, report_source *source, wick_error *error)
+{
+    int status = wick_settings_load(&values->settings, error);
+    if (!status)
+        status = wick_settings_open(&values->settings, provider, error);
+    source->runs = status != WICK_E_UNSUPPORTED;
+    source->model = values->settings.model;
+    source->config = values->settings.config ? values->settings.config->path : NULL;
+    if (status == WICK_E_UNSUPPORTED) {
+        wick_error_line(error, source->reason);
+        return 0;
+    }
+    source->info.size = sizeof source->info;
+    if (!status)
+        status = wick_provider_model_info(*provider, &source->info, error);
+    if (!status)
+        source->provider = wick_provider_name(*provider);
+    return status;
 }
 
 static int report(info_values *values, wick_provider **provider, wick_output **output, wick_error *error)
 {
-    wick_model_info info = {.size = sizeof info};
+    report_source source = {0};
     info_row rows[N_ROWS];
     char list[LIST_BYTES];
-    int status = wick_settings_load(&values->settings, error);
-    if (!status)
-        status = wick_settings_open(&values->settings, provider, error);
-    if (!status)
-        status = wick_provider_model_info(*provider, &info, error);
+    int status = find_out(values, provider, &source, error);
     if (!status)
         status = wick_output_open(NULL, output, error);
     if (status)
         return status;
-    size_t n = fill_rows(rows, list, *provider, &info, values->settings.config);
+    const size_t n = fill_rows(rows, list, &source);
     if (values->json)
-        print_json(*output, rows, n, &info);
+        print_json(*output, rows, n, &source.info);
     else
         print_table(*output, rows, n);
     return wick_output_finish(*output, error);
@@ -143,8 +187,10 @@ static int run(const wick_command *command, int argc, char **argv)
     int exit_code;
     if (!wick_command_begin(command, argc, argv, &values, &n_arguments, &exit_code))
         return exit_code;
+    if (n_arguments > 1)
+        return wick_usage_fail(command, "quote names with spaces", "info takes one model");
     if (n_arguments)
-        return wick_usage_fail(command, "--model M names the model", "info takes no text");
+        values.settings.model = argv[0];
     int status = report(&values, &provider, &output, &error);
     if (status)
         wick_error_print(&error);
@@ -156,8 +202,8 @@ static int run(const wick_command *command, int argc, char **argv)
 
 const wick_command wick_command_info = {
     .name = "info",
-    .arguments = "",
-    .summary = "Tells what the model is and what runs it on this machine",
+    .arguments = "[MODEL]",
+    .summary = "Tells what the model is, whether it runs, and what runs it on this machine",
     .options = options,
     .n_options = sizeof options / sizeof *options,
     .run = run,

@@ -20,14 +20,18 @@ static const wick_command *const commands[] = {
 };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 
+void wick_error_line(const wick_error *error, char line[WICK_ERROR_LINE_BYTES])
+{
+    const bool has_where = error->where[0] != '\0', has_mend = error->mend[0] != '\0';
+    snprintf(line, WICK_ERROR_LINE_BYTES, "%s%s%s%s%s%s", error->message, has_where ? " (" : "", error->where,
+             has_where ? ")" : "", has_mend ? "; " : "", error->mend);
+}
+
 void wick_error_print(const wick_error *error)
 {
-    fprintf(stderr, "wick: %s", error->message);
-    if (*error->where)
-        fprintf(stderr, " (%s)", error->where);
-    if (*error->mend)
-        fprintf(stderr, "; %s", error->mend);
-    fputc('\n', stderr);
+    char line[WICK_ERROR_LINE_BYTES];
+    wick_error_line(error, line);
+    fprintf(stderr, "wick: %s\n", line);
 }
 
 static void print_help(FILE *out)

@@ -92,10 +92,10 @@ static int read_qwen_windows(const wick_keys *keys, wick_encoder *e)
     const bool has_window = uses && (is_said || !wick_json_get(keys->object, "sliding_window")); /* null: none */
     for (size_t i = 0; i < e->n_layers && !has_types; i++)
         e->has_window[i] = has_window && i >= first;
-    if (wick_family_has_windows(e) && !has_window)
+    if (wick_encoder_has_windows(e) && !has_window)
         return wick_family_corrupt(keys, "layer_types holds sliding_attention, but use_sliding_window is false or "
                                          "sliding_window null");
-    if (wick_family_has_windows(e))
+    if (wick_encoder_has_windows(e))
         set_window(e, n);
     return WICK_OK;
 }

@@ -82,10 +82,19 @@ typedef struct wick_encoder {
 
 #define WICK_RELATIVE_MAX_DISTANCE 128 /* MPNet's, fixed in its code */
 
+/* What people and files call them: "gelu_tanh", "rms", "before", "rotary". */
+#define WICK_ACTIVATIONS ((size_t)WICK_ACT_TANH + 1)
+extern const char *const wick_activation_names[WICK_ACTIVATIONS];
+const char *wick_norm_kind_name(wick_norm_kind kind);
+const char *wick_norm_place_name(wick_norm_place place);
+const char *wick_position_name(wick_position_kind position);
+
 /* BERT's description without sizes, to begin a reader with: every linear layer and norm has its bias. */
 void wick_encoder_set_plain(wick_encoder *e);
 /* Fills what is still 0: head_dim = hidden_size / n_heads, n_kv_heads = n_heads, score_scale = head_dim^-1/2 in f32, as torch has it. */
 void wick_encoder_derive(wick_encoder *e);
+
+bool wick_encoder_has_windows(const wick_encoder *e);
 
 /* Columns of q, k and v together: (n_heads + 2 n_kv_heads) * head_dim; and of q, and of the context, alone. */
 static inline size_t wick_encoder_qkv_width(const wick_encoder *e)

@@ -229,11 +229,3 @@ int wick_family_layer_types(const wick_keys *keys, wick_encoder *encoder, bool *
         code = read_layer_type(keys, wick_json_at(list, i), i, &encoder->has_window[i]);
     return code;
 }
-
-bool wick_family_has_windows(const wick_encoder *encoder)
-{
-    bool has = false;
-    for (size_t i = 0; i < encoder->n_layers; i++)
-        has = has || encoder->has_window[i];
-    return has;
-}

@@ -79,7 +79,6 @@ int wick_family_size(const wick_keys *keys, const char *key, size_t low, size_t 
 
 /* layer_types, a list of "full_attention" and "sliding_attention", one a layer, fills has_window. *is_said false: there is none. */
 int wick_family_layer_types(const wick_keys *keys, wick_encoder *encoder, bool *is_said);
-bool wick_family_has_windows(const wick_encoder *encoder);
 
 /* Learned positions that begin behind the row padding_id: fills padding_id, position_first and max_tokens. */
 int wick_family_padding(const wick_keys *keys, size_t padding_id, wick_model_files *files);

@@ -58,7 +58,7 @@ static int read_windows(const wick_keys *keys, wick_encoder *e)
     }
     if (code == WICK_OK)
         code = wick_family_size(keys, "sliding_window", 1, WICK_MAX_POSITIONS, &n, &is_said);
-    if (code == WICK_OK && !is_said && wick_json_get(keys->object, "sliding_window") && wick_family_has_windows(e))
+    if (code == WICK_OK && !is_said && wick_json_get(keys->object, "sliding_window") && wick_encoder_has_windows(e))
         return wick_family_corrupt(keys, "sliding_window is null, but there are layers with sliding_attention");
     e->causal = !is_both_ways;
     e->window = is_both_ways ? n / 2 : n - 1;

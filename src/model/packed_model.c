@@ -50,10 +50,6 @@ static size_t *size_of(wick_model_files *files, const size_key *key)
     return (size_t *)(void *)((char *)files + key->offset);
 }
 
-static const char *const activations[] = {
-    [WICK_ACT_NONE] = "none", [WICK_ACT_GELU] = "gelu", [WICK_ACT_GELU_TANH] = "gelu_tanh",
-    [WICK_ACT_RELU] = "relu", [WICK_ACT_SILU] = "silu", [WICK_ACT_TANH] = "tanh"};
-#define N_ACTIVATIONS (sizeof activations / sizeof *activations)
 static const char *const dtypes[] = {"f32", "bf16", "int8"};
 static const char *const sides[] = {
     [WICK_TRUNCATE_DEFAULT] = "default", [WICK_TRUNCATE_LEFT] = "left", [WICK_TRUNCATE_RIGHT] = "right"};
@@ -102,7 +98,8 @@ static void say_all(text *t, const wick_model_files *files, const char *name, co
         sides[files->truncate_side], wick_pooling_name(files->pooling), files->has_normalize ? "true" : "false");
     for (size_t i = 0; i < files->n_dense; i++)
         say(t, "%s{\"in_features\":%zu,\"out_features\":%zu,\"activation\":\"%s\"}", i ? "," : "",
-            files->dense[i].in_features, files->dense[i].out_features, activations[files->dense[i].activation]);
+            files->dense[i].in_features, files->dense[i].out_features,
+            wick_activation_names[files->dense[i].activation]);
     say(t, "],\"config\":%s}", config);
 }
 
@@ -212,7 +209,7 @@ static int read_dense(const wick_keys *keys, wick_model_files *files)
         if (code == WICK_OK)
             code = need_size(&own, &out, &dense->out_features);
         if (code == WICK_OK)
-            code = need_name(&own, "activation", activations, N_ACTIVATIONS, &activation);
+            code = need_name(&own, "activation", wick_activation_names, WICK_ACTIVATIONS, &activation);
         if (code == WICK_OK && dense->in_features != files->dimension)
             code = absent(&own, "in_features");
         if (code != WICK_OK)
@@ -236,7 +233,7 @@ static int read_old_encoder(const wick_keys *keys, wick_model_files *files)
     if (code == WICK_OK)
         code = wick_key_number(keys, "layer_norm_eps", &e->norm_eps);
     if (code == WICK_OK)
-        code = need_name(keys, "activation", activations, N_ACTIVATIONS, &activation);
+        code = need_name(keys, "activation", wick_activation_names, WICK_ACTIVATIONS, &activation);
     if (code != WICK_OK)
         return code;
     if (e->hidden_size % e->n_heads != 0)

@@ -208,6 +208,7 @@ void wick_model_close(wick_model *model)
 int wick_model_get_info(const wick_model *model, wick_model_info *info)
 {
     const wick_model_files *files = model->files;
+    const wick_encoder *e = &files->encoder;
     const wick_model_info own = {
         .size = sizeof own,
         .model = model->name,
@@ -234,6 +235,15 @@ int wick_model_get_info(const wick_model *model, wick_model_info *info)
         .default_prompt_name = files->sentence.default_prompt_name,
         .pools_prompt = files->sentence.pools_prompt,
         .similarity = files->sentence.similarity,
+        .n_kv_heads = e->n_kv_heads,
+        .head_dim = e->head_dim,
+        .window = wick_encoder_has_windows(e) ? e->window : 0,
+        .norm = wick_norm_kind_name(e->norm_kind),
+        .norm_place = wick_norm_place_name(e->norm_place),
+        .positions = wick_position_name(e->position),
+        .activation = wick_activation_names[e->activation],
+        .is_gated = e->is_gated,
+        .is_causal = e->causal,
     };
     return wick_info_give(&own, info, NULL);
 }

@@ -188,6 +188,7 @@ static void test_packed_descriptions(void **state)
         wick_error error = {0};
         size_t n;
         assert_int_equal(wick_model_describe(a, families[i].name, "int8", writer, &error), WICK_OK);
+        assert_int_equal(wick_sentence_settings_pack(&a->sentence, writer, &error), WICK_OK);
         uint8_t *bytes = support_pack_finish(writer, &n);
         assert_int_equal(wick_pack_open_memory(bytes, n, "packed", &pack, &error), WICK_OK);
         if (wick_model_files_unpack(pack, &b, &error) != WICK_OK)

@@ -12,6 +12,7 @@ import time
 import xml.etree.ElementTree
 
 import pytest
+from test_families import FAMILIES, MODELS, RUNS
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -75,10 +76,16 @@ def test_native(wick, tiny, dtype):
     for key in ("model", "provider", "device", "tier", "dtype", "n_threads", "dimension", "max_seq_length"):
         assert known[key] == about[key], key
     h, inner = about["hidden_size"], about["intermediate_size"]
-    assert known["flop_per_token"] == 2 * about["n_layers"] * (4 * h * h + 2 * h * inner)
+    assert known["flop_per_token"] == 2 * about["n_layers"] * (4 * h * h + 2 * h * inner) > 0
     assert known["peak_gflops"] > 0
     for point in known["latency_by_length"]:
         assert point["n_tokens"] <= known["max_seq_length"]
+
+
+# Two layers, 24 wide, 40 inside: all heads of their own; a gate; a gate and half as many heads of keys and values.
+@pytest.mark.parametrize("name, flop", [(name, flop) for name, flop in (("bert-cls", 16896), ("gte", 20736), ("qwen2", 18432)) if FAMILIES[name] is RUNS])
+def test_flop_of_a_family(wick, name, flop):
+    assert bench(wick, "--quick", "--model", str(MODELS / name), "--threads", "1")["flop_per_token"] == flop
 
 
 def test_lengths_stop_where_texts_are_cut(wick, tiny):

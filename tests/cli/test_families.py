@@ -86,12 +86,14 @@ def embedded(wick, folder, texts, options):
 
 
 def assert_refused(wick, folder, file, field):
-    """info and embed name the file, and the field and value, in one line."""
-    for command in (["info"], ["embed", "a text"]):
-        done = wick(*command, "--model", str(folder), env=NO_CACHE, check=1)
-        message = done.stderr.decode()
-        assert not done.stdout and message.count("\n") == 1
-        assert field in message and f"{folder.name}{'/' if file else ''}{file})" in message
+    """info says that it does not run, and embed ends in one line; both name the file, and the field and value."""
+    where = f"{folder.name}{'/' if file else ''}{file})"
+    known = json.loads(wick("info", str(folder), "--json", env=NO_CACHE).stdout)
+    assert known["runs"] is False and field in known["reason"] and where in known["reason"]
+    done = wick("embed", "a text", "--model", str(folder), env=NO_CACHE, check=1)
+    message = done.stderr.decode()
+    assert not done.stdout and message.count("\n") == 1
+    assert field in message and where in message
 
 
 @pytest.mark.parametrize("name", RUN)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The commands with the native engine: the tiny model of tests/fixtures, and the real one from the cache."""
 import json
+import shutil
 
 import numpy
 import pytest
@@ -65,7 +66,21 @@ def test_info(wick, model):
     assert known["dtype"] == "f32" and known["device"] == "cpu" and known["n_threads"] >= 1
     assert json.loads(wick("info", "--json", "--threads", "1").stdout)["n_threads"] == 1
     page = wick("info").stdout.decode()
-    assert "layers          6\n" in page and "instructions    " in page
+    assert "layers          6\n" in page and "instructions    " in page and "runs            yes\n" in page
+    assert known["runs"] is True and known["reason"] is None
+    assert (known["n_kv_heads"], known["head_dim"], known["window"]) == (12, 32, None)
+    assert (known["norm"], known["norm_place"], known["positions"], known["activation"]) == ("layer", "after", "learned", "gelu")
+    assert known["is_gated"] is False and known["is_causal"] is False
+    assert wick("info", model).stdout == wick("info", "--model", model).stdout
+
+
+def test_info_says_why_not(wick, tiny, tmp_path):
+    folder = shutil.copytree(tiny, tmp_path / "other")
+    (folder / "config.json").write_text('{"model_type": "t5"}')
+    page = wick("info", str(folder)).stdout.decode()
+    assert "runs            no\n" in page and "because         model_type t5 is not supported, only: bert" in page and "layers" not in page
+    known = json.loads(wick("info", str(folder), "--json").stdout)
+    assert known["runs"] is False and known["reason"].startswith("model_type t5") and known["is_gated"] is None
 
 
 def test_similarity(wick, model):

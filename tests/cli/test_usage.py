@@ -74,7 +74,7 @@ def test_no_command_shows_the_help(wick):
     (["embed", "a", "--output", "vectors.bin"], "does not say its format"),
     (["similarity"], "at least two texts"),
     (["similarity", "one"], "at least two texts"),
-    (["info", "text"], "info takes no text"),
+    (["info", "model", "another"], "info takes one model"),
     (["tokenize", "a", "--output", "b"], "unknown option --output"),
 ])
 def test_wrong_usage(wick, arguments, said):
