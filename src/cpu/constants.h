@@ -45,6 +45,10 @@
 /* exp of anything lower is less than the smallest normal f32: taken as exp(-87). */
 #define WICK_EXP_LOWEST (-87.0f)
 
+/* gelu's approximation with tanh (Hendrycks and Gimpel 2016), 0.5 x (1 + tanh(u)), is x / (1 + exp(-2 u)); 2 u = x (A + B x^2), A = 2 sqrt(2 / pi), B = 0.044715 A. */
+#define WICK_GELU_TANH_A 1.5957691216057308f
+#define WICK_GELU_TANH_B 0.07135481627260025f
+
 /* A row of activations whose values lie within less than this is taken as constant: 255 / range must not overflow. */
 #define WICK_LEAST_RANGE 1e-30f
 

@@ -83,6 +83,23 @@ typedef struct wick_quantize {
     wick_row_scale *rows; /* [m] */
 } wick_quantize;
 
+/* out[m, n] = act(gate) * up, where x holds both in turns of WICK_GATE_TURN columns: those of out from t * WICK_GATE_TURN on have their gate at x[i, 2 t * WICK_GATE_TURN] and
+ * their up WICK_GATE_TURN behind it. So one panel of weights after another gives both. */
+#define WICK_GATE_TURN 32
+typedef struct wick_gate {
+    size_t m, n;
+    const float *x; /* [m, 2 * (n rounded up to WICK_GATE_TURN)] */
+    size_t ldx;
+    float *out; /* [m, n]; columns past n are left alone */
+    size_t ldo;
+} wick_gate;
+
+/* Where in x the gate of column j stands; its up is WICK_GATE_TURN behind. */
+static inline size_t wick_gate_column(size_t j)
+{
+    return j + j / WICK_GATE_TURN * WICK_GATE_TURN;
+}
+
 typedef struct wick_kernels {
     const char *tier;
     size_t panel_width; /* columns of a packed panel */
@@ -109,6 +126,21 @@ typedef struct wick_kernels {
     /* out[n_columns, ldo] = transpose of x[n_rows, n_columns]: out[j * ldo + i] = x[i * ldx + j]. Columns of out past n_rows are left alone. */
     void (*transpose)(const float *x, size_t ldx, size_t n_rows, size_t n_columns, float *out, size_t ldo);
 
+    /* x[m, n] = x / sqrt(mean of the row's squares + eps) * weight[n]. */
+    void (*rms_norm)(float *x, size_t ldx, size_t m, size_t n, const float *weight, float eps);
+    /* x[i, j] and x[i, j + n / 2] turned by the angle whose cosine and sine are cosines[j] and sines[j]: x[m, n], n even, tables [n / 2]. */
+    void (*rotate)(float *x, size_t ldx, size_t m, size_t n, const float *cosines, const float *sines);
+    /* x[i, j] = x[i, j] * scale + biases[j - i], by distance: what is readable begins at biases[1 - m] and ends with biases[n - 1]. */
+    void (*add_biases)(float *x, size_t ldx, size_t m, size_t n, float scale, const float *biases);
+    /* x[m, n] = x / (1 + exp(-x)) */
+    void (*silu)(float *x, size_t ldx, size_t m, size_t n);
+    /* x[m, n] = gelu's approximation with tanh: 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))). */
+    void (*gelu_tanh)(float *x, size_t ldx, size_t m, size_t n);
+    /* With act = gelu, silu, gelu_tanh. */
+    void (*gate_gelu)(const wick_gate *g);
+    void (*gate_silu)(const wick_gate *g);
+    void (*gate_gelu_tanh)(const wick_gate *g);
+
     void (*gemm_bf16)(const wick_gemm_bf16 *g);
     void (*gemm_i8)(const wick_gemm_i8 *g);
     /* out[m, n] = bf16 of x[m, n], rounded to nearest even; a NaN stays one, a subnormal x may become 0. Columns from n to ldo, at most
@@ -131,8 +163,10 @@ const wick_kernels *wick_kernels_named(const char *tier);
 
 /* One function a tier: overwrites what it has. Each is built only for its architecture. */
 void wick_kernels_init_generic(wick_kernels *kernels);
-void wick_narrow_init_generic(wick_kernels *kernels); /* bf16 and int8; called by the one above */
-void wick_peak_init_generic(wick_kernels *kernels);   /* likewise */
+void wick_narrow_init_generic(wick_kernels *kernels);    /* bf16 and int8; called by the one above */
+void wick_attention_init_generic(wick_kernels *kernels); /* rms_norm, rotate, add_biases; likewise */
+void wick_gates_init_generic(wick_kernels *kernels);     /* silu, gelu_tanh, gates; likewise */
+void wick_peak_init_generic(wick_kernels *kernels);      /* likewise */
 void wick_kernels_init_avx2(wick_kernels *kernels);
 void wick_kernels_init_avxvnni(wick_kernels *kernels);
 void wick_kernels_init_avx512(wick_kernels *kernels);

@@ -6,6 +6,8 @@ void wick_kernels_init_neon(wick_kernels *kernels)
 {
     wick_gemm_init_neon(kernels);
     wick_rows_init_neon(kernels);
+    wick_attention_init_neon(kernels);
+    wick_gates_init_neon(kernels);
     wick_gemm_i8_init_neon(kernels);
     wick_gemm_bf16_init_neon(kernels);
     wick_quantize_init_neon(kernels);

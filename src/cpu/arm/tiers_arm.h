@@ -6,6 +6,8 @@
 
 void wick_gemm_init_neon(wick_kernels *kernels);
 void wick_rows_init_neon(wick_kernels *kernels);
+void wick_attention_init_neon(wick_kernels *kernels);
+void wick_gates_init_neon(wick_kernels *kernels);
 void wick_gemm_i8_init_neon(wick_kernels *kernels);
 void wick_gemm_bf16_init_neon(wick_kernels *kernels); /* and to_bf16 */
 void wick_quantize_init_neon(wick_kernels *kernels);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * kernels_generic.c: the reference of every operation in kernels.h, in plain C, for any machine. Tests hold each tier against these. */
+ * kernels_generic.c: the reference of the operations in kernels.h that every model needs, in plain C, for any machine. Tests hold each tier against these. */
 #include <math.h>
 
 #include "cpu/kernels.h"
@@ -87,5 +87,7 @@ void wick_kernels_init_generic(wick_kernels *kernels)
     kernels->softmax = softmax_generic;
     kernels->transpose = transpose_generic;
     wick_narrow_init_generic(kernels);
+    wick_attention_init_generic(kernels);
+    wick_gates_init_generic(kernels);
     wick_peak_init_generic(kernels);
 }

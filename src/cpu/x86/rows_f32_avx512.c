@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * rows_f32_avx512.c: what works row by row between the products, with AVX-512: gelu, layer_norm, softmax, transpose. References: the functions of the
+ * rows_f32_avx512.c: what works row by row between the products, with AVX-512: gelu, norms, softmax, transpose. References: the functions of the
  * same names in kernels_generic.c. Ends of rows are masked; a masked-off lane is never read or written.
  *
  *   instruction        use                         Zen 5: latency, a cycle    Ice Lake: latency, a cycle
@@ -12,21 +12,14 @@
 #include <immintrin.h>
 #include <math.h>
 
-#include "cpu/constants.h"
+#include "cpu/x86/exp_avx512.h"
 #include "cpu/x86/gelu_avx512.h"
-
-#define LANES 16
-
-static inline __mmask16 mask_of(size_t n)
-{
-    return n >= LANES ? 0xFFFF : (__mmask16)((1u << n) - 1);
-}
 
 static void gelu_avx512(float *x, size_t ldx, size_t m, size_t n)
 {
     for (size_t i = 0; i < m; i++, x += ldx)
-        for (size_t j = 0; j < n; j += LANES) {
-            __mmask16 mask = mask_of(n - j);
+        for (size_t j = 0; j < n; j += WICK_LANES16) {
+            __mmask16 mask = wick_mask16(n - j);
             _mm512_mask_storeu_ps(x + j, mask, wick_gelu16(_mm512_maskz_loadu_ps(mask, x + j)));
         }
 }
@@ -37,11 +30,11 @@ static void layer_norm_avx512(float *x, size_t ldx, size_t m, size_t n, const fl
 {
     for (size_t i = 0; i < m; i++, x += ldx) {
         __m512 sum = _mm512_setzero_ps(), rest = _mm512_setzero_ps(), squares = _mm512_setzero_ps();
-        for (size_t j = 0; j < n; j += LANES)
-            sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask_of(n - j), x + j));
+        for (size_t j = 0; j < n; j += WICK_LANES16)
+            sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(wick_mask16(n - j), x + j));
         __m512 mean = _mm512_set1_ps(_mm512_reduce_add_ps(sum) / (float)n);
-        for (size_t j = 0; j < n; j += LANES) {
-            __mmask16 mask = mask_of(n - j);
+        for (size_t j = 0; j < n; j += WICK_LANES16) {
+            __mmask16 mask = wick_mask16(n - j);
             __m512 d = _mm512_maskz_sub_ps(mask, _mm512_maskz_loadu_ps(mask, x + j), mean);
             rest = _mm512_add_ps(rest, d);
             squares = _mm512_fmadd_ps(d, d, squares);
@@ -50,8 +43,8 @@ static void layer_norm_avx512(float *x, size_t ldx, size_t m, size_t n, const fl
         float variance = _mm512_reduce_add_ps(squares) / (float)n - left * left;
         __m512 scale = _mm512_set1_ps(1.0f / sqrtf((variance < 0.0f ? 0.0f : variance) + eps));
         __m512 further = _mm512_set1_ps(left);
-        for (size_t j = 0; j < n; j += LANES) {
-            __mmask16 mask = mask_of(n - j);
+        for (size_t j = 0; j < n; j += WICK_LANES16) {
+            __mmask16 mask = wick_mask16(n - j);
             __m512 d = _mm512_sub_ps(_mm512_sub_ps(_mm512_maskz_loadu_ps(mask, x + j), mean), further);
             d = _mm512_fmadd_ps(_mm512_mul_ps(d, scale), _mm512_maskz_loadu_ps(mask, weight + j),
                                 _mm512_maskz_loadu_ps(mask, bias + j));
@@ -60,35 +53,19 @@ static void layer_norm_avx512(float *x, size_t ldx, size_t m, size_t n, const fl
     }
 }
 
-static inline __m512 exp16(__m512 x)
-{
-    x = _mm512_max_ps(_mm512_set1_ps(WICK_EXP_LOWEST), x); /* in this order a NaN stays one */
-    __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(WICK_LOG2_E)),
-                                    _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(WICK_LN2_HIGH), x);
-    r = _mm512_fnmadd_ps(n, _mm512_set1_ps(WICK_LN2_LOW), r);
-    __m512 p = _mm512_fmadd_ps(_mm512_set1_ps(WICK_EXP_C6), r, _mm512_set1_ps(WICK_EXP_C5));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(WICK_EXP_C4));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(WICK_EXP_C3));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(WICK_EXP_C2));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
-    return _mm512_scalef_ps(p, n);
-}
-
 static void softmax_avx512(float *x, size_t ldx, size_t m, size_t n, float scale, float *inverse_sums)
 {
     for (size_t i = 0; i < m; i++, x += ldx) {
         __m512 largest = _mm512_set1_ps(x[0]);
-        for (size_t j = 0; j < n; j += LANES) {
-            __mmask16 mask = mask_of(n - j);
+        for (size_t j = 0; j < n; j += WICK_LANES16) {
+            __mmask16 mask = wick_mask16(n - j);
             largest = _mm512_mask_max_ps(largest, mask, largest, _mm512_maskz_loadu_ps(mask, x + j));
         }
         __m512 top = _mm512_set1_ps(_mm512_reduce_max_ps(largest)), sum = _mm512_setzero_ps();
-        for (size_t j = 0; j < n; j += LANES) {
-            __mmask16 mask = mask_of(n - j);
+        for (size_t j = 0; j < n; j += WICK_LANES16) {
+            __mmask16 mask = wick_mask16(n - j);
             __m512 d = _mm512_sub_ps(_mm512_maskz_loadu_ps(mask, x + j), top);
-            __m512 e = exp16(_mm512_mul_ps(d, _mm512_set1_ps(scale)));
+            __m512 e = wick_exp16(_mm512_mul_ps(d, _mm512_set1_ps(scale)));
             sum = _mm512_mask_add_ps(sum, mask, sum, e);
             _mm512_mask_storeu_ps(x + j, mask, e);
         }
@@ -125,25 +102,51 @@ static inline __attribute__((always_inline)) void transpose_16x16(__m512 r[16])
 
 static void transpose_avx512(const float *x, size_t ldx, size_t n_rows, size_t n_columns, float *out, size_t ldo)
 {
-    for (size_t i = 0; i < n_rows; i += LANES)
-        for (size_t j = 0; j < n_columns; j += LANES) {
-            size_t rows = n_rows - i < LANES ? n_rows - i : LANES,
-                   columns = n_columns - j < LANES ? n_columns - j : LANES;
-            __mmask16 column_mask = mask_of(columns), row_mask = mask_of(rows);
+    for (size_t i = 0; i < n_rows; i += WICK_LANES16)
+        for (size_t j = 0; j < n_columns; j += WICK_LANES16) {
+            size_t rows = n_rows - i < WICK_LANES16 ? n_rows - i : WICK_LANES16,
+                   columns = n_columns - j < WICK_LANES16 ? n_columns - j : WICK_LANES16;
+            __mmask16 column_mask = wick_mask16(columns), row_mask = wick_mask16(rows);
             __m512 r[16];
-            for (size_t k = 0; k < LANES; k++)
+            for (size_t k = 0; k < WICK_LANES16; k++)
                 r[k] = k < rows ? _mm512_maskz_loadu_ps(column_mask, x + (i + k) * ldx + j) : _mm512_setzero_ps();
             transpose_16x16(r);
-            for (size_t k = 0; k < LANES; k++)
+            for (size_t k = 0; k < WICK_LANES16; k++)
                 if (k < columns)
                     _mm512_mask_storeu_ps(out + (j + k) * ldo + i, row_mask, r[k]);
         }
+}
+
+/* Two sums side by side: a row is short of additions, not of adders. */
+static void rms_norm_avx512(float *x, size_t ldx, size_t m, size_t n, const float *weight, float eps)
+{
+    for (size_t i = 0; i < m; i++, x += ldx) {
+        __m512 squares = _mm512_setzero_ps(), more = _mm512_setzero_ps();
+        size_t j = 0;
+        for (; j + 2 * WICK_LANES16 <= n; j += 2 * WICK_LANES16) {
+            __m512 a = _mm512_loadu_ps(x + j), b = _mm512_loadu_ps(x + j + WICK_LANES16);
+            squares = _mm512_fmadd_ps(a, a, squares);
+            more = _mm512_fmadd_ps(b, b, more);
+        }
+        for (; j < n; j += WICK_LANES16) {
+            __m512 a = _mm512_maskz_loadu_ps(wick_mask16(n - j), x + j);
+            squares = _mm512_fmadd_ps(a, a, squares);
+        }
+        const float mean = _mm512_reduce_add_ps(_mm512_add_ps(squares, more)) / (float)n;
+        __m512 scale = _mm512_set1_ps(1.0f / sqrtf(mean + eps));
+        for (j = 0; j < n; j += WICK_LANES16) {
+            __mmask16 mask = wick_mask16(n - j);
+            __m512 a = _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, x + j), scale);
+            _mm512_mask_storeu_ps(x + j, mask, _mm512_mul_ps(a, _mm512_maskz_loadu_ps(mask, weight + j)));
+        }
+    }
 }
 
 void wick_rows_init_avx512(wick_kernels *kernels)
 {
     kernels->gelu = gelu_avx512;
     kernels->layer_norm = layer_norm_avx512;
+    kernels->rms_norm = rms_norm_avx512;
     kernels->softmax = softmax_avx512;
     kernels->transpose = transpose_avx512;
 }

@@ -6,6 +6,8 @@ void wick_kernels_init_avx2(wick_kernels *kernels)
 {
     wick_gemm_init_avx2(kernels);
     wick_rows_init_avx2(kernels);
+    wick_attention_init_avx2(kernels);
+    wick_gates_init_avx2(kernels);
     wick_gemm_i8_init_avx2(kernels);
     wick_gemm_bf16_init_avx2(kernels);
     wick_quantize_init_avx2(kernels);
@@ -22,6 +24,8 @@ void wick_kernels_init_avx512(wick_kernels *kernels)
 {
     wick_gemm_init_avx512(kernels);
     wick_rows_init_avx512(kernels);
+    wick_attention_init_avx512(kernels);
+    wick_gates_init_avx512(kernels);
     wick_gemm_i8_init_avx512(kernels);
     wick_gemm_bf16_init_avx512(kernels);
     wick_quantize_init_avx512(kernels);

@@ -6,12 +6,16 @@
 
 void wick_gemm_init_avx2(wick_kernels *kernels);
 void wick_rows_init_avx2(wick_kernels *kernels);
+void wick_attention_init_avx2(wick_kernels *kernels);
+void wick_gates_init_avx2(wick_kernels *kernels);
 void wick_gemm_i8_init_avx2(wick_kernels *kernels);
 void wick_gemm_bf16_init_avx2(wick_kernels *kernels); /* and to_bf16 */
 void wick_quantize_init_avx2(wick_kernels *kernels);
 void wick_gemm_i8_init_avxvnni(wick_kernels *kernels);
 void wick_gemm_init_avx512(wick_kernels *kernels);
 void wick_rows_init_avx512(wick_kernels *kernels);
+void wick_attention_init_avx512(wick_kernels *kernels);
+void wick_gates_init_avx512(wick_kernels *kernels);
 void wick_gemm_i8_init_avx512(wick_kernels *kernels);
 void wick_gemm_bf16_init_avx512(wick_kernels *kernels); /* and to_bf16 */
 void wick_quantize_init_avx512(wick_kernels *kernels);
