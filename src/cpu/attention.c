@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * attention.c: scaled dot-product attention, sequence by sequence and head by head: context = softmax(Q K^T / sqrt(head_dim)) V.
+ * attention.c: scaled dot-product attention, sequence by sequence and head by head: context = softmax(Q K^T * scale + biases) V over the keys that are seen.
  *
  * Q, K and V of a token stand side by side in a row of qkv. For one sequence and head: the keys are transposed into panels (so that keys
  * are the columns of a product), then for a few query rows at a time: scores = Q K^T, softmax in place, context = scores V read where it stands,
- * divided by the sum. Everything for one head stays in the first two caches. */
+ * divided by the sum. Everything for one head stays in the first two caches. Where a layer sees a window or nothing behind a token, those few rows meet
+ * only the keys that one of them sees. Heads that share keys and values come one after another, and these are prepared once for them. */
 #include "cpu/attention.h"
-
-#include <math.h>
 
 /* Query rows of one piece of work, at the least: long sequences are shared by several threads, at the price of preparing the keys again. */
 #define LEAST_QUERY_BLOCK 56
@@ -14,22 +13,6 @@
 #define F32_ROWS 14
 /* From so many tokens on, products in bf16 are faster than in f32 by more than the conversions cost. */
 #define LEAST_ROWS_BF16 48
-
-void wick_attention_softmax(const wick_cpu_model *model, const wick_head *h, float *scores, size_t ld_scores, size_t n,
-                            float *inverse_sums)
-{
-    model->kernels->softmax(scores, ld_scores, n, h->n_rows, 1.0f / sqrtf((float)model->files->encoder.head_dim),
-                            inverse_sums);
-}
-
-void wick_attention_scale(const wick_cpu_model *model, const wick_head *h, size_t row, size_t n,
-                          const float *inverse_sums)
-{
-    size_t head_dim = model->files->encoder.head_dim, hidden = model->files->encoder.hidden_size;
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < head_dim; j++)
-            h->context[(row + i) * hidden + j] *= inverse_sums[i];
-}
 
 static void transpose_keys(const wick_cpu_model *model, const wick_head *h, const wick_thread_scratch *scratch)
 {
@@ -41,28 +24,37 @@ static void transpose_keys(const wick_cpu_model *model, const wick_head *h, cons
     }
 }
 
+static void no_queries(const wick_cpu_model *model, const wick_head *h, const wick_thread_scratch *scratch)
+{
+    (void)model; /* they are read where they stand */
+    (void)h;
+    (void)scratch;
+}
+
 static void attend_rows(const wick_cpu_model *model, const wick_head *h, const wick_thread_scratch *scratch, size_t row,
                         size_t n)
 {
     const wick_kernels *kernels = model->kernels;
-    size_t width = kernels->panel_width, head_dim = model->files->encoder.head_dim,
-           hidden = model->files->encoder.hidden_size;
-    size_t ld_scores = (h->n_rows + width - 1) / width * width;
+    const size_t width = kernels->panel_width, head_dim = model->files->encoder.head_dim;
+    const wick_keys keys = wick_keys_in_panels(kernels, h, row, n);
+    const size_t n_keys = keys.last - keys.first, ld_scores = (n_keys + width - 1) / width * width;
     wick_gemm g = {
         .m = n, .k = head_dim, .a = h->query + row * h->stride, .lda = h->stride, .ldb = width, .ldc = ld_scores};
-    for (size_t column = 0; column < h->n_rows; column += width) {
-        g.n = h->n_rows - column < width ? h->n_rows - column : width;
-        g.b = scratch->keys + column * head_dim;
+    for (size_t column = 0; column < n_keys; column += width) {
+        g.n = n_keys - column < width ? n_keys - column : width;
+        g.b = scratch->keys + (keys.first + column) * head_dim;
         g.c = scratch->scores + column;
         kernels->gemm(&g);
     }
     float inverse_sums[WICK_ATTENTION_ROWS];
-    wick_attention_softmax(model, h, scratch->scores, ld_scores, n, inverse_sums);
-    float *context = h->context + row * hidden;
-    g = (wick_gemm){.m = n, .k = h->n_rows, .a = scratch->scores, .lda = ld_scores, .ldb = h->stride, .ldc = hidden};
+    wick_attention_softmax(model, h, keys, scratch->scores, ld_scores, row, n, inverse_sums);
+    float *context = h->context + row * h->context_stride;
+    const float *value = h->value + keys.first * h->stride;
+    g = (wick_gemm){
+        .m = n, .k = n_keys, .a = scratch->scores, .lda = ld_scores, .ldb = h->stride, .ldc = h->context_stride};
     for (size_t column = 0; column < head_dim; column += width) {
         g.n = head_dim - column < width ? head_dim - column : width;
-        g.b = h->value + column; /* past the head's columns stand other values or the padding: read, never kept */
+        g.b = value + column; /* past the head's columns stand other values or the padding: read, never kept */
         g.c = context + column;
         kernels->gemm(&g);
     }
@@ -75,7 +67,7 @@ static size_t f32_rows(const wick_kernels *kernels)
     return F32_ROWS;
 }
 
-static const wick_attention_way attention_f32 = {f32_rows, transpose_keys, attend_rows};
+static const wick_attention_way attention_f32 = {f32_rows, transpose_keys, no_queries, attend_rows};
 
 /* It depends on nothing but the sequence's own length: the same text takes the same way in any batch. */
 static const wick_attention_way *way_for(const wick_cpu_model *model, size_t n_rows)
@@ -106,29 +98,64 @@ static void attend_block(const wick_cpu_model *model, const wick_attention_way *
         way->attend(model, h, scratch, row, last - row < rows ? last - row : rows);
 }
 
-void wick_attention(const wick_cpu_model *model, const wick_team *team, const wick_chunk *chunk,
-                    const wick_activations *act, const wick_thread_scratch *scratch)
+/* Head i of the sequence whose first token is row `row` of the activations. */
+static wick_head head_at(const wick_cpu_model *model, const wick_cpu_layer *layer, const wick_activations *act,
+                         size_t row, size_t n_rows, size_t i)
 {
-    const wick_model_files *files = model->files;
-    size_t hidden = files->encoder.hidden_size, stride = 3 * hidden, row = 0, unit = 0, n_units = 0, first, last;
-    for (size_t s = 0; s < chunk->n_sequences; s++)
-        n_units += query_blocks(model, wick_sequence_rows(chunk->batch, chunk->sequences[s])) * files->encoder.n_heads;
-    wick_team_share(team, n_units, &first, &last);
-    for (size_t s = 0; s < chunk->n_sequences && unit < last; s++) {
-        size_t n_rows = wick_sequence_rows(chunk->batch, chunk->sequences[s]), n_blocks = query_blocks(model, n_rows);
-        const wick_attention_way *way = way_for(model, n_rows);
-        for (size_t i = 0; i < files->encoder.n_heads; i++, unit += n_blocks) {
-            const float *qkv = act->qkv + row * stride + i * files->encoder.head_dim;
-            wick_head h = {
-                qkv,    qkv + hidden, qkv + 2 * hidden, act->context.f32 + row * hidden + i * files->encoder.head_dim,
-                n_rows, stride};
-            size_t from = unit < first ? first - unit : 0,
-                   to = unit + n_blocks > last ? (last > unit ? last - unit : 0) : n_blocks;
-            if (from < to)
-                way->prepare(model, &h, scratch);
-            for (size_t block = from; block < to; block++)
-                attend_block(model, way, &h, scratch, block);
+    const wick_encoder *e = &model->files->encoder;
+    const size_t group = i / (e->n_heads / e->n_kv_heads), stride = wick_encoder_qkv_width(e),
+                 queries = wick_encoder_query_width(e), window = layer->has_window ? e->window : SIZE_MAX;
+    const float *qkv = act->qkv + row * stride, *keys = qkv + queries + group * e->head_dim;
+    return (wick_head){.query = qkv + i * e->head_dim,
+                       .key = keys,
+                       .value = keys + wick_encoder_kv_width(e),
+                       .context = act->context.f32 + row * queries + i * e->head_dim,
+                       .n_rows = n_rows,
+                       .stride = stride,
+                       .context_stride = queries,
+                       .before = window,
+                       .behind = e->causal ? 0 : window};
+}
+
+/* Blocks [from, to) of all that the sequence's heads and blocks of queries are, one head after another. */
+static void attend_sequence(const wick_cpu_model *model, const wick_cpu_layer *layer, const wick_activations *act,
+                            const wick_thread_scratch *scratch, size_t row, size_t n_rows, size_t from, size_t to)
+{
+    const wick_encoder *e = &model->files->encoder;
+    const wick_attention_way *way = way_for(model, n_rows);
+    const size_t n_blocks = query_blocks(model, n_rows);
+    const float *prepared = NULL;
+    for (size_t i = from / n_blocks; i * n_blocks < to; i++) {
+        wick_head h = head_at(model, layer, act, row, n_rows, i);
+        const size_t first = i * n_blocks < from ? from - i * n_blocks : 0,
+                     last = to - i * n_blocks < n_blocks ? to - i * n_blocks : n_blocks;
+        if (h.key != prepared)
+            way->prepare_keys(model, &h, scratch);
+        prepared = h.key;
+        way->prepare_queries(model, &h, scratch);
+        if (scratch->biases) {
+            wick_positions_biases(&model->positions, e, model->relative, i, n_rows, scratch->biases + n_rows - 1);
+            h.biases = scratch->biases + n_rows - 1;
         }
+        for (size_t block = first; block < last; block++)
+            attend_block(model, way, &h, scratch, block);
+    }
+}
+
+void wick_attention(const wick_cpu_model *model, const wick_cpu_layer *layer, const wick_team *team,
+                    const wick_chunk *chunk, const wick_activations *act, const wick_thread_scratch *scratch)
+{
+    const size_t n_heads = model->files->encoder.n_heads;
+    size_t row = 0, unit = 0, n_units = 0, first, last, units;
+    for (size_t s = 0; s < chunk->n_sequences; s++)
+        n_units += query_blocks(model, wick_sequence_rows(chunk->batch, chunk->sequences[s])) * n_heads;
+    wick_team_share(team, n_units, &first, &last);
+    for (size_t s = 0; s < chunk->n_sequences && unit < last; s++, unit += units) {
+        const size_t n_rows = wick_sequence_rows(chunk->batch, chunk->sequences[s]);
+        units = query_blocks(model, n_rows) * n_heads;
+        if (unit + units > first)
+            attend_sequence(model, layer, act, scratch, row, n_rows, unit < first ? first - unit : 0,
+                            last - unit < units ? last - unit : units);
         row += n_rows;
     }
 }

@@ -75,6 +75,12 @@ static size_t row_block_of(wick_compute compute)
     return WICK_ALONE_ROWS;
 }
 
+/* Of texts that the workspace is opened for. A model may take texts of 32,768 tokens and see none of more than 100. */
+static size_t usual_tokens(const wick_model_files *files)
+{
+    return files->max_tokens < WICK_TOGETHER_ROWS ? files->max_tokens : WICK_TOGETHER_ROWS;
+}
+
 static int cpu_open(const wick_model_files *files, const wick_backend_options *options, wick_backend **out,
                     wick_error *error)
 {
@@ -96,7 +102,7 @@ static int cpu_open(const wick_model_files *files, const wick_backend_options *o
                                 .files = files};
     code = wick_cpu_model_open(&b->model, options->prepared_dir, options->pool, error);
     if (code == WICK_OK)
-        code = wick_workspace_open(&b->model, b->n_threads, &b->workspace, error);
+        code = wick_workspace_open(&b->model, b->n_threads, usual_tokens(files), &b->workspace, error);
     if (code != WICK_OK) {
         cpu_close(b);
         return code;
@@ -200,11 +206,32 @@ static size_t first_chunk_rows(const encode_job *job)
     return chunk_at(job, 0).n_rows;
 }
 
+static size_t longest_sequence(const wick_packed_batch *batch)
+{
+    size_t longest = 0;
+    for (size_t i = 0; i < batch->n_sequences; i++) {
+        const size_t n = wick_sequence_rows(batch, i);
+        longest = n > longest ? n : longest;
+    }
+    return longest;
+}
+
+/* Memory for sequences of n_tokens, where there were none so long before. */
+static int reach(wick_backend *b, size_t n_tokens, wick_error *error)
+{
+    const int code = wick_positions_reach(&b->model.positions, n_tokens, error);
+    return code == WICK_OK ? wick_workspace_reach(&b->model, n_tokens, &b->workspace, error) : code;
+}
+
 static int cpu_encode(wick_backend *b, const wick_packed_batch *batch, const wick_output_target *target,
                       wick_error *error)
 {
-    (void)error;
     pthread_mutex_lock(&b->mutex);
+    const int code = reach(b, longest_sequence(batch), error);
+    if (code != WICK_OK) {
+        pthread_mutex_unlock(&b->mutex);
+        return code;
+    }
     for (size_t next = 0; next < batch->n_sequences; next += b->plan.n_sequences) {
         encode_job job = {.backend = b, .batch = batch, .target = target};
         atomic_init(&job.next, 0);

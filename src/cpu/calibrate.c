@@ -13,6 +13,8 @@
 
 #include "base/error.h"
 #include "cpu/calibrate.h"
+#include "cpu/fill.h"
+#include "cpu/layer.h"
 #include "cpu/plan.h"
 #include "cpu/workspace.h"
 
@@ -29,9 +31,10 @@ typedef struct calibration {
     wick_cpu_layer layer;
     void *memory; /* of that layer */
     size_t memory_bytes;
-    float *observed; /* [3 * hidden_size + intermediate_size] */
-    float *hidden;   /* [n_tokens, hidden_size] all sequences between two layers */
-    int32_t *ids;    /* [n_tokens] */
+    float *observed; /* [n_observed], the four layers' inputs one after another */
+    size_t n_observed;
+    float *hidden; /* [n_tokens, hidden_size] all sequences between two layers */
+    int32_t *ids;  /* [n_tokens] */
     uint32_t offsets[N_SEQUENCES + 1];
     wick_packed_batch batch;
     wick_workspace workspace;
@@ -42,6 +45,11 @@ static int32_t next_id(uint64_t *state, size_t vocab_size)
 {
     *state = *state * 6364136223846793005u + 1442695040888963407u;
     return (int32_t)((*state >> 33) % vocab_size);
+}
+
+static size_t longest(size_t max_tokens)
+{
+    return lengths[N_SEQUENCES - 1] < max_tokens ? lengths[N_SEQUENCES - 1] : max_tokens;
 }
 
 static int take(calibration *c, wick_error *error)
@@ -57,7 +65,8 @@ static int take(calibration *c, wick_error *error)
     c->memory = c->memory_bytes > 0 ? wick_pages_take(c->memory_bytes, true) : NULL;
     c->ids = calloc(n_tokens, sizeof *c->ids);
     c->hidden = calloc(n_tokens * files->encoder.hidden_size, sizeof *c->hidden);
-    c->observed = calloc(3 * files->encoder.hidden_size + files->encoder.intermediate_size, sizeof *c->observed);
+    c->n_observed = c->layer.qkv.in + c->layer.attention_output.in + c->layer.up.in + c->layer.down.in;
+    c->observed = calloc(c->n_observed + 1, sizeof *c->observed);
     if (!c->memory || !c->ids || !c->hidden || !c->observed)
         return wick_fail_memory(error, "calibration");
     for (size_t i = 0; i < n_tokens; i++)
@@ -70,7 +79,7 @@ static int take(calibration *c, wick_error *error)
         readers[i]->observed = observed;
         observed += readers[i]->in;
     }
-    return wick_workspace_open(&c->f32, 1, &c->workspace, error);
+    return wick_workspace_open(&c->f32, 1, longest(files->max_tokens), &c->workspace, error);
 }
 
 static void give_back(calibration *c)
@@ -94,10 +103,7 @@ static void run(calibration *c, const wick_cpu_layer *layer)
         size_t bytes = chunk.n_rows * width * sizeof *hidden;
         if (layer) {
             memcpy(act->hidden.f32, hidden, bytes);
-            for (size_t j = 0; j < chunk.n_rows * width; j++) { /* what comes in, the layer's first product sees */
-                const float square = hidden[j] * hidden[j];
-                layer->qkv.observed[j % width] += square * square;
-            }
+            wick_layer_begin(&c->f32, layer, &team, act, 0, chunk.n_rows); /* what its first product sees is observed */
             wick_layer_forward(&c->f32, layer, NULL, &team, &chunk, act, &c->workspace.scratch[0]);
         } else {
             wick_embed_tokens(&c->f32, NULL, &team, &chunk, act);
@@ -138,13 +144,16 @@ static int calibrate_layer(calibration *c, size_t index, wick_error *error)
     wick_cpu_layer *to = &c->model->layers[index];
     wick_packing list[WICK_PACKINGS_A_LAYER];
     size_t n = wick_cpu_list_packings(files, index, &c->layer, list), width = c->f32.panel_width;
-    memset(c->observed, 0, (3 * files->encoder.hidden_size + files->encoder.intermediate_size) * sizeof *c->observed);
+    memset(c->observed, 0, c->n_observed * sizeof *c->observed);
     int code = wick_cpu_pack(&c->f32, list, n, c->pool, error);
     if (code != WICK_OK)
         return code;
-    c->layer.attention_norm = to->attention_norm;
-    c->layer.output_norm = to->output_norm;
-    run(c, &c->layer);
+    wick_cpu_layer layer = *to; /* its norms, in f32 always */
+    layer.qkv = c->layer.qkv;
+    layer.attention_output = c->layer.attention_output;
+    layer.up = c->layer.up;
+    layer.down = c->layer.down;
+    run(c, &layer);
     set_factors(&c->layer.qkv, &to->qkv, width);
     set_factors(&c->layer.attention_output, &to->attention_output, width);
     set_factors(&c->layer.up, &to->up, width);
@@ -155,13 +164,16 @@ static int calibrate_layer(calibration *c, size_t index, wick_error *error)
 int wick_cpu_calibrate(wick_cpu_model *model, wick_pool *pool, wick_error *error)
 {
     wick_kernels kernels;
+    int code = wick_positions_reach(&model->positions, longest(model->files->max_tokens), error);
+    if (code != WICK_OK)
+        return code;
     wick_calibration_kernels(model->kernels, &kernels);
     calibration c = {.model = model, .pool = pool, .f32 = *model};
     c.f32.kernels = &kernels;
     c.f32.panel_width = model->kernels->panel_width; /* it runs */
     c.f32.compute = WICK_COMPUTE_F32;                /* its words stay narrow: what comes in is what will come in */
     c.f32.row_block = WICK_ALONE_ROWS;
-    int code = take(&c, error);
+    code = take(&c, error);
     if (code == WICK_OK)
         run(&c, NULL);
     for (size_t i = 0; i < model->files->encoder.n_layers && code == WICK_OK; i++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * calibrate_rows.c: gelu, layer_norm and softmax for calibration: the tiers' own add up in different orders, and factors that differ in their last bit would make other
+ * calibrate_rows.c: all operations on rows but the products, for calibration: the tiers' own add up in different orders, and factors that differ in their last bit would make other
  * int8 weights. These give the same bits on every machine (additions, products, quotients and roots alone, in one order, no libm), and so do the f32 products of all
  * tiers that have fused ones: a model packed on one of them is the same file as on another (docs/pack.md). Called by calibrate.c. */
 #include <math.h>
@@ -72,10 +72,74 @@ static void softmax(float *x, size_t ldx, size_t m, size_t n, float scale, float
     }
 }
 
+/* x / (1 + exp(-z)) */
+static float times_sigmoid(float x, float z)
+{
+    const float e = exp_of(z < 0 ? z : -z);
+    return x * (z < 0 ? e : 1.0f) / (1.0f + e);
+}
+
+static float silu_of(float x)
+{
+    return times_sigmoid(x, x);
+}
+
+static float gelu_tanh_of(float x)
+{
+    return times_sigmoid(x, x * (WICK_GELU_TANH_A + WICK_GELU_TANH_B * (x * x)));
+}
+
+static void elementwise(float (*function)(float), float *x, size_t ldx, size_t m, size_t n)
+{
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < n; j++)
+            x[i * ldx + j] = function(x[i * ldx + j]);
+}
+
+static void silu(float *x, size_t ldx, size_t m, size_t n)
+{
+    elementwise(silu_of, x, ldx, m, n);
+}
+
+static void gelu_tanh(float *x, size_t ldx, size_t m, size_t n)
+{
+    elementwise(gelu_tanh_of, x, ldx, m, n);
+}
+
+static void gate_by(float (*function)(float), const wick_gate *g)
+{
+    for (size_t i = 0; i < g->m; i++)
+        for (size_t j = 0; j < g->n; j++) {
+            const float *x = g->x + i * g->ldx + wick_gate_column(j);
+            g->out[i * g->ldo + j] = function(x[0]) * x[WICK_GATE_TURN];
+        }
+}
+
+static void gate_gelu(const wick_gate *g)
+{
+    gate_by(gelu_of, g);
+}
+
+static void gate_silu(const wick_gate *g)
+{
+    gate_by(silu_of, g);
+}
+
+static void gate_gelu_tanh(const wick_gate *g)
+{
+    gate_by(gelu_tanh_of, g);
+}
+
 void wick_calibration_kernels(const wick_kernels *tier, wick_kernels *out)
 {
     *out = *tier;
     out->gelu = gelu;
     out->layer_norm = layer_norm;
     out->softmax = softmax;
+    out->silu = silu;
+    out->gelu_tanh = gelu_tanh;
+    out->gate_gelu = gate_gelu;
+    out->gate_silu = gate_silu;
+    out->gate_gelu_tanh = gate_gelu_tanh;
+    wick_attention_init_generic(out);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * forward.h: a chunk of sequences through the whole encoder, by a team of threads. backend_cpu.c cuts batches into chunks and decides how
- * many threads take part; forward.c has the layers, attention.c the attention, pooling.c what follows the last layer.
+ * many threads take part; embed.c makes the first rows, layer.c has the layers, attention.c the attention, pooling.c what follows the last layer.
  *
  * Rows of the activations are tokens; the chunk's sequences stand one after another, without padding. */
 #ifndef WICK_CPU_FORWARD_H
@@ -47,9 +47,11 @@ static inline bool wick_rows_are_own(size_t n_rows, unsigned team_size)
 /* Activations of one chunk, shared by its team. Sizes for max_rows tokens. */
 typedef struct wick_activations {
     size_t max_rows;
-    wick_rows hidden;  /* [max_rows, hidden_size] the residual stream */
-    float *qkv;        /* [max_rows, 3 * hidden_size] and WICK_MAX_PANEL_WIDTH readable values behind */
-    wick_rows context; /* [max_rows, hidden_size] what attention gives */
+    wick_rows hidden; /* [max_rows, hidden_size] the residual stream */
+    wick_rows
+        normed; /* [max_rows, hidden_size] its norm, which the layers read; with norms behind the residuals they read the stream itself, and this is not there */
+    float *qkv; /* [max_rows, wick_encoder_qkv_width] and WICK_MAX_PANEL_WIDTH readable values behind */
+    wick_rows context; /* [max_rows, wick_encoder_query_width] what attention gives */
     wick_rows inner;   /* [max_rows, intermediate_size] */
     /* Where there are terms: the rows that the decoder reads [max_rows, hidden_size], and transposed [panels of rows, hidden_size, panel_width] */
     float *head, *head_columns;
@@ -59,6 +61,8 @@ typedef struct wick_activations {
 typedef struct wick_thread_scratch {
     float *keys;   /* [head_dim, max_rows rounded up to a panel], in panels: keys transposed */
     float *scores; /* [WICK_ATTENTION_ROWS, max_rows rounded up to a panel] */
+    float *biases; /* [2 * max_rows - 1] of one head, by distance; NULL: scores get none */
+    float *gated;  /* gate and up of some rows and columns (linear.h); NULL: the MLP is not gated */
     /* bf16, for attention_bf16.c; NULL in f32 */
     uint16_t *queries16, *rows16; /* [max_rows, head_dim rounded up to 2] */
     uint16_t *scores16;           /* [WICK_ATTENTION_ROWS, max_rows rounded up to 2] */
@@ -92,18 +96,13 @@ static inline wick_chunk wick_chunk_of(const wick_packed_batch *batch, const uin
 void wick_forward(const wick_cpu_model *model, const wick_team *team, const wick_chunk *chunk,
                   const wick_activations *act, const wick_thread_scratch *scratch, const wick_output_target *target);
 
-/* The chunk's rows of act->hidden through one layer. next: the layer that reads them then, or NULL behind the last. */
-void wick_layer_forward(const wick_cpu_model *model, const wick_cpu_layer *layer, const wick_cpu_layer *next,
-                        const wick_team *team, const wick_chunk *chunk, const wick_activations *act,
-                        const wick_thread_scratch *scratch);
-
-/* hidden = LayerNorm(word + position + token type) of the chunk. first: the first layer. */
+/* hidden = the embeddings of the chunk's tokens, and begins the first layer (layer.h); NULL: there is none. */
 void wick_embed_tokens(const wick_cpu_model *model, const wick_cpu_layer *first, const wick_team *team,
                        const wick_chunk *chunk, const wick_activations *act);
 
-/* context = softmax(Q K^T / sqrt(head_dim)) V for all sequences and heads of the chunk; the team's share of it. */
-void wick_attention(const wick_cpu_model *model, const wick_team *team, const wick_chunk *chunk,
-                    const wick_activations *act, const wick_thread_scratch *scratch);
+/* context = softmax(Q K^T * score_scale + biases) V over the keys that the layer sees, for all sequences and heads of the chunk; the team's share of it. */
+void wick_attention(const wick_cpu_model *model, const wick_cpu_layer *layer, const wick_team *team,
+                    const wick_chunk *chunk, const wick_activations *act, const wick_thread_scratch *scratch);
 
 /* Pools one sequence's rows hidden[n_rows, hidden_size] but the first n_left_out, applies the Dense modules, writes out[dimension].
  * scratch: [2, widest of hidden_size and the Dense modules]. */
@@ -119,5 +118,7 @@ void wick_linear_row(const wick_kernels *kernels, const wick_cpu_linear *l, wick
 
 /* x[m, n] = activation(x). */
 void wick_activate(const wick_kernels *kernels, wick_activation activation, float *x, size_t ldx, size_t m, size_t n);
+/* g->out = activation(gate) * up (kernels.h). */
+void wick_activate_gate(const wick_kernels *kernels, wick_activation activation, const wick_gate *g);
 
 #endif

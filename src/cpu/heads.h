@@ -3,6 +3,7 @@
  * heads.c is called by forward.c; heads_weights.c by layout.c, model_cpu.c and weights_key.c. */
 #ifndef WICK_CPU_HEADS_H
 #define WICK_CPU_HEADS_H
+#include "cpu/fill.h"
 #include "cpu/forward.h"
 #include "cpu/layout.h"
 

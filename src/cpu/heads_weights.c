@@ -85,9 +85,9 @@ size_t wick_cpu_list_head_packings(const wick_model_files *files, const wick_cpu
 {
     size_t n = 0;
     if (files->head.has_dense)
-        list[n++] = (wick_packing){&files->head.dense, &head->dense, 0, files->encoder.hidden_size};
+        list[n++] = (wick_packing){&files->head.dense, &head->dense, 0, files->encoder.hidden_size, false};
     if (files->head.kind == WICK_HEAD_LABELS)
-        list[n++] = (wick_packing){&files->head.last, &head->last, 0, files->head.n_out};
+        list[n++] = (wick_packing){&files->head.last, &head->last, 0, files->head.n_out, false};
     return n;
 }
 

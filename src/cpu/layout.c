@@ -40,10 +40,15 @@ static void walk_linear(wick_cpu_walk *walk, const char *prefix, wick_cpu_linear
     linear->factors = piece(walk, prefix, "factors", linear->factors, in, 1, sizeof *linear->factors);
 }
 
-static void walk_norm(wick_cpu_walk *walk, const char *prefix, wick_cpu_norm *norm, size_t hidden_size)
+/* Of n values, where there is such a norm. Root mean square norms have no bias. */
+static void walk_norm(wick_cpu_walk *walk, const char *prefix, wick_cpu_norm *norm, wick_norm_kind kind, bool there,
+                      size_t n)
 {
-    norm->weight = piece(walk, prefix, "weight", norm->weight, hidden_size, 1, sizeof *norm->weight);
-    norm->bias = piece(walk, prefix, "bias", norm->bias, hidden_size, 1, sizeof *norm->bias);
+    if (!there)
+        return;
+    norm->weight = piece(walk, prefix, "weight", norm->weight, n, 1, sizeof *norm->weight);
+    if (kind == WICK_NORM_LAYER)
+        norm->bias = piece(walk, prefix, "bias", norm->bias, n, 1, sizeof *norm->bias);
 }
 
 static void walk_table(wick_cpu_walk *walk, const char *name, wick_cpu_table *table, wick_compute kind, size_t n_rows,
@@ -59,43 +64,80 @@ static void walk_table(wick_cpu_walk *walk, const char *name, wick_cpu_table *ta
         table->scales = piece(walk, name, "scales", table->scales, n_rows, 1, sizeof *table->scales);
 }
 
-void wick_cpu_walk_layer(wick_cpu_walk *walk, const wick_cpu_model *model, wick_compute compute, size_t index,
+static void walk_linears(wick_cpu_walk *walk, const wick_cpu_model *model, wick_compute compute, size_t index,
                          wick_cpu_layer *layer)
 {
-    const size_t hidden = model->files->encoder.hidden_size, inner = model->files->encoder.intermediate_size,
-                 width = model->panel_width;
+    const wick_encoder *e = &model->files->encoder;
     const struct {
         const char *name;
         wick_cpu_linear *linear;
         size_t out, in;
-    } linears[] = {{"qkv", &layer->qkv, 3 * hidden, hidden},
-                   {"attention_output", &layer->attention_output, hidden, hidden},
-                   {"up", &layer->up, inner, hidden},
-                   {"down", &layer->down, hidden, inner}};
+    } linears[] = {
+        {"qkv", &layer->qkv, wick_encoder_qkv_width(e), e->hidden_size},
+        {"attention_output", &layer->attention_output, e->hidden_size, wick_encoder_query_width(e)},
+        {"up", &layer->up, wick_cpu_up_width(e), e->hidden_size},
+        {"down", &layer->down, e->hidden_size, e->intermediate_size},
+    };
     char prefix[WICK_PIECE_NAME_BYTES];
     for (size_t i = 0; i < sizeof linears / sizeof *linears; i++) {
         snprintf(prefix, sizeof prefix, "layers.%zu.%s", index, linears[i].name);
-        walk_linear(walk, prefix, linears[i].linear, compute, linears[i].out, linears[i].in, width);
+        walk_linear(walk, prefix, linears[i].linear, compute, linears[i].out, linears[i].in, model->panel_width);
     }
-    snprintf(prefix, sizeof prefix, "layers.%zu.attention_norm", index);
-    walk_norm(walk, prefix, &layer->attention_norm, hidden);
-    snprintf(prefix, sizeof prefix, "layers.%zu.output_norm", index);
-    walk_norm(walk, prefix, &layer->output_norm, hidden);
+}
+
+void wick_cpu_walk_layer(wick_cpu_walk *walk, const wick_cpu_model *model, wick_compute compute, size_t index,
+                         wick_cpu_layer *layer)
+{
+    const wick_encoder *e = &model->files->encoder;
+    const bool is_before = e->norm_place != WICK_NORM_AFTER, is_around = e->norm_place == WICK_NORM_AROUND;
+    const struct {
+        const char *name;
+        wick_cpu_norm *norm;
+        bool there;
+        size_t n;
+    } norms[] = {
+        {"attention_norm", &layer->attention_norm, !(is_before && index == 0 && e->lacks_first_norm), e->hidden_size},
+        {"output_norm", &layer->output_norm, true, e->hidden_size},
+        {"attention_end_norm", &layer->attention_end_norm, is_around, e->hidden_size},
+        {"output_end_norm", &layer->output_end_norm, is_around, e->hidden_size},
+        {"query_norm", &layer->query_norm, e->has_qk_norm, e->head_dim},
+        {"key_norm", &layer->key_norm, e->has_qk_norm, e->head_dim},
+    };
+    char prefix[WICK_PIECE_NAME_BYTES];
+    layer->has_window = e->has_window[index];
+    walk_linears(walk, model, compute, index, layer);
+    for (size_t i = 0; i < sizeof norms / sizeof *norms; i++) {
+        snprintf(prefix, sizeof prefix, "layers.%zu.%s", index, norms[i].name);
+        walk_norm(walk, prefix, norms[i].norm, e->norm_kind, norms[i].there, norms[i].n);
+    }
 }
 
 /* In int8 the tables are narrow too: the words take more room than all layers, and their rounding costs little (docs/speed.md). */
+static void walk_embeddings(wick_cpu_walk *walk, wick_cpu_model *model)
+{
+    const wick_encoder *e = &model->files->encoder;
+    if (e->max_positions > 0)
+        walk_table(walk, "positions", &model->position_rows,
+                   model->compute == WICK_COMPUTE_I8 ? WICK_COMPUTE_BF16 : WICK_COMPUTE_F32, e->max_positions,
+                   e->hidden_size);
+    else if (e->type_vocab_size > 0)
+        walk_table(walk, "token_type", &model->type_row, WICK_COMPUTE_F32, 1, e->hidden_size);
+    if (model->compute != WICK_COMPUTE_F32)
+        walk_table(walk, "words", &model->words, model->compute, e->vocab_size, e->hidden_size);
+    walk_norm(walk, "embedding_norm", &model->embedding_norm, e->norm_kind, e->has_embedding_norm, e->hidden_size);
+    if (e->position == WICK_POSITION_RELATIVE)
+        model->relative =
+            piece(walk, "", "relative", model->relative, e->n_buckets, e->n_heads, sizeof *model->relative);
+}
+
 void wick_cpu_walk_model(wick_cpu_walk *walk, wick_cpu_model *model)
 {
     const wick_model_files *files = model->files;
-    const size_t hidden = files->encoder.hidden_size;
-    walk_table(walk, "positions", &model->positions,
-               model->compute == WICK_COMPUTE_I8 ? WICK_COMPUTE_BF16 : WICK_COMPUTE_F32, files->encoder.max_positions,
-               hidden);
-    if (model->compute != WICK_COMPUTE_F32)
-        walk_table(walk, "words", &model->words, model->compute, files->encoder.vocab_size, hidden);
-    walk_norm(walk, "embedding_norm", &model->embedding_norm, hidden);
-    for (size_t i = 0; i < files->encoder.n_layers; i++)
+    const wick_encoder *e = &files->encoder;
+    walk_embeddings(walk, model);
+    for (size_t i = 0; i < e->n_layers; i++)
         wick_cpu_walk_layer(walk, model, model->compute, i, &model->layers[i]);
+    walk_norm(walk, "final_norm", &model->final_norm, e->norm_kind, e->has_final_norm, e->hidden_size);
     for (size_t i = 0; i < files->n_dense; i++) {
         char prefix[WICK_PIECE_NAME_BYTES];
         snprintf(prefix, sizeof prefix, "dense.%zu", i);

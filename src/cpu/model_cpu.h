@@ -3,12 +3,14 @@
  *
  * A linear layer y = x W^T + b (W stored [out, in]) becomes n_panels panels of panel_width output columns; panel p holds
  * [n_units, panel_width] units of 32 bits: one f32, two bf16 or four s8 neighbours along `in`. What meets x[k] stands side by side, so that
- * a kernel reads the panel once from front to back. Columns past `out` and values past `in` are zero. Query, key and value are
- * one layer of 3 * hidden_size outputs. Built once at open, immutable afterwards. */
+ * a kernel reads the panel once from front to back. Columns past `out` and values past `in` are zero. Query, key and value are one layer of
+ * wick_encoder_qkv_width outputs; gate and up of a gated MLP are one, in turns (kernels.h: WICK_GATE_TURN). Built once at open, immutable afterwards. */
 #ifndef WICK_CPU_MODEL_CPU_H
 #define WICK_CPU_MODEL_CPU_H
 #include "base/prepared.h"
 #include "cpu/kernels.h"
+#include "cpu/pages.h"
+#include "cpu/positions.h"
 #include "model/model_files.h"
 
 /* What the products of the encoder are computed in; everything else is f32 always. */
@@ -41,14 +43,25 @@ static inline size_t wick_compute_padded(wick_compute compute, size_t n)
     return (n + values - 1) / values * values;
 }
 
+/* [hidden_size], of heads [head_dim]. */
 typedef struct wick_cpu_norm {
-    float *weight, *bias; /* [hidden_size] */
+    float *weight; /* NULL: there is no such norm. RMS_PLUS_ONE: 1 + weight */
+    float *bias;   /* NULL: RMS */
 } wick_cpu_norm;
 
+/* As in wick_encoder_layer (model_files.h). */
 typedef struct wick_cpu_layer {
     wick_cpu_linear qkv, attention_output, up, down;
-    wick_cpu_norm attention_norm, output_norm;
+    wick_cpu_norm attention_norm, output_norm, attention_end_norm, output_end_norm, query_norm, key_norm;
+    bool has_window;
 } wick_cpu_layer;
+
+/* Columns of `up`. */
+static inline size_t wick_cpu_up_width(const wick_encoder *e)
+{
+    return e->is_gated ? wick_gate_column((e->intermediate_size + WICK_GATE_TURN - 1) / WICK_GATE_TURN * WICK_GATE_TURN)
+                       : e->intermediate_size;
+}
 
 /* Rows of embeddings (table.h). */
 typedef struct wick_cpu_table {
@@ -75,31 +88,20 @@ typedef struct wick_cpu_model {
     size_t row_block;              /* rows that one thread takes through a layer at once */
     const wick_model_files *files; /* hyper-parameters, and in f32 the word embeddings, which are read in place */
     wick_cpu_table words;          /* [vocab_size, hidden_size] in bf16 or int8; no table where compute is f32 */
-    wick_cpu_table
-        positions; /* [max_positions, hidden_size]: position embedding + embedding of token type 0; bf16 in int8, else f32 */
-    wick_cpu_norm embedding_norm;
+    /* [max_positions, hidden_size]: position embedding + embedding of token type 0; bf16 in int8, else f32 */
+    wick_cpu_table position_rows;
+    wick_cpu_table type_row; /* [1, hidden_size] in f32: of token type 0, where there are no position_rows */
+    wick_cpu_norm embedding_norm, final_norm;
+    float *relative;        /* [n_buckets, n_heads] biases on scores; NULL: none */
     wick_cpu_layer *layers; /* [n_layers] */
+    wick_positions positions;
     wick_cpu_linear dense[WICK_MAX_DENSE];
     wick_cpu_head head;
-    void *memory; /* all of the above but `layers` */
+    void *memory; /* all of the above but `layers` and `positions` */
     size_t memory_bytes;
     wick_prepared kept; /* the file that memory is mapped from, read-only then; else {0} */
 } wick_cpu_model;
 
-/* One tensor [n_rows, in] on its way to the rows first_row.. of a packed layer. */
-typedef struct wick_packing {
-    const wick_linear *source;
-    const wick_cpu_linear *target;
-    size_t first_row, n_rows;
-} wick_packing;
-
-#define WICK_PACKINGS_A_LAYER 6
-
-/* The tensors of one layer; returns WICK_PACKINGS_A_LAYER. */
-size_t wick_cpu_list_packings(const wick_model_files *files, size_t layer, const wick_cpu_layer *target,
-                              wick_packing *list);
-/* Packs them on the pool's threads, and gives the files' pages back as it goes. */
-int wick_cpu_pack(const wick_cpu_model *model, const wick_packing *list, size_t n, wick_pool *pool, wick_error *error);
 /* Sizes of one layer, and where its parts stand in memory (NULL: only counts). Returns the bytes, or 0 on overflow. */
 size_t wick_cpu_place_layer(const wick_cpu_model *model, wick_compute compute, void *memory, wick_cpu_layer *layer);
 /* Fills the factors of all layers (calibrate.c). */
@@ -109,10 +111,5 @@ int wick_cpu_calibrate(wick_cpu_model *model, wick_pool *pool, wick_error *error
  * out: kernels, compute, panel_width and files are set. */
 int wick_cpu_model_open(wick_cpu_model *out, const char *prepared_dir, wick_pool *pool, wick_error *error);
 void wick_cpu_model_close(wick_cpu_model *model);
-
-/* Zeroed memory in pages of its own. huge: in huge ones where the system has them; then what is near a used page is resident too. NULL: none
- * left. */
-void *wick_pages_take(size_t size_bytes, bool huge);
-void wick_pages_free(void *pages, size_t size_bytes);
 
 #endif

@@ -54,7 +54,7 @@ void wick_plan_make(wick_plan *plan, const wick_packed_batch *batch, size_t firs
         longest = length > longest ? length : longest;
         rows += length;
     }
-    plan->together = n > 1 && (rows < n * LEAST_ROWS_A_THREAD || longest > rows / n);
+    plan->together = n > 1 && (rows < n * LEAST_ROWS_A_THREAD || longest > rows / n || longest > WICK_LONGEST_ALONE);
     if (plan->together) {
         cut(plan, batch, WICK_TOGETHER_ROWS);
         return;

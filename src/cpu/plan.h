@@ -11,6 +11,8 @@
  * read once for all of them. */
 #define WICK_ALONE_ROWS 128
 #define WICK_MOST_ALONE_ROWS 256
+/* A longer sequence is never taken by one thread of several: each of them would need activations for it. */
+#define WICK_LONGEST_ALONE 1024
 /* Tokens of a chunk that all threads share. */
 #define WICK_TOGETHER_ROWS 512
 

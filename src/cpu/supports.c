@@ -1,35 +1,77 @@
 /* SPDX-License-Identifier: Apache-2.0
- * supports.c: what the CPU does not carry out yet, a row a feature (supports.h). */
+ * supports.c: what a description must keep so that the CPU carries it out: sizes that fit, indices that stay inside their tables (supports.h). The readers of config.json say more, and
+ * sooner; this is what the code of this folder relies on, whoever filled the description. */
 #include "cpu/supports.h"
+
+#include <math.h>
+#include <stddef.h>
 
 #include "base/error.h"
 
+/* Of any row of activations: a few of them times a number of rows that fits stay far below SIZE_MAX. */
+#define LARGEST_WIDTH ((size_t)1 << 24)
+
+static bool fits(size_t n, size_t size)
+{
+    return n >= 1 && size >= 1 && n <= LARGEST_WIDTH / size;
+}
+
+/* What is wrong with sizes, or NULL. */
+static const char *wrong_size(const wick_encoder *e)
+{
+    if (e->n_layers > WICK_MAX_LAYERS || !fits(e->hidden_size, 1) || !fits(e->intermediate_size, 1))
+        return "sizes of layers";
+    if (!fits(e->n_heads, e->head_dim) || !fits(e->n_kv_heads, e->head_dim))
+        return "width of heads";
+    if (e->n_heads % e->n_kv_heads != 0)
+        return "key and value heads that do not divide the heads";
+    return isfinite(e->score_scale) && isfinite(e->embedding_scale) && e->norm_eps >= 0 ? NULL : "scales";
+}
+
+static bool is_theta(double theta)
+{
+    return theta > 0 && isfinite(theta);
+}
+
+static const char *wrong_rotation(const wick_encoder *e)
+{
+    if (e->head_dim % 2 != 0)
+        return "rotated heads of odd width";
+    for (size_t i = 0; i < e->n_layers; i++)
+        if (!is_theta(e->has_window[i] ? e->rope_theta_local : e->rope_theta))
+            return "rope_theta";
+    return NULL;
+}
+
+static const char *wrong_position(const wick_encoder *e)
+{
+    if (e->max_positions > 0 && e->position_first >= e->max_positions)
+        return "first position";
+    if (e->max_positions > 0 && e->padding_id >= 0 && (unsigned long)e->padding_id >= e->max_positions)
+        return "padding id";
+    switch (e->position) {
+    case WICK_POSITION_LEARNED:
+        return e->max_positions == 0 ? "learned positions without a table" : NULL;
+    case WICK_POSITION_RELATIVE:
+        return e->n_buckets % 2 != 0 || e->n_buckets < 4 || e->n_buckets > 2 * WICK_RELATIVE_MAX_DISTANCE
+                   ? "number of relative buckets"
+                   : NULL;
+    case WICK_POSITION_ROTARY:
+        return wrong_rotation(e);
+    case WICK_POSITION_ALIBI:
+    case WICK_POSITION_NONE:
+        return NULL;
+    }
+    return "kind of positions";
+}
+
 int wick_cpu_supports(const wick_encoder *e, const char *where, wick_error *error)
 {
-    const struct {
-        bool is_asked;
-        const char *what;
-    } missing[] = {
-        {e->norm_kind != WICK_NORM_LAYER, "RMS norms"},
-        {e->norm_place != WICK_NORM_AFTER, "norms before a block"},
-        {!e->has_norm_bias, "norms without bias"},
-        {!e->has_embedding_norm, "embeddings without a norm"},
-        {e->embedding_scale != 1, "scaled embeddings"},
-        {e->position == WICK_POSITION_RELATIVE, "relative positions"},
-        {e->position == WICK_POSITION_ROTARY, "rotary positions"},
-        {e->position == WICK_POSITION_ALIBI, "ALiBi positions"},
-        {e->position == WICK_POSITION_NONE, "no positions"},
-        {e->padding_id >= 0, "positions that begin behind a padding id"},
-        {e->type_vocab_size == 0, "embeddings without token types"},
-        {e->is_gated, "gated layers"},
-        {e->causal, "causal attention"},
-        {e->n_kv_heads != e->n_heads, "shared key and value heads"},
-        {wick_encoder_query_width(e) != e->hidden_size, "heads of another width than hidden_size"},
-        {e->has_qk_norm, "norms of queries and keys"},
-    };
-    for (size_t i = 0; i < sizeof missing / sizeof *missing; i++)
-        if (missing[i].is_asked)
-            return wick_fail(error, WICK_E_UNSUPPORTED, where, "choose a model of another family",
-                             "%s: this is not supported on the CPU", missing[i].what);
-    return WICK_OK;
+    const char *wrong = wrong_size(e);
+    if (!wrong)
+        wrong = wrong_position(e);
+    if (!wrong)
+        return WICK_OK;
+    return wick_fail(error, WICK_E_UNSUPPORTED, where, "choose a model of another family",
+                     "%s: this is not supported on the CPU", wrong);
 }

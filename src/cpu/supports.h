@@ -5,7 +5,7 @@
 #include "model/encoder.h"
 #include <wick.h>
 
-/* WICK_E_UNSUPPORTED names the first feature that is not carried out yet. where: the model's folder or file. */
+/* WICK_E_UNSUPPORTED names what is not carried out. where: the model's folder or file. */
 int wick_cpu_supports(const wick_encoder *encoder, const char *where, wick_error *error);
 
 #endif

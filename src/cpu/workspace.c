@@ -7,6 +7,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "cpu/heads.h"
+#include "cpu/linear.h"
 #include "cpu/plan.h"
 
 typedef struct carve {
@@ -60,34 +61,56 @@ static void take_head(carve *c, const wick_model_files *files, size_t padded_row
     scratch->head_words = take(c, WICK_TERM_ROWS, hidden, 0, sizeof(float));
 }
 
-static void carve_all(carve *c, const wick_cpu_model *model, wick_workspace *w)
+/* Between layers, of so many rows. */
+static void carve_activations(carve *c, const wick_cpu_model *model, wick_activations *a)
+{
+    const wick_encoder *e = &model->files->encoder;
+    const bool is_after = e->norm_place == WICK_NORM_AFTER; /* what the layers read is narrow */
+    take_rows(c, is_after ? model->compute : WICK_COMPUTE_F32, a->max_rows, e->hidden_size, &a->hidden);
+    if (!is_after)
+        take_rows(c, model->compute, a->max_rows, e->hidden_size, &a->normed);
+    take_rows(c, model->compute, a->max_rows, wick_encoder_query_width(e), &a->context);
+    take_rows(c, model->compute, a->max_rows, e->intermediate_size, &a->inner);
+    a->qkv = take(c, a->max_rows, wick_encoder_qkv_width(e), WICK_MAX_PANEL_WIDTH, sizeof(float));
+}
+
+static void carve_scratch(carve *c, const wick_cpu_model *model, size_t max_rows, wick_thread_scratch *scratch)
 {
     const wick_model_files *files = model->files;
-    size_t hidden = files->encoder.hidden_size, widest = hidden, padded;
+    const wick_encoder *e = &files->encoder;
+    const size_t padded = max_rows + WICK_MAX_PANEL_WIDTH, gated = wick_gated_scratch(model);
+    size_t widest = e->hidden_size;
     for (size_t i = 0; i < files->n_dense; i++)
         widest = files->dense[i].out_features > widest ? files->dense[i].out_features : widest;
+    scratch->keys = take(c, padded, e->head_dim, 0, sizeof(float));
+    if (model->compute != WICK_COMPUTE_F32)
+        take_bf16(c, padded, e->head_dim, scratch);
+    scratch->scores = take(c, padded, WICK_ATTENTION_ROWS, 0, sizeof(float));
+    if (wick_has_biases(e))
+        scratch->biases = take(c, 2, max_rows, 0, sizeof(float));
+    if (gated > 0)
+        scratch->gated = take(c, gated, 1, 0, sizeof(float));
+    scratch->pooled = take(c, 2, widest, 0, sizeof(float));
+}
+
+static void carve_all(carve *c, const wick_cpu_model *model, wick_workspace *w)
+{
     for (unsigned i = 0; i < w->n_threads; i++) {
         wick_activations *a = &w->activations[i];
-        size_t at_least = i == 0 ? WICK_TOGETHER_ROWS : model->row_block;
-        a->max_rows = files->max_tokens > at_least ? files->max_tokens : at_least;
-        padded = a->max_rows + WICK_MAX_PANEL_WIDTH;
-        take_rows(c, model->compute, a->max_rows, hidden, &a->hidden);
-        take_rows(c, model->compute, a->max_rows, hidden, &a->context);
-        take_rows(c, model->compute, a->max_rows, files->encoder.intermediate_size, &a->inner);
-        a->qkv = take(c, a->max_rows, 3 * hidden, WICK_MAX_PANEL_WIDTH, sizeof(float));
-        w->scratch[i].keys = take(c, padded, files->encoder.head_dim, 0, sizeof(float));
-        if (model->compute != WICK_COMPUTE_F32)
-            take_bf16(c, padded, files->encoder.head_dim, &w->scratch[i]);
-        w->scratch[i].scores = take(c, padded, WICK_ATTENTION_ROWS, 0, sizeof(float));
-        w->scratch[i].pooled = take(c, 2, widest, 0, sizeof(float));
+        const size_t at_least = i == 0 ? WICK_TOGETHER_ROWS : model->row_block,
+                     most = i == 0 || w->n_tokens < WICK_LONGEST_ALONE ? w->n_tokens : WICK_LONGEST_ALONE;
+        a->max_rows = most > at_least ? most : at_least;
+        carve_activations(c, model, a);
+        carve_scratch(c, model, w->n_tokens > at_least ? w->n_tokens : at_least, &w->scratch[i]);
         w->scratch[i].thread_index = i;
-        take_head(c, files, padded, a, &w->scratch[i]);
+        take_head(c, model->files, a->max_rows + WICK_MAX_PANEL_WIDTH, a, &w->scratch[i]);
     }
 }
 
-int wick_workspace_open(const wick_cpu_model *model, unsigned n_threads, wick_workspace *w, wick_error *error)
+int wick_workspace_open(const wick_cpu_model *model, unsigned n_threads, size_t n_tokens, wick_workspace *w,
+                        wick_error *error)
 {
-    *w = (wick_workspace){.n_threads = n_threads};
+    *w = (wick_workspace){.n_threads = n_threads, .n_tokens = n_tokens};
     w->activations = calloc(n_threads, sizeof *w->activations);
     w->scratch = calloc(n_threads, sizeof *w->scratch);
     carve c = {0};
@@ -107,6 +130,23 @@ int wick_workspace_open(const wick_cpu_model *model, unsigned n_threads, wick_wo
     w->memory_bytes = c.n_bytes;
     c = (carve){.memory = w->memory};
     carve_all(&c, model, w);
+    return WICK_OK;
+}
+
+int wick_workspace_reach(const wick_cpu_model *model, size_t n_tokens, wick_workspace *w, wick_error *error)
+{
+    const size_t max_tokens = model->files->max_tokens;
+    size_t n = w->n_tokens > 0 ? w->n_tokens : 1;
+    if (n_tokens <= n)
+        return WICK_OK;
+    while (n < n_tokens)
+        n *= 2;
+    wick_workspace larger;
+    const int code = wick_workspace_open(model, w->n_threads, n < max_tokens ? n : max_tokens, &larger, error);
+    if (code != WICK_OK)
+        return code;
+    wick_workspace_close(w);
+    *w = larger;
     return WICK_OK;
 }
 

@@ -1,269 +1,168 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_families.c: the model of each family in tests/fixtures/models: what its config.json becomes. */
+ * Tests of the CPU backend on every family of tests/fixtures/models, from golden.json's ids to its vectors, without a tokenizer: in f32 as sentence-transformers has them, in bf16 and int8 nearly, on
+ * every tier that this CPU has; and the same bits in any batch, on any number of threads. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-#include "model/model_files.h"
-#include "support_model.h"
+#include "base/json.h"
+#include "support_encoder.h"
+#include "support_kernels.h"
 
-static wick_model_files *open_good(const char *folder)
+#define MIN_COSINE 0.99999
+#define MAX_DIFFERENCE 1e-4
+
+/* The least cosine to f32's golden vectors in the narrow dtypes. Random weights have no outliers, and vectors of 24 values average little out. */
+typedef struct family {
+    const char *name;
+    double least_bf16, least_i8;
+} family;
+
+static const family families[] = {
+    {"bert-cased", 0.9995, 0.97}, {"bert-cls", 0.9995, 0.97},
+    {"camembert", 0.9995, 0.97},  {"distilbert", 0.9995, 0.97},
+    {"eurobert", 0.9995, 0.97},   {"gemma3", 0.9995, 0.97},
+    {"gte", 0.9995, 0.97},        {"gte-f16", 0.9995, 0.97},
+    {"jina-v2", 0.9995, 0.97},    {"modernbert", 0.9995, 0.97},
+    {"mpnet", 0.9995, 0.97},      {"nomic-bert", 0.9995, 0.97},
+    {"qwen2", 0.9995, 0.97},      {"qwen2-bidirectional", 0.9995, 0.97},
+    {"qwen3", 0.9995, 0.97},      {"qwen3-bf16", 0.9995, 0.97},
+    {"roberta", 0.9995, 0.97},    {"xlm-roberta", 0.9995, 0.97},
+};
+#define N_FAMILIES (sizeof families / sizeof *families)
+
+/* ---- golden.json ---------------------------------------------------------------------------------------------------- */
+
+static const wick_json *first_case(const wick_json *golden)
 {
-    wick_model_files *files = NULL;
+    const wick_json *one = wick_json_at(wick_json_get(golden, "cases"), 0);
+    assert_non_null(one);
+    return one;
+}
+
+/* The ids of the case without a prompt; their vectors, as Wick's backend gives them where the model does not normalise, go to expected->vectors. */
+static support_sequences read_golden(const char *folder, size_t dimension)
+{
+    char path[640];
     wick_error error = {0};
-    if (wick_model_files_open(folder, &files, &error) != WICK_OK)
-        fail_msg("%s: %s (%s)", folder, error.message, error.where);
-    return files;
+    wick_json *golden;
+    snprintf(path, sizeof path, "%s/golden.json", folder);
+    if (wick_json_read(path, 1 << 20, &golden, &error) != WICK_OK)
+        fail_msg("%s (%s)", error.message, error.where);
+    const wick_json *ids = wick_json_get(first_case(golden), "ids"),
+                    *rows = wick_json_get(first_case(golden), "vectors");
+    const size_t n = wick_json_count(ids);
+    assert_true(n >= 10 && wick_json_count(rows) == n);
+    size_t n_ids = 0;
+    for (size_t i = 0; i < n; i++)
+        n_ids += wick_json_count(wick_json_at(ids, i));
+    support_sequences s = support_sequences_new(n, n_ids, dimension);
+    for (size_t i = 0; i < n; i++) {
+        const wick_json *one = wick_json_at(ids, i), *row = wick_json_at(rows, i);
+        const size_t count = wick_json_count(one);
+        assert_int_equal(wick_json_count(row), dimension);
+        s.offsets[i + 1] = s.offsets[i] + (uint32_t)count;
+        for (size_t j = 0; j < count; j++) {
+            int64_t id;
+            assert_true(wick_json_integer(wick_json_at(one, j), &id));
+            s.ids[s.offsets[i] + j] = (int32_t)id;
+        }
+        for (size_t j = 0; j < dimension; j++) {
+            double value;
+            assert_true(wick_json_number(wick_json_at(row, j), &value));
+            s.vectors[i * dimension + j] = (float)value;
+        }
+    }
+    wick_json_free(golden);
+    return s;
 }
 
-static wick_model_files *open_fixture(const char *name)
+static void normalize(float *x, size_t n)
 {
-    char path[SUPPORT_PATH_BYTES];
-    support_path(WICK_FIXTURES "/models", name, path);
-    return open_good(path);
+    double squares = 0;
+    for (size_t j = 0; j < n; j++)
+        squares += (double)x[j] * x[j];
+    for (size_t j = 0; j < n; j++)
+        x[j] = (float)(x[j] / sqrt(squares));
 }
 
-static void check_sizes(const wick_model_files *files, size_t vocab_size, size_t n_layers, size_t max_tokens)
-{
-    const wick_encoder *e = &files->encoder;
-    assert_int_equal(e->hidden_size, 24);
-    assert_int_equal(e->n_heads, 4);
-    assert_int_equal(e->intermediate_size, 40);
-    assert_int_equal(e->vocab_size, vocab_size);
-    assert_int_equal(e->n_layers, n_layers);
-    assert_int_equal(files->max_tokens, max_tokens);
-}
+/* ---- comparing ------------------------------------------------------------------------------------------------------ */
 
-static void test_roberta_line(void **state)
+/* Vectors of got against expected's; the least cosine goes to *least, the largest difference to *largest. */
+static void compare(const wick_model_files *files, support_sequences *got, const support_sequences *expected,
+                    double *least, double *largest)
 {
-    static const struct {
-        const char *name, *model_type;
-        size_t vocab_size;
-    } families[] = {{"roberta", "roberta", 309}, {"xlm-roberta", "xlm-roberta", 220}, {"camembert", "camembert", 220}};
-    for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
-        wick_model_files *files = open_fixture(families[i].name);
-        const wick_encoder *e = &files->encoder;
-        assert_string_equal(files->architecture, families[i].model_type);
-        check_sizes(files, families[i].vocab_size, 2, 62);
-        assert_int_equal(e->max_positions, 64);
-        assert_int_equal(e->padding_id, 1);
-        assert_int_equal(e->position_first, 2);
-        assert_int_equal(e->type_vocab_size, 1);
-        assert_int_equal(e->position, WICK_POSITION_LEARNED);
-        assert_int_equal(e->norm_place, WICK_NORM_AFTER);
-        assert_true(e->norm_eps == 1e-12 && e->has_qkv_bias && e->has_norm_bias && e->has_down_bias);
-        wick_model_files_close(files);
+    *least = 1;
+    *largest = 0;
+    for (size_t i = 0; i < expected->n; i++) {
+        float *x = got->vectors + i * got->dimension;
+        double difference;
+        if (files->has_normalize)
+            normalize(x, got->dimension);
+        const double cosine = support_cosine(x, expected->vectors + i * got->dimension, got->dimension, &difference);
+        *least = cosine < *least || cosine != cosine ? cosine : *least;
+        *largest = difference > *largest || difference != difference ? difference : *largest;
     }
 }
 
-static void test_distilbert(void **state)
+static void check_dtype(const family *f, const wick_model_files *files, const support_sequences *expected,
+                        const char *tier, const char *dtype)
 {
-    wick_model_files *files = open_fixture("distilbert");
-    const wick_encoder *e = &files->encoder;
-    check_sizes(files, 320, 2, 64);
-    assert_int_equal(e->type_vocab_size, 0);
-    assert_null(files->token_type_embeddings.data);
-    assert_int_equal(e->padding_id, -1);
-    assert_int_equal(e->position_first, 0);
-    assert_true(e->norm_eps == 1e-12);
-    assert_string_equal(files->layers[1].up.weight.name, "transformer.layer.1.ffn.lin1.weight");
-    assert_string_equal(files->layers[0].attention_norm.bias.name, "transformer.layer.0.sa_layer_norm.bias");
-    wick_model_files_close(files);
+    char label[96];
+    double least, largest;
+    support_backend b;
+    support_backend_open(&b, files, tier, dtype, 1);
+    support_sequences got = support_sequences_new(expected->n, expected->offsets[expected->n], files->dimension);
+    memcpy(got.ids, expected->ids, expected->offsets[expected->n] * sizeof *got.ids);
+    memcpy(got.offsets, expected->offsets, (expected->n + 1) * sizeof *got.offsets);
+    support_backend_run(&b, &got, 0, got.n);
+    snprintf(label, sizeof label, "%s, %s, %s", f->name, tier, dtype);
+    support_same_in_batches(&b, &got, label);
+    support_backend_close(&b);
+    support_backend_open(&b, files, tier, dtype, dtype[0] == 'f' ? 2 : dtype[0] == 'b' ? 3 : 4);
+    support_same_in_batches(&b, &got, label);
+    support_backend_close(&b);
+    compare(files, &got, expected, &least, &largest);
+    print_message("%-36s least cosine %.7f, largest difference %.2g\n", label, least, largest);
+    const double floor_ = dtype[0] == 'f' ? MIN_COSINE : dtype[0] == 'b' ? f->least_bf16 : f->least_i8;
+    if (!(least >= floor_) || (dtype[0] == 'f' && !(largest <= MAX_DIFFERENCE)))
+        fail_msg("%s: least cosine %.7f, largest difference %g", label, least, largest);
+    support_sequences_free(&got);
 }
 
-static void test_mpnet(void **state)
+static void families_equal_the_reference(void **state)
 {
-    wick_model_files *files = open_fixture("mpnet");
-    const wick_encoder *e = &files->encoder;
-    check_sizes(files, 320, 2, 62);
-    assert_int_equal(e->position, WICK_POSITION_RELATIVE);
-    assert_int_equal(e->n_buckets, 32);
-    assert_int_equal(e->padding_id, 1);
-    assert_int_equal(e->position_first, 2);
-    assert_int_equal(e->type_vocab_size, 0);
-    assert_int_equal(files->relative_bias.shape[0], 32);
-    assert_int_equal(files->relative_bias.shape[1], 4);
-    assert_non_null(files->relative_bias.data);
-    wick_model_files_close(files);
-}
-
-static void check_biases(const wick_encoder *e, bool qkv, bool output, bool up, bool down, bool norms)
-{
-    assert_int_equal(e->has_qkv_bias, qkv);
-    assert_int_equal(e->has_attention_output_bias, output);
-    assert_int_equal(e->has_up_bias, up);
-    assert_int_equal(e->has_down_bias, down);
-    assert_int_equal(e->has_norm_bias, norms);
-}
-
-static void test_nomic_bert(void **state)
-{
-    wick_model_files *files = open_fixture("nomic-bert");
-    const wick_encoder *e = &files->encoder;
-    check_sizes(files, 320, 2, 64);
-    check_biases(e, false, false, false, false, true);
-    assert_int_equal(e->position, WICK_POSITION_ROTARY);
-    assert_true(e->rope_theta == 1000 && e->rope_theta_local == 1000 && e->is_gated && !e->causal);
-    assert_int_equal(e->activation, WICK_ACT_SILU);
-    assert_int_equal(e->norm_place, WICK_NORM_AFTER);
-    assert_int_equal(e->max_positions, 0);
-    assert_int_equal(e->type_vocab_size, 2);
-    assert_string_equal(files->layers[1].gate.weight.name, "encoder.layers.1.mlp.fc12.weight");
-    assert_string_equal(files->layers[1].up.weight.name, "encoder.layers.1.mlp.fc11.weight");
-    wick_model_files_close(files);
-}
-
-static void test_gte(void **state)
-{
-    wick_model_files *files = open_fixture("gte");
-    const wick_encoder *e = &files->encoder;
-    check_sizes(files, 220, 2, 64);
-    check_biases(e, true, true, false, true, true);
-    assert_true(e->rope_theta == 160000 && e->is_gated && !e->causal);
-    assert_int_equal(e->activation, WICK_ACT_GELU);
-    wick_model_files_close(files);
-}
-
-static void test_modern_bert(void **state)
-{
-    wick_model_files *files = open_fixture("modernbert");
-    const wick_encoder *e = &files->encoder;
-    check_sizes(files, 312, 4, 64);
-    check_biases(e, false, false, false, false, false);
-    assert_int_equal(e->norm_kind, WICK_NORM_LAYER);
-    assert_int_equal(e->norm_place, WICK_NORM_BEFORE);
-    assert_true(e->has_embedding_norm && e->has_final_norm && e->lacks_first_norm && e->is_gated && !e->causal);
-    assert_true(e->rope_theta == 160000 && e->rope_theta_local == 10000 && e->norm_eps == 1e-5);
-    assert_int_equal(e->window, 4);
-    assert_true(!e->has_window[0] && e->has_window[1] && e->has_window[2] && !e->has_window[3]);
-    assert_int_equal(e->type_vocab_size, 0);
-    assert_null(files->layers[0].attention_norm.weight.data);
-    assert_non_null(files->layers[1].attention_norm.weight.data);
-    assert_non_null(files->final_norm.weight.data);
-    assert_null(files->final_norm.bias.data);
-    wick_model_files_close(files);
-}
-
-static void check_decoder(const wick_encoder *e, bool causal, size_t n_kv_heads, size_t head_dim, double eps)
-{
-    assert_int_equal(e->norm_kind, WICK_NORM_RMS);
-    assert_int_equal(e->norm_place, WICK_NORM_BEFORE);
-    assert_true(!e->has_embedding_norm && e->has_final_norm && !e->lacks_first_norm && e->is_gated);
-    assert_true(e->rope_theta == 10000 && e->norm_eps == eps && e->embedding_scale == 1);
-    assert_int_equal(e->activation, WICK_ACT_SILU);
-    assert_int_equal(e->causal, causal);
-    assert_int_equal(e->n_kv_heads, n_kv_heads);
-    assert_int_equal(e->head_dim, head_dim);
-    for (size_t i = 0; i < e->n_layers; i++)
-        assert_false(e->has_window[i]);
-}
-
-static void test_qwen(void **state)
-{
-    static const char *const names[] = {"qwen2", "qwen2-bidirectional", "qwen3"};
-    for (size_t i = 0; i < 3; i++) {
-        wick_model_files *files = open_fixture(names[i]);
-        const wick_encoder *e = &files->encoder;
-        check_sizes(files, 307, 2, 64);
-        check_decoder(e, i != 1, 2, i == 2 ? 8 : 6, 1e-6);
-        check_biases(e, i < 2, false, false, false, false);
-        assert_int_equal(e->has_qk_norm, i == 2);
-        assert_int_equal(wick_encoder_query_width(e), i == 2 ? 32 : 24);
-        assert_int_equal(files->layers[0].key.weight.shape[0], i == 2 ? 16 : 12);
-        assert_int_equal(files->layers[1].query_norm.weight.data != NULL, i == 2);
+    const char *const tier = *state;
+    support_kernels(state); /* skips where the machine lacks it */
+    for (size_t i = 0; i < N_FAMILIES; i++) {
+        char folder[512];
+        wick_model_files *files;
+        wick_error error = {0};
+        snprintf(folder, sizeof folder, WICK_FIXTURES "/models/%s", families[i].name);
+        if (wick_model_files_open(folder, &files, &error) != WICK_OK)
+            fail_msg("%s (%s)", error.message, error.where);
+        support_sequences expected = read_golden(folder, files->dimension);
+        check_dtype(&families[i], files, &expected, tier, "f32");
+        check_dtype(&families[i], files, &expected, tier, "bf16");
+        check_dtype(&families[i], files, &expected, tier, "int8");
+        support_sequences_free(&expected);
         wick_model_files_close(files);
-    }
-}
-
-static void test_eurobert(void **state)
-{
-    wick_model_files *files = open_fixture("eurobert");
-    check_sizes(files, 308, 2, 64);
-    check_decoder(&files->encoder, false, 2, 6, 1e-5);
-    check_biases(&files->encoder, false, false, false, false, false);
-    wick_model_files_close(files);
-}
-
-static void test_gemma(void **state)
-{
-    wick_model_files *files = open_fixture("gemma3");
-    const wick_encoder *e = &files->encoder;
-    check_sizes(files, 357, 3, 64);
-    check_biases(e, false, false, false, false, false);
-    assert_int_equal(e->norm_kind, WICK_NORM_RMS_PLUS_ONE);
-    assert_int_equal(e->norm_place, WICK_NORM_AROUND);
-    assert_true(!e->has_embedding_norm && e->has_final_norm && e->has_qk_norm && e->is_gated && !e->causal);
-    assert_true(e->embedding_scale == sqrtf(24) && e->score_scale == (float)(1 / sqrt(12.0)));
-    assert_true(e->rope_theta == 1000000 && e->rope_theta_local == 10000 && e->norm_eps == 1e-6);
-    assert_int_equal(e->window, 5);
-    assert_true(e->has_window[0] && e->has_window[1] && !e->has_window[2]);
-    assert_int_equal(e->activation, WICK_ACT_GELU_TANH);
-    assert_int_equal(e->n_kv_heads, 1);
-    assert_int_equal(e->head_dim, 8);
-    const wick_encoder_layer *layer = &files->layers[2];
-    assert_string_equal(layer->attention_norm.weight.name, "layers.2.input_layernorm.weight");
-    assert_string_equal(layer->attention_end_norm.weight.name, "layers.2.post_attention_layernorm.weight");
-    assert_string_equal(layer->output_norm.weight.name, "layers.2.pre_feedforward_layernorm.weight");
-    assert_string_equal(layer->output_end_norm.weight.name, "layers.2.post_feedforward_layernorm.weight");
-    wick_model_files_close(files);
-}
-
-static void test_jina_bert(void **state)
-{
-    wick_model_files *files = open_fixture("jina-v2");
-    const wick_encoder *e = &files->encoder;
-    assert_string_equal(files->architecture, "bert");
-    assert_int_equal(e->position, WICK_POSITION_ALIBI);
-    assert_int_equal(e->n_heads, 6);
-    assert_int_equal(e->max_positions, 0);
-    assert_int_equal(files->max_tokens, 8192);
-    assert_int_equal(e->activation, WICK_ACT_GELU);
-    check_biases(e, true, true, false, true, true);
-    wick_model_files_close(files);
-}
-
-/* As sentence-transformers resolves it: the module's word, the tokenizer's up to max_position_embeddings (64 in all fixtures), and no row that is not there. */
-static void test_lengths(void **state)
-{
-    static const struct {
-        const char *name, *sentence_bert, *tokenizer_config;
-        size_t max_seq_length, max_tokens;
-    } cases[] = {
-        {"roberta", "{}", "{}", 62, 62},
-        {"roberta", "{\"max_seq_length\":514}", "{\"model_max_length\":512}", 62, 62},
-        {"mpnet", "{}", "{\"model_max_length\":63}", 62, 62},
-        {"distilbert", "{\"max_seq_length\":100}", "{}", 64, 64},
-        {"nomic-bert", "{\"max_seq_length\":100}", "{}", 100, 100},
-        {"nomic-bert", "{}", "{\"model_max_length\":100}", 64, 64},
-        {"qwen3", "{}", "{\"model_max_length\":50}", 50, 64},
-        {"jina-v2", "{\"max_seq_length\":1e15}", "{}", (size_t)1 << 24, (size_t)1 << 24},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char fixture[64] = "models/", folder[SUPPORT_PATH_BYTES];
-        strncat(fixture, cases[i].name, 32);
-        support_model_make(fixture, folder);
-        support_file_write(folder, "sentence_bert_config.json", cases[i].sentence_bert);
-        support_file_write(folder, "tokenizer_config.json", cases[i].tokenizer_config);
-        wick_model_files *files = open_good(folder);
-        assert_int_equal(files->max_seq_length, cases[i].max_seq_length);
-        assert_int_equal(files->max_tokens, cases[i].max_tokens);
-        wick_model_files_close(files);
-        support_folder_remove(folder);
     }
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_roberta_line), cmocka_unit_test(test_distilbert), cmocka_unit_test(test_mpnet),
-        cmocka_unit_test(test_nomic_bert),   cmocka_unit_test(test_gte),        cmocka_unit_test(test_modern_bert),
-        cmocka_unit_test(test_qwen),         cmocka_unit_test(test_eurobert),   cmocka_unit_test(test_gemma),
-        cmocka_unit_test(test_jina_bert),    cmocka_unit_test(test_lengths),
-    };
+    static const struct CMUnitTest each = cmocka_unit_test(families_equal_the_reference);
+    static char names[SUPPORT_N_TIERS][64];
+    struct CMUnitTest tests[SUPPORT_N_TIERS];
+    for (size_t i = 0; i < SUPPORT_N_TIERS; i++)
+        support_tier_test(&tests[i], &each, support_tiers[i], names[i]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,15 +14,15 @@ HEADS = pathlib.Path(__file__).resolve().parents[1] / "fixtures" / "heads"
 ROWS = {
     "classify-bert": "scores of labels",
     "colbert-bert": "a vector for each token",
-    "colbert-modernbert": FAMILIES["modernbert"],
+    "colbert-modernbert": "a vector for each token",
     "rerank-bert": RUNS,
     "rerank-distilbert": FAMILIES["distilbert"],
     "rerank-modernbert": FAMILIES["modernbert"],
-    "rerank-modernbert-cls": FAMILIES["modernbert"],
+    "rerank-modernbert-cls": "scores of pairs",
     "rerank-roberta": FAMILIES["roberta"],
     "rerank-xlm-roberta": FAMILIES["xlm-roberta"],
     "splade-bert": "sparse vectors",
-    "splade-distilbert": FAMILIES["distilbert"],
+    "splade-distilbert": "sparse vectors",
 }
 
 
