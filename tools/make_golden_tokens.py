@@ -6,6 +6,7 @@ small.json   a tokenizer.json of the BERT family, whose vocabulary is counted ou
 golden.json  {"cases": [{"name", "head", "max_tokens", "left", "special", "texts": [{"text", "ids", "starts", "ends", "mask"}]}]};
              head is a tokenizer.json up to its vocabulary, which is small.json's
 golden_bpe.json  the same for BPE, where head is all of a tokenizer.json; the merges are counted out of texts.txt too
+pairs.json   the same for pairs of texts, with "first" and "second" in place of "text", and "types"
 Texts are written for this repository. Run: python tools/make_golden_tokens.py [--check]. Needs tokenizers==0.23.3.
 """
 import argparse
@@ -259,6 +260,42 @@ def golden_bpe(texts):
     return out
 
 
+def pair_documents(small, texts):
+    shown = byte_characters()
+    words = collections.Counter(word for text in texts for word, _ in pre_tokenizers.ByteLevel(add_prefix_space=False).pre_tokenize_str(text))
+    alphabet, merges = [shown[byte] for byte in range(256)], train_merges(words, 60)
+    mask = [("<mask>", {"lstrip": True})]
+    small = {**small, "model": {**small["model"], "vocab": dict(list(small["model"]["vocab"].items())[:240])}}
+    roberta = {"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 1], "trim_offsets": True, "add_prefix_space": True}
+    pair = [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "[SEP]", "type_id": 0}},
+            {"Sequence": {"id": "B", "type_id": 1}}, {"SpecialToken": {"id": "[SEP]", "type_id": 1}}]
+    yield "template", {**small, "post_processor": {**template("[CLS]", "$A", "[SEP]"), "pair": pair}}
+    yield "second text first", {**small, "post_processor": {**template("$A"), "pair": pair[3:] + pair[:3]}}
+    yield "BertProcessing", {**small, "post_processor": {"type": "BertProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2]}}
+    yield "none", {**small, "post_processor": None}
+    yield "RobertaProcessing", bpe_document(alphabet, merges, added_tokens=mask, pre_tokenizer=byte_level(add_prefix_space=True), post_processor=roberta)
+    yield "ByteLevel", bpe_document(alphabet, merges, added_tokens=mask, pre_tokenizer=byte_level(), post_processor=byte_level())
+
+
+def golden_pairs(small, texts):
+    lengths = ["", " a", "b b", "the harbour", "a <mask>  b [MASK]c", "one two three four five six", "word " * 12, texts[0]]
+    out = []
+    for name, document in pair_documents(small, texts):
+        head = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+        for max_tokens, left in ((0, False), (8, False), (9, True)):
+            tokenizer = tokenizers.Tokenizer.from_str(head)
+            if max_tokens:
+                tokenizer.enable_truncation(max_tokens, direction="left" if left else "right")
+            pairs = []
+            for i, first in enumerate(lengths):
+                for second in lengths[i % 3::3]:
+                    e = tokenizer.encode(first, second)
+                    pairs.append({"first": first, "second": second, "ids": e.ids, "starts": [a for a, _ in e.offsets], "ends": [b for _, b in e.offsets],
+                                  "mask": e.special_tokens_mask, "types": e.type_ids})
+            out.append({"name": name, "head": head, "max_tokens": max_tokens, "left": left, "special": True, "texts": pairs})
+    return out
+
+
 def dump_golden(all_cases):
     lines = []
     for case in all_cases:
@@ -277,7 +314,7 @@ def main():
     texts = (FOLDER / "texts.txt").read_text(encoding="utf-8").splitlines()
     small = document(vocabulary(texts))
     made = {"small.json": json.dumps(small, ensure_ascii=False, indent=None, separators=(", ", ": ")) + "\n", "golden.json": dump_golden(golden(small, texts)),
-            "golden_bpe.json": dump_golden(golden_bpe(texts))}
+            "golden_bpe.json": dump_golden(golden_bpe(texts)), "pairs.json": dump_golden(golden_pairs(small, texts))}
     for name, text in made.items():
         if not options.check:
             (FOLDER / name).write_text(text, encoding="utf-8")

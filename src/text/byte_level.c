@@ -1,36 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
- * byte_level.c: ByteLevel's alphabet (byte_level.h), which is GPT-2's bytes_to_unicode. */
+ * byte_level.c: translating between bytes and the characters that stand for them (byte_level.h). */
 #include "text/byte_level.h"
+
+#include <string.h>
 
 #include "base/utf8.h"
 
-#define FIRST_MOVED 0x100u
-
-/* Bytes that stand for themselves. */
-static bool is_itself(uint32_t c)
-{
-    return (c >= '!' && c <= '~') || (c >= 0xA1 && c <= 0xAC) || (c >= 0xAE && c <= 0xFF);
-}
-
-uint32_t wick_byte_level_character(uint8_t byte)
-{
-    uint32_t moved = FIRST_MOVED;
-    if (is_itself(byte))
-        return byte;
-    for (uint32_t c = 0; c < byte; c++)
-        moved += !is_itself(c);
-    return moved;
-}
+/* Bytes are written as characters of at most so many bytes. */
+#define MAX_WRITTEN 2
+#define LAST_CHARACTER 0x143u
 
 /* The byte that a character stands for; -1: none. */
 static int byte_of(uint32_t character)
 {
-    if (character < FIRST_MOVED)
-        return is_itself(character) ? (int)character : -1;
-    uint32_t nth = character - FIRST_MOVED;
-    for (int c = 0; c < 256; c++)
-        if (!is_itself((uint32_t)c) && nth-- == 0)
-            return c;
+    for (int byte = 0; character <= LAST_CHARACTER && byte < 256; byte++)
+        if (wick_byte_level_character((uint8_t)byte) == character)
+            return byte;
     return -1;
 }
 
@@ -40,10 +25,41 @@ bool wick_byte_level_bytes(const char *text, size_t n, char *out, size_t *n_out)
     for (size_t at = 0; at < n;) {
         uint32_t character;
         at += wick_utf8_decode(text + at, &character);
-        const int byte = byte_of(character);
+        const bool is_itself = character >= '!' && character <= '~';
+        const int byte = is_itself ? (int)character : byte_of(character);
         if (byte < 0)
             return false;
         out[(*n_out)++] = (char)byte;
     }
     return true;
+}
+
+void wick_byte_level_write(wick_normalized *text, size_t from, wick_encoding_state *state)
+{
+    size_t n = from;
+    for (size_t i = from; i < text->n_bytes; i++)
+        n += wick_byte_level_character((uint8_t)text->bytes[i]) < 0x80 ? 1 : MAX_WRITTEN;
+    if (!wick_normalized_room(state, text, n + WICK_NORMALIZED_PAD))
+        return;
+    for (size_t i = text->n_bytes, to = n; i-- > from;) { /* from the end on, so that nothing is written over unread */
+        char written[4];
+        const unsigned length = wick_utf8_encode(wick_byte_level_character((uint8_t)text->bytes[i]), written);
+        for (unsigned k = length; k-- > 0;) {
+            text->bytes[--to] = written[k];
+            text->origins[to] = text->origins[i];
+        }
+    }
+    text->n_bytes = n;
+    memset(text->bytes + n, 0, WICK_NORMALIZED_PAD);
+}
+
+void wick_byte_level_prefix(wick_normalized *text, size_t from, wick_encoding_state *state)
+{
+    if (text->bytes[from] == ' ' || !wick_normalized_room(state, text, text->n_bytes + 1 + WICK_NORMALIZED_PAD))
+        return;
+    memmove(text->bytes + from + 1, text->bytes + from, text->n_bytes - from);
+    memmove(text->origins + from + 1, text->origins + from, (text->n_bytes - from) * sizeof *text->origins);
+    text->bytes[from] = ' ';
+    text->n_bytes++;
+    memset(text->bytes + text->n_bytes, 0, WICK_NORMALIZED_PAD);
 }

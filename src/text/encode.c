@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/utf8.h"
 #include "text/encode_internal.h"
+#include "text/pair.h"
 
 void wick_tokenizing_drop_oldest(wick_tokenizing *t)
 {
@@ -125,47 +126,80 @@ static int read_options(const wick_tokenize_options *given, wick_tokenize_option
     return WICK_OK;
 }
 
+/* The text's tokens, with special ones around them as wanted; trims: offsets are trimmed as the tokenizer does. */
+static int encode(const wick_tokenizer *tokenizer, const char *text, size_t n, const wick_tokenize_options *wanted,
+                  bool trims, wick_encoding_state *state, wick_error *error)
+{
+    const wick_template *special = &tokenizer->special;
+    size_t n_special = wanted->add_special_tokens ? special->n_before + special->n_after : 0;
+    wick_tokenizing t = {.tk = tokenizer,
+                         .state = state,
+                         .n_before = wanted->add_special_tokens ? special->n_before : 0,
+                         .limit = wanted->max_tokens > 0 ? wanted->max_tokens - n_special : WICK_SIZE_UNLIMITED,
+                         .left = cuts_left(tokenizer, wanted)};
+    t.full = t.limit == 0;
+    state->n_tokens = 0;
+    state->out_of_memory = false;
+    if (wanted->add_special_tokens)
+        add_template(state, special->before, special->n_before);
+    encode_text(&t, text, n);
+    wick_tokenizing_keep_limit(&t, 0);
+    if (trims && !state->out_of_memory)
+        wick_template_trim(&special->trim, state, t.n_before, state->n_tokens);
+    if (wanted->add_special_tokens)
+        add_template(state, special->after, special->n_after);
+    if (state->out_of_memory)
+        return wick_fail_memory(error, "a text's tokens");
+    wick_encoding_show(state);
+    return WICK_OK;
+}
+
+static int check_arguments(const wick_tokenizer *tokenizer, const char *text, size_t n, const wick_encoding *out,
+                           wick_error *error)
+{
+    if (tokenizer && out && (text || n == 0))
+        return WICK_OK;
+    return wick_fail(error, WICK_E_INVALID_INPUT, "wick_tokenize", NULL, "%s is NULL",
+                     !tokenizer ? "tokenizer"
+                     : !out     ? "out"
+                                : "text");
+}
+
 int wick_tokenize(const wick_tokenizer *tokenizer, const char *text, size_t text_bytes,
                   const wick_tokenize_options *options, wick_encoding *out, wick_error *error)
 {
     wick_tokenize_options wanted;
-    if (!tokenizer || !out || (!text && text_bytes > 0))
-        return wick_fail(error, WICK_E_INVALID_INPUT, "wick_tokenize", NULL, "%s is NULL",
-                         !tokenizer ? "tokenizer"
-                         : !out     ? "out"
-                                    : "text");
+    int code = check_arguments(tokenizer, text, text_bytes, out, error);
+    if (code != WICK_OK)
+        return code;
     wick_encoding_state *state = (wick_encoding_state *)(void *)out;
     state->shown = (wick_encoding){0}; /* what was shown moves, or is of another text */
-    int code = read_options(options, &wanted, error);
+    code = read_options(options, &wanted, error);
     wanted.add_special_tokens = wanted.add_special_tokens && !tokenizer->is_bare;
     if (code == WICK_OK)
         code = check(tokenizer, text, text_bytes, &wanted, error);
+    return code == WICK_OK ? encode(tokenizer, text, text_bytes, &wanted, true, state, error) : code;
+}
+
+int wick_tokenize_part(const wick_tokenizer *tokenizer, const char *text, size_t n, size_t max_tokens,
+                       uint8_t truncate_side, wick_encoding *out, wick_error *error)
+{
+    wick_tokenize_options wanted;
+    int code = check_arguments(tokenizer, text, n, out, error);
     if (code != WICK_OK)
         return code;
-    const wick_template *special = &tokenizer->special;
-    size_t n_special = wanted.add_special_tokens ? special->n_before + special->n_after : 0;
-    wick_tokenizing t = {.tk = tokenizer,
-                         .state = state,
-                         .n_before = wanted.add_special_tokens ? special->n_before : 0,
-                         .limit = wanted.max_tokens > 0 ? wanted.max_tokens - n_special : WICK_SIZE_UNLIMITED,
-                         .left = cuts_left(tokenizer, &wanted)};
-    t.full = t.limit == 0;
-    state->n_tokens = 0;
-    state->out_of_memory = false;
-    if (wanted.add_special_tokens)
-        add_template(state, special->before, special->n_before);
-    encode_text(&t, text, text_bytes);
-    wick_tokenizing_keep_limit(&t, 0);
-    if (!state->out_of_memory)
-        wick_template_trim(&special->trim, state, t.n_before);
-    if (wanted.add_special_tokens)
-        add_template(state, special->after, special->n_after);
-    if (state->out_of_memory)
-        return wick_fail_memory(error, "a text's tokens");
-    state->shown = (wick_encoding){.n_tokens = state->n_tokens,
-                                   .ids = state->ids,
-                                   .starts = state->starts,
-                                   .ends = state->ends,
-                                   .is_special = state->is_special};
-    return WICK_OK;
+    wick_encoding_state *state = (wick_encoding_state *)(void *)out;
+    state->shown = (wick_encoding){0};
+    wick_tokenize_options_init(&wanted);
+    wanted.add_special_tokens = false;
+    wanted.max_tokens = max_tokens;
+    wanted.truncate_side = truncate_side;
+    code = check(tokenizer, text, n, &wanted, error);
+    return code == WICK_OK ? encode(tokenizer, text, n, &wanted, false, state, error) : code;
+}
+
+bool wick_tokenizer_cuts_left(const wick_tokenizer *tokenizer, uint8_t truncate_side)
+{
+    const wick_tokenize_options options = {.truncate_side = truncate_side};
+    return cuts_left(tokenizer, &options);
 }

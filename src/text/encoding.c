@@ -50,6 +50,7 @@ void wick_encoding_free(wick_encoding *encoding)
     free(state->ends);
     free(state->is_special);
     free(state->spaces);
+    free(state->types);
     free_text(&state->text);
     free_text(&state->whole);
     for (size_t i = 0; i < WICK_MAX_SPLIT_STAGES; i++)
@@ -76,12 +77,22 @@ bool wick_encoding_grow(wick_encoding_state *state, size_t n_more)
         !resize(&state->starts, capacity, sizeof *state->starts) ||
         !resize(&state->ends, capacity, sizeof *state->ends) ||
         !resize(&state->is_special, capacity, sizeof *state->is_special) ||
-        !resize(&state->spaces, capacity, sizeof *state->spaces)) {
+        !resize(&state->spaces, capacity, sizeof *state->spaces) ||
+        !resize(&state->types, capacity, sizeof *state->types)) {
         state->out_of_memory = true;
         return false;
     }
     state->capacity = capacity;
     return true;
+}
+
+void wick_encoding_show(wick_encoding_state *state)
+{
+    state->shown = (wick_encoding){.n_tokens = state->n_tokens,
+                                   .ids = state->ids,
+                                   .starts = state->starts,
+                                   .ends = state->ends,
+                                   .is_special = state->is_special};
 }
 
 void wick_encoding_push(wick_encoding_state *state, int32_t id, uint32_t start, uint32_t end, bool is_special)

@@ -79,6 +79,7 @@ typedef struct wick_encoding_state {
     uint32_t *starts, *ends;
     uint8_t *is_special;      /* 0, 1, or WICK_HAS_SPACE before offsets are trimmed */
     wick_added_space *spaces; /* of tokens with WICK_HAS_SPACE */
+    uint8_t *types;           /* pair.c: token types */
     size_t n_tokens, capacity;
     wick_normalized text;
     wick_normalized whole;                            /* encode_splits.c: text in which added tokens are looked for */
@@ -109,6 +110,8 @@ static inline bool wick_encoding_reserve(wick_encoding_state *state, size_t n_mo
 {
     return state->capacity - state->n_tokens >= n_more || wick_encoding_grow(state, n_more);
 }
+/* Shows the caller what is there. */
+void wick_encoding_show(wick_encoding_state *state);
 /* Appends a token. Out of memory is remembered. */
 void wick_encoding_push(wick_encoding_state *state, int32_t id, uint32_t start, uint32_t end, bool is_special);
 

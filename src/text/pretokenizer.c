@@ -7,12 +7,17 @@
 
 #define PATH "pre_tokenizer"
 
+static int too_many(const wick_reading *reading)
+{
+    return wick_field_unsupported(reading, PATH, "a sequence of so many pre-tokenizers", "8");
+}
+
 static int load_stage(const wick_reading *reading, const wick_json *value, const char *path, wick_pretokenizer *out)
 {
     if (out->byte_level)
         return wick_field_unsupported(reading, path, "a pre-tokenizer behind ByteLevel", "ByteLevel as the last one");
     if (out->n_stages == WICK_MAX_SPLIT_STAGES)
-        return wick_field_unsupported(reading, PATH, "a sequence of so many pre-tokenizers", "8");
+        return too_many(reading);
     wick_split_stage *stage = &out->stages[out->n_stages];
     int code = wick_split_load(reading, value, path, stage);
     out->byte_level = stage->byte_level;
@@ -51,5 +56,15 @@ int wick_pretokenizer_load(const wick_reading *reading, const wick_json *value, 
         out->kinds = out->stages[0].kinds;
     else
         wick_char_kinds_prepare(&out->kinds);
+    return WICK_OK;
+}
+
+int wick_pretokenizer_write_bytes(const wick_reading *reading, wick_pretokenizer *pretokenizer)
+{
+    if (pretokenizer->n_stages == WICK_MAX_SPLIT_STAGES)
+        return too_many(reading);
+    pretokenizer->stages[pretokenizer->n_stages++] =
+        (wick_split_stage){.rewrite = WICK_REWRITE_BYTES, .pattern = WICK_SPLIT_NOTHING};
+    pretokenizer->is_kinds = false;
     return WICK_OK;
 }

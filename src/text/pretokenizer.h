@@ -16,5 +16,7 @@ typedef struct wick_pretokenizer {
 
 /* value: tokenizer.json's "pre_tokenizer" (NULL and null: the whole text is one word). */
 int wick_pretokenizer_load(const wick_reading *reading, const wick_json *value, wick_pretokenizer *out);
+/* ByteLevel before a model whose symbols are characters: one stage more, which writes bytes as such. */
+int wick_pretokenizer_write_bytes(const wick_reading *reading, wick_pretokenizer *pretokenizer);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "text/byte_level.h"
 #include "text/split_patterns.h"
 
 /* The next match, or gap between two, of a pattern: [at, end). */
@@ -143,18 +144,6 @@ bool wick_split_next(const wick_split_stage *stage, const char *text, size_t at,
     return true;
 }
 
-/* A space of the first character's origin. */
-static void insert_space(wick_normalized *text, size_t at, wick_encoding_state *state)
-{
-    if (!wick_normalized_room(state, text, text->n_bytes + 1 + WICK_NORMALIZED_PAD))
-        return;
-    memmove(text->bytes + at + 1, text->bytes + at, text->n_bytes - at);
-    memmove(text->origins + at + 1, text->origins + at, (text->n_bytes - at) * sizeof *text->origins);
-    text->bytes[at] = ' ';
-    text->n_bytes++;
-    memset(text->bytes + text->n_bytes, 0, WICK_NORMALIZED_PAD);
-}
-
 void wick_split_rewrite_text(const wick_split_stage *stage, wick_normalized *text, size_t from, bool begins,
                              bool at_start, wick_encoding_state *state)
 {
@@ -165,8 +154,11 @@ void wick_split_rewrite_text(const wick_split_stage *stage, wick_normalized *tex
         wick_metaspace_rewrite(stage, text, from, begins, at_start, state);
         break;
     case WICK_REWRITE_SPACE:
-        if (begins && text->bytes[from] != ' ')
-            insert_space(text, from, state);
+        if (begins)
+            wick_byte_level_prefix(text, from, state);
+        break;
+    case WICK_REWRITE_BYTES:
+        wick_byte_level_write(text, from, state);
         break;
     }
 }

@@ -34,9 +34,10 @@ typedef enum wick_split_behavior {
 typedef enum wick_split_rewrite {
     WICK_REWRITE_NONE,
     WICK_REWRITE_METASPACE,
-    WICK_REWRITE_SPACE /* a space in front, unless there is one (ByteLevel) */
+    WICK_REWRITE_SPACE, /* ByteLevel: a space in front, unless there is one */
+    WICK_REWRITE_BYTES  /* ByteLevel: bytes as characters that stand for them */
 } wick_split_rewrite;
-#define WICK_REWRITE_LAST WICK_REWRITE_SPACE
+#define WICK_REWRITE_LAST WICK_REWRITE_BYTES
 
 /* METASPACE: to which pieces one more visible space is prepended. */
 typedef enum wick_metaspace_prepend {

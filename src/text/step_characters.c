@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * step_characters.c: the steps of a normaliser that look at one character at a time (normalizer_steps.h). */
 #include "text/ascii.h"
+#include "text/byte_level.h"
 #include "text/normalizer_steps.h"
 #include "text/unicode.h"
 
@@ -15,17 +16,6 @@ static unsigned nmt(uint32_t c, uint32_t *out)
                           c == 0x2028 || c == 0x2029 || c == 0x2581 || c == 0xFEFF || c == 0xFFFD;
     *out = is_space ? ' ' : c;
     return 1;
-}
-
-/* The character that stands for a byte in byte-level vocabularies: visible Latin-1 characters for themselves, those from U+0100 on for the rest in their order. */
-static uint32_t visible(uint8_t byte)
-{
-    enum { FIRST = 0x100, N_BEFORE_VISIBLE = 0x21, DELETE = 0x7F, NO_BREAK_SPACE = 0xA0, SOFT_HYPHEN = 0xAD };
-    if (byte < N_BEFORE_VISIBLE)
-        return FIRST + byte;
-    if (byte >= DELETE && byte <= NO_BREAK_SPACE)
-        return FIRST + N_BEFORE_VISIBLE + byte - DELETE;
-    return byte == SOFT_HYPHEN ? FIRST + N_BEFORE_VISIBLE + NO_BREAK_SPACE + 1 - DELETE : byte;
 }
 
 /* What a character becomes; returns how many characters that is. */
@@ -62,7 +52,7 @@ static unsigned map(wick_normalizer_step step, uint32_t c, uint32_t out[MAX_PART
     case WICK_STEP_BYTES:
         n = wick_utf8_encode(c, bytes);
         for (unsigned i = 0; i < n; i++)
-            out[i] = visible((uint8_t)bytes[i]);
+            out[i] = wick_byte_level_character((uint8_t)bytes[i]);
         return n;
     default:
         return n;

@@ -42,15 +42,14 @@ static wick_added_space take_space(const wick_trim *trim, wick_encoding_state *s
     return (wick_added_space){by_id->leading, by_id->trailing};
 }
 
-void wick_template_trim(const wick_trim *trim, wick_encoding_state *state, size_t first)
+void wick_template_trim(const wick_trim *trim, wick_encoding_state *state, size_t first, size_t end_of_all)
 {
-    const size_t first_of_all = trim->behind_template ? 0 : first;
-    for (size_t i = first; trim->spaces && i < state->n_tokens; i++) {
+    for (size_t i = first; trim->spaces && i < end_of_all; i++) {
         wick_added_space space = take_space(trim, state, i);
         const uint32_t begin = state->starts[i], end = state->ends[i];
         if ((space.leading | space.trailing) == 0)
             continue;
-        if (trim->add_prefix_space && space.leading == 1 && (i == first_of_all || begin == 0))
+        if (trim->add_prefix_space && space.leading == 1 && (i == first || begin == 0))
             space.leading = 0;
         const uint32_t from = space.leading < end - begin ? begin + space.leading : end;
         state->starts[i] = from;

@@ -10,10 +10,12 @@
 #define WICK_PIECE_FIRST (-1)
 #define WICK_PIECE_SECOND (-2)
 
+#define WICK_MAX_TYPE_ID 255
+
 /* A special token around a pair of texts, or one of the texts. */
 typedef struct wick_template_piece {
     int32_t id;
-    uint32_t type; /* type id of its tokens */
+    uint32_t type; /* type id of its tokens, at most WICK_MAX_TYPE_ID */
 } wick_template_piece;
 
 /* White space that a token's text begins and ends with, in characters. */
@@ -25,7 +27,6 @@ typedef struct wick_token_space {
 typedef struct wick_trim {
     const wick_token_space *spaces; /* [n_ids of the vocabulary]; NULL: offsets stay as they are */
     bool add_prefix_space; /* a single space in front of a text is taken for one that was put there, and stays */
-    bool behind_template;  /* special tokens are counted too where the first token is looked for */
 } wick_trim;
 
 typedef struct wick_template {
@@ -43,7 +44,7 @@ int wick_template_load(const wick_reading *reading, const wick_json *value, cons
 wick_added_space wick_template_space_of(const char *text, size_t n);
 /* The newest token was found as text[0..n): the white space in it counts, not that of its name. */
 void wick_template_note_space(wick_encoding_state *state, const char *text, size_t n);
-/* Trims the offsets of the text's tokens, those from `first` on. */
-void wick_template_trim(const wick_trim *trim, wick_encoding_state *state, size_t first);
+/* Trims the offsets of a text's tokens, [first, end_of_all) of the state. */
+void wick_template_trim(const wick_trim *trim, wick_encoding_state *state, size_t first, size_t end_of_all);
 
 #endif

@@ -58,7 +58,7 @@ static int read_piece(const wick_reading *reading, const wick_json *value, const
         code = wick_field_string(reading, value, path, "id", name, NULL);
     if (code == WICK_OK && wick_json_get(value, "type_id"))
         code = wick_field_integer(reading, value, path, "type_id", &number);
-    if (code == WICK_OK && (number < 0 || number > UINT32_MAX))
+    if (code == WICK_OK && (number < 0 || number > WICK_MAX_TYPE_ID))
         code = wick_field_corrupt(reading, path, "has the \"type_id\" %lld", (long long)number);
     *type = (uint32_t)number;
     return code;
@@ -191,7 +191,7 @@ static int load_trim(loading *l, const wick_json *value, bool must)
     if (code != WICK_OK || !trim)
         return code;
     l->trims = true;
-    l->trim = (wick_trim){.add_prefix_space = add_space, .behind_template = l->has_template};
+    l->trim = (wick_trim){.add_prefix_space = add_space};
     return WICK_OK;
 }
 

@@ -23,8 +23,6 @@ int wick_token_model_load(const wick_reading *reading, const wick_json *value, s
         out->kind = WICK_TOKENS_BPE;
         return wick_bpe_load(reading, value, n_added, byte_level, vocabulary, &out->bpe);
     }
-    if (byte_level)
-        return wick_field_unsupported(reading, PATH, type ? type : "WordPiece", "BPE behind ByteLevel");
     if (!type || strcmp(type, "WordPiece") == 0) {
         out->kind = WICK_TOKENS_WORDPIECE;
         return wick_wordpiece_load(reading, value, n_added, vocabulary, &out->wordpiece);

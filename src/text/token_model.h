@@ -23,7 +23,7 @@ typedef struct wick_token_model {
     };
 } wick_token_model;
 
-/* value: tokenizer.json's "model"; n_added: how many added tokens the vocabulary must have room for; byte_level: the pre-tokenizer is ByteLevel. */
+/* value: tokenizer.json's "model"; n_added: how many added tokens the vocabulary must have room for; byte_level: the pre-tokenizer is ByteLevel, which BPE does itself. */
 int wick_token_model_load(const wick_reading *reading, const wick_json *value, size_t n_added, bool byte_level,
                           wick_vocabulary *vocabulary, wick_token_model *out);
 /* Appends the tokens of word[0..n), n >= 1. Out of memory is remembered in state. */

@@ -63,6 +63,8 @@ static int load(const wick_reading *reading, const wick_json *root, wick_tokeniz
     if (code == WICK_OK)
         code = wick_token_model_load(reading, wick_json_get(root, "model"), wick_json_count(added),
                                      tk->pretokenizer.byte_level, &tk->vocabulary, &tk->model);
+    if (code == WICK_OK && tk->pretokenizer.byte_level && tk->model.kind != WICK_TOKENS_BPE)
+        code = wick_pretokenizer_write_bytes(reading, &tk->pretokenizer);
     if (code == WICK_OK)
         code = wick_added_tokens_load(reading, added, &tk->normalizer, &tk->vocabulary, &tk->added);
     if (code == WICK_OK)

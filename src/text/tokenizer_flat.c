@@ -25,8 +25,8 @@ typedef struct flat_set {
 typedef struct flat_head {
     uint64_t n_bytes; /* of the block */
     uint64_t n_ids, n_entries, n_before;
-    uint64_t max_tokens, is_left;               /* of tokenizer.json's truncation */
-    uint64_t add_prefix_space, behind_template; /* of the template's trim */
+    uint64_t max_tokens, is_left; /* of tokenizer.json's truncation */
+    uint64_t add_prefix_space;    /* of the template's trim */
     wick_normalizer normalizer;
     wick_pretokenizer pretokenizer;
     span units, replacements; /* of the normalizer's charsmap */
@@ -101,7 +101,6 @@ static void put_all(writer *w, const wick_tokenizer *tk, flat_head *head)
     head->spaces = wick_flat_put(w, special->trim.spaces, special->trim.spaces ? tk->vocabulary.n_ids : 0,
                                  sizeof *special->trim.spaces);
     head->add_prefix_space = special->trim.add_prefix_space;
-    head->behind_template = special->trim.behind_template;
     head->n_bytes = w->at;
 }
 
@@ -203,7 +202,8 @@ static bool is_pair(const wick_template_piece *pair, size_t n, uint64_t n_ids)
     for (size_t i = 0; i < n; i++) {
         n_first += pair[i].id == WICK_PIECE_FIRST;
         n_second += pair[i].id == WICK_PIECE_SECOND;
-        holds &= pair[i].id >= WICK_PIECE_SECOND && (pair[i].id < 0 || (uint64_t)pair[i].id < n_ids);
+        holds &= pair[i].id >= WICK_PIECE_SECOND && pair[i].type <= WICK_MAX_TYPE_ID &&
+                 (pair[i].id < 0 || (uint64_t)pair[i].id < n_ids);
     }
     return holds && (n == 0 || (n_first == 1 && n_second == 1));
 }
@@ -215,7 +215,7 @@ static void read_template(reader *r, const flat_head *head, wick_tokenizer *tk)
     const wick_token_space *spaces = wick_flat_view(r, head->spaces, sizeof *spaces);
     const size_t n = (size_t)head->template_ids.n;
     wick_flat_expect(r, head->n_before <= n && (head->spaces.n == 0 || head->spaces.n == head->n_ids) &&
-                            head->add_prefix_space <= 1 && head->behind_template <= 1);
+                            head->add_prefix_space <= 1);
     for (size_t i = 0; i < n && !r->is_bad; i++)
         wick_flat_expect(r, ids[i] >= 0 && (uint64_t)ids[i] < head->n_ids);
     wick_flat_expect(r, !r->is_bad && is_pair(pair, (size_t)head->pair.n, head->n_ids));
@@ -227,9 +227,8 @@ static void read_template(reader *r, const flat_head *head, wick_tokenizer *tk)
                                   .n_after = n - (size_t)head->n_before,
                                   .pair = pair,
                                   .n_pair = (size_t)head->pair.n};
-    tk->special.trim = (wick_trim){.spaces = head->spaces.n > 0 ? spaces : NULL,
-                                   .add_prefix_space = head->add_prefix_space == 1,
-                                   .behind_template = head->behind_template == 1};
+    tk->special.trim =
+        (wick_trim){.spaces = head->spaces.n > 0 ? spaces : NULL, .add_prefix_space = head->add_prefix_space == 1};
 }
 
 int wick_tokenizer_unflatten(const uint8_t *bytes, size_t n, wick_tokenizer **out)

@@ -119,9 +119,10 @@ static void unsupported_parts(void **state)
          {"normalizers[1]: a second Precompiled"}},
         {{.normalizer = "{\"type\": \"Lowercase\", \"locale\": \"tr\"}"}, WICK_E_UNSUPPORTED, {"\"locale\"", "type"}},
         {{.pre_tokenizer = "{\"type\": \"Words\"}"}, WICK_E_UNSUPPORTED, {"pre_tokenizer: Words", "BertPreTokenizer"}},
-        {{.pre_tokenizer = "{\"type\": \"ByteLevel\", \"add_prefix_space\": true, \"trim_offsets\": true}"},
+        {{.pre_tokenizer = "{\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"ByteLevel\", "
+                           "\"add_prefix_space\": true, \"trim_offsets\": true}, {\"type\": \"Whitespace\"}]}"},
          WICK_E_UNSUPPORTED,
-         {"model: WordPiece", "BPE behind ByteLevel"}},
+         {"pre_tokenizer.pretokenizers[1]: a pre-tokenizer behind ByteLevel"}},
         {{.pre_tokenizer = "{\"type\": \"Whitespace\", \"x\": 1}"},
          WICK_E_UNSUPPORTED,
          {"pre_tokenizer: the field \"x\""}},
