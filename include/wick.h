@@ -256,6 +256,31 @@ WICK_API int wick_embed(wick_model *model, const char *const *texts, const size_
 /* Embeds "health check" through the real path; WICK_E_UNAVAILABLE where that fails. */
 WICK_API int wick_model_health_check(wick_model *model, wick_error *error);
 
+/* ---- smaller vectors: what sentence-transformers' quantize_embeddings makes of them, to the bit ----------------------- */
+
+typedef enum wick_precision {
+    WICK_PRECISION_F32,
+    WICK_PRECISION_INT8,  /* one of 256 steps between the least and the largest value of its dimension; less 128 */
+    WICK_PRECISION_UINT8, /* the same from 0 */
+    WICK_PRECISION_BINARY, /* a bit a value, set where it is above 0, the first in the highest bit of the first byte; bytes less 128 */
+    WICK_PRECISION_UBINARY /* the same from 0 */
+} wick_precision;
+
+/* "f32", "int8", "uint8", "binary", "ubinary"; static. */
+WICK_API const char *wick_precision_name(wick_precision precision);
+/* Bytes that a vector of so many values takes: 4 for each, 1 for each, or 1 for every 8 and the rest. */
+WICK_API size_t wick_precision_bytes(wick_precision precision, size_t dimension);
+
+/* The ranges of values that int8 and uint8 need, [2, dimension]: all least ones, then all largest ones. begin empties them, add widens them by vectors [n, dimension].
+ * Take them from some hundred vectors or more, and keep them with what is quantised: other ranges mean other bytes. */
+WICK_API void wick_ranges_begin(float *ranges, size_t dimension);
+WICK_API void wick_ranges_add(float *ranges, const float *vectors, size_t n_vectors, size_t dimension);
+
+/* Quantises vectors [n_vectors, dimension] to out [n_vectors, wick_precision_bytes]: int8_t (INT8, BINARY), uint8_t (UINT8, UBINARY) or float. ranges: [2, dimension] for
+ * INT8 and UINT8, whose values beyond them are cut off; else NULL. WICK_E_INVALID_INPUT: ranges are missing, empty or not finite. */
+WICK_API int wick_vectors_quantize(const float *vectors, size_t n_vectors, size_t dimension, wick_precision precision,
+                                   const float *ranges, void *out, wick_error *error);
+
 /* The most that a device can multiply and add, in GFLOP/s (10^9 operations a second, a multiply-add counting two; integer ones for int8):
  * measured, for about 0.15 s, by a loop in registers on all threads. What `wick bench` states its speed as a share of.
  *   options      NULL for the defaults; device, strict_device, dtype and n_threads count, as in wick_model_open

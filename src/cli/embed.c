@@ -22,6 +22,7 @@ typedef struct embed_values {
     wick_settings settings;
     wick_input_options input;
     wick_prompt_values prompt;
+    wick_narrow_options narrow;
     const char *output, *format, *truncate_side;
     bool no_normalize, no_truncate, quiet;
     size_t dimensions;
@@ -43,6 +44,11 @@ static const wick_option options[] = {
      "leave the vectors' lengths as they are (default: 1)"},
     {"dimensions", WICK_OPTION_COUNT, "N", offsetof(embed_values, dimensions),
      "keep the first N values of each vector\n(default: all, or what the model says)", NULL, 1u << 20},
+    {"precision", WICK_OPTION_CHOICE, "P", offsetof(embed_values, narrow.precision),
+     "f32 (default), or in fewer bytes int8, uint8, binary,\nubinary, as sentence-transformers makes them",
+     "f32|int8|uint8|binary|ubinary"},
+    {"calibration", WICK_OPTION_TEXT, "FILE", offsetof(embed_values, narrow.calibration),
+     "take int8's and uint8's ranges of values from these\nvectors, an npy (default: from those that are written)"},
     {"no-truncate", WICK_OPTION_FLAG, NULL, offsetof(embed_values, no_truncate),
      "fail where a text is too long, instead of cutting it"},
     {"truncate-side", WICK_OPTION_CHOICE, "S", offsetof(embed_values, truncate_side),
@@ -91,6 +97,20 @@ static int choose_format(const wick_command *command, const embed_values *values
         return WICK_EXIT_DONE;
     return wick_usage_fail(command, "give --format json, jsonl, csv, npy or f32, or end the name so",
                            "the output's name does not say its format");
+}
+
+/* What fits together; returns an exit code. */
+static int check_precision(const wick_command *command, const embed_values *values, wick_format format)
+{
+    const char *precision = values->narrow.precision;
+    const bool is_narrow = precision && strcmp(precision, "f32") != 0;
+    if (values->narrow.calibration && !(is_narrow && strstr(precision, "int8")))
+        return wick_usage_fail(command, "give --precision int8 or uint8",
+                               "--calibration is for vectors in int8 or uint8");
+    if (is_narrow && format == WICK_FORMAT_F32)
+        return wick_usage_fail(command, "--format npy takes them", "--format f32 and --precision %s contradict",
+                               precision);
+    return WICK_EXIT_DONE;
 }
 
 /* ---- embedding
@@ -193,7 +213,8 @@ static int run_job(embed_job *job, wick_settings *settings, wick_format format, 
     if (!status)
         status = find_dimension(job, &info, &dimension, error);
     if (!status)
-        status = wick_writer_begin(&job->writer, job->output, format, info.model, dimension, error);
+        status =
+            wick_writer_begin(&job->writer, job->output, format, info.model, dimension, &job->values->narrow, error);
     if (status)
         return status;
     bool is_watched = !wick_output_is_terminal(job->output) && !wick_input_is_terminal(job->input);
@@ -220,6 +241,8 @@ static int run(const wick_command *command, int argc, char **argv)
         return WICK_EXIT_USAGE;
     exit_code =
         status ? WICK_EXIT_FAILED : choose_format(command, &values, wick_input_is_arguments(job.input), &format);
+    if (exit_code == WICK_EXIT_DONE)
+        exit_code = check_precision(command, &values, format);
     if (exit_code == WICK_EXIT_DONE)
         status = wick_output_open(values.output, &job.output, &error);
     if (exit_code == WICK_EXIT_DONE && !status && (format == WICK_FORMAT_NPY || format == WICK_FORMAT_F32) &&

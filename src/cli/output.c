@@ -281,6 +281,18 @@ int wick_output_patch(wick_output *output, uint64_t offset, const void *data, si
     return status;
 }
 
+int wick_output_read(wick_output *output, uint64_t offset, void *data, size_t n, wick_error *error)
+{
+    for (size_t done = 0; done < n;) {
+        ssize_t got = pread(output->fd, (char *)data + done, n - done, output->begin + (off_t)(offset + done));
+        if (got > 0)
+            done += (size_t)got;
+        else if (got == 0 || errno != EINTR)
+            return wick_fail_errno(error, WICK_E_IO, output->name, NULL, "cannot read the temporary file");
+    }
+    return 0;
+}
+
 int wick_output_copy(wick_output *output, wick_output *spool, wick_error *error)
 {
     int status = wick_output_flush(spool, error);

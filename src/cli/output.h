@@ -31,6 +31,8 @@ bool wick_output_is_terminal(const wick_output *output);
 bool wick_output_can_patch(const wick_output *output);
 /* Overwrites n bytes at the offset, counted from where the stream began. */
 int wick_output_patch(wick_output *output, uint64_t offset, const void *data, size_t n, wick_error *error);
+/* Reads n bytes back from the offset; what was written before must have been flushed. */
+int wick_output_read(wick_output *output, uint64_t offset, void *data, size_t n, wick_error *error);
 /* Appends everything that was written to spool. */
 int wick_output_copy(wick_output *output, wick_output *spool, wick_error *error);
 

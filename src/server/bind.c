@@ -49,6 +49,13 @@ static bool bind_dtype(const wick_call *call, wick_api_error *error)
                        "this model is served in %s; leave dtype out, or ask for that", served);
 }
 
+static bool bind_ranges(const wick_call *call, wick_api_error *error)
+{
+    return !call->ranges || call->n_ranges == call->dimension ||
+           wick_refuse(error, WICK_REFUSE_INVALID, "ranges", "ranges are of %zu values, but the vectors have %zu",
+                       call->n_ranges, call->dimension);
+}
+
 /* The ids of text i into ids, which has room for them. */
 static bool read_ids(const wick_call *call, size_t i, const wick_json *list, int32_t *ids, wick_api_error *error)
 {
@@ -96,7 +103,7 @@ static bool bind_ids(wick_call *call, size_t i, wick_api_error *error)
 
 bool wick_call_bind(wick_call *call, wick_api_error *error)
 {
-    if (!bind_dimension(call, error) || !bind_dtype(call, error) ||
+    if (!bind_dimension(call, error) || !bind_dtype(call, error) || !bind_ranges(call, error) ||
         !wick_request_prompt(call->served, call->prompt_name, &call->options.prompt, error))
         return false;
     if (!call->ids)

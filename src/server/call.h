@@ -79,6 +79,9 @@ typedef struct wick_call {
     wick_embed_options options;
     bool truncate; /* false: a text that is too long is refused; the same as options.truncate */
     wick_encoding_format format;
+    wick_precision precision; /* that vectors are written in */
+    const float *ranges;      /* [2, n_ranges] in the arena, for precision; NULL: those of the call's own vectors */
+    size_t n_ranges;          /* checked against dimension by wick_call_bind */
     /* Set by calls.c. */
     wick_served *served;
     uint32_t *n_tokens; /* [n_texts] */

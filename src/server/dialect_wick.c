@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "server/openapi.h"
+#include "server/precision.h"
 #include "server/request.h"
 #include "server/service_models.h"
 
@@ -45,7 +46,7 @@ static bool read_embed(wick_call *call, wick_api_error *error)
         return false;
     call->dtype = dtypes[dtype];
     call->format = (wick_encoding_format)format;
-    return wick_request_inputs(call, has_alias ? "texts" : "inputs", false, error);
+    return wick_request_inputs(call, has_alias ? "texts" : "inputs", false, error) && wick_precision_read(call, error);
 }
 
 /* 127 times the values over the largest of them, rounded: the direction of the vector, and nothing of its batch or its length. */
@@ -105,7 +106,10 @@ static void write_embed(const wick_call *call, wick_buffer *out)
     wick_buffer_text(out, "{\"model\":");
     wick_json_put_text(out, wick_call_model_name(call));
     wick_buffer_text(out, ",\"embeddings\":[");
-    put_vectors(call, scratch, out);
+    if (call->precision == WICK_PRECISION_F32)
+        put_vectors(call, scratch, out);
+    else
+        wick_precision_put(call, out);
     wick_buffer_format(out, "],\"dimension\":%zu,\"usage\":{\"total_tokens\":%llu,\"duration_ms\":%llu}}",
                        call->dimension, (unsigned long long)call->total_tokens,
                        (unsigned long long)llrint(fmax(call->total_ms, 0)));

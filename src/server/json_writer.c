@@ -153,28 +153,56 @@ void wick_json_put_floats(wick_buffer *buffer, const float *values, size_t n)
     buffer->n_bytes = (size_t)(at - buffer->bytes);
 }
 
-void wick_json_put_int8s(wick_buffer *buffer, const int8_t *values, size_t n)
+/* From -128 to 255; returns where it ends. */
+static char *put_small(char *at, int value)
+{
+    const unsigned magnitude = (unsigned)abs(value);
+    if (value < 0)
+        *at++ = '-';
+    if (magnitude >= 100)
+        *at++ = (char)('0' + magnitude / 100);
+    if (magnitude >= 10)
+        *at++ = (char)('0' + magnitude / 10 % 10);
+    *at++ = (char)('0' + magnitude % 10);
+    return at;
+}
+
+/* Room for "[-128,-128...]"; NULL: out of memory. */
+static char *reserve_small(wick_buffer *buffer, size_t n)
 {
     size_t room;
     if (!wick_mul_size(n, 5, &room) || !wick_add_size(room, 2, &room)) {
         buffer->failed = true;
-        return;
+        return NULL;
     }
-    if (!wick_buffer_reserve(buffer, room)) /* "-128," */
+    return wick_buffer_reserve(buffer, room) ? buffer->bytes + buffer->n_bytes : NULL;
+}
+
+void wick_json_put_int8s(wick_buffer *buffer, const int8_t *values, size_t n)
+{
+    char *at = reserve_small(buffer, n);
+    if (!at)
         return;
-    char *at = buffer->bytes + buffer->n_bytes;
     *at++ = '[';
     for (size_t i = 0; i < n; i++) {
-        unsigned magnitude = (unsigned)abs(values[i]);
         if (i > 0)
             *at++ = ',';
-        if (values[i] < 0)
-            *at++ = '-';
-        if (magnitude >= 100)
-            *at++ = '1'; /* at most 128 */
-        if (magnitude >= 10)
-            *at++ = (char)('0' + magnitude / 10 % 10);
-        *at++ = (char)('0' + magnitude % 10);
+        at = put_small(at, values[i]);
+    }
+    *at++ = ']';
+    buffer->n_bytes = (size_t)(at - buffer->bytes);
+}
+
+void wick_json_put_uint8s(wick_buffer *buffer, const uint8_t *values, size_t n)
+{
+    char *at = reserve_small(buffer, n);
+    if (!at)
+        return;
+    *at++ = '[';
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0)
+            *at++ = ',';
+        at = put_small(at, values[i]);
     }
     *at++ = ']';
     buffer->n_bytes = (size_t)(at - buffer->bytes);

@@ -25,8 +25,9 @@ void wick_json_put_string(wick_buffer *buffer, const char *text, size_t n);
 void wick_json_put_text(wick_buffer *buffer, const char *text);
 void wick_json_put_number(wick_buffer *buffer, double value); /* finite */
 void wick_json_put_integer(wick_buffer *buffer, int64_t value);
-void wick_json_put_floats(wick_buffer *buffer, const float *values, size_t n); /* [1.5,-2] ; all finite */
-void wick_json_put_int8s(wick_buffer *buffer, const int8_t *values, size_t n); /* [1,-2] */
+void wick_json_put_floats(wick_buffer *buffer, const float *values, size_t n);   /* [1.5,-2] ; all finite */
+void wick_json_put_int8s(wick_buffer *buffer, const int8_t *values, size_t n);   /* [1,-2] */
+void wick_json_put_uint8s(wick_buffer *buffer, const uint8_t *values, size_t n); /* [1,254] */
 /* "..." base64 (RFC 4648, padded) of n bytes. */
 void wick_json_put_base64(wick_buffer *buffer, const void *bytes, size_t n);
 

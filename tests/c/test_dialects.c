@@ -273,6 +273,49 @@ static void prompts_are_bound(void **state)
     served.info.n_prompts = 2;
 }
 
+#define REPLY(embeddings)                                                                                              \
+    "{\"model\":\"org/tiny\",\"embeddings\":[" embeddings                                                              \
+    "],\"dimension\":4,\"usage\":{\"total_tokens\":7,\"duration_ms\":3}}"
+
+/* The vectors are 1, -0.5, 0, 0.25 and 2, 0.5, 1, 1.25. */
+static void wick_precisions(void **state)
+{
+    static const char path[] = "/api/v1/embed";
+    check_reply(path, "{\"inputs\":[\"a\",\"b\"],\"precision\":\"binary\"}", REPLY("[16],[112]"));
+    check_reply(path, "{\"inputs\":\"a\",\"precision\":\"ubinary\"}", REPLY("[144]"));
+    check_reply(path, "{\"inputs\":[\"a\",\"b\"],\"precision\":\"uint8\"}", REPLY("[0,0,0,0],[254,254,254,254]"));
+    check_reply(path, "{\"inputs\":\"a\",\"precision\":\"uint8\",\"ranges\":[[0,-1,-1,0.0],[2,1,1,0]]}",
+                REPLY("[127,63,127,0]"));
+    check_reply(path, "{\"inputs\":\"a\",\"precision\":\"int8\",\"ranges\":[[0,-1,-1,0],[2,1,1,0.125]]}",
+                REPLY("[-1,-65,-1,127]"));
+    check_reply(path, "{\"inputs\":\"a\",\"precision\":\"ubinary\",\"encoding_format\":\"base64\"}", REPLY("\"kA==\""));
+    check_reply(path, "{\"inputs\":\"a\",\"precision\":null,\"ranges\":null}", REPLY("[1,-0.5,0,0.25]"));
+    check_reply(path, "{\"inputs\":\"a\",\"precision\":\"f32\",\"encoding_format\":\"int8\"}", REPLY("[127,-64,0,32]"));
+#define SECRET "{\"inputs\":\"SECRET\",\"precision\":"
+    check_refused(WICK_POST, path, SECRET "\"SECRET\"}", 400, "\"param\":\"precision\"");
+    check_refused(WICK_POST, path, SECRET "\"int8\"}", 400, "\"param\":\"ranges\"");
+    check_refused(WICK_POST, path, SECRET "\"binary\",\"encoding_format\":\"int8\"}", 400,
+                  "\"param\":\"encoding_format\"");
+    static const char *const ranges[] = {"7",
+                                         "[]",
+                                         "[[],[]]",
+                                         "[[1],[1,2]]",
+                                         "[[1]]",
+                                         "[[1],[2],[3]]",
+                                         "[[0],[\"SECRET\"]]",
+                                         "[[0],[1e39]]",
+                                         "[[null],[1]]",
+                                         "[[0,0,0],[1,1,1]]",
+                                         "{\"a\":1}",
+                                         "[[0,0,0,0],{}]"};
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
+        char body[256];
+        snprintf(body, sizeof body, SECRET "\"int8\",\"ranges\":%s}", ranges[i]);
+        check_refused(WICK_POST, path, body, 400, "\"param\":\"ranges\"");
+    }
+    check_refused(WICK_POST, path, SECRET "\"binary\",\"ranges\":[[0,0,0,0],[1,1,1,1]]}", 400, "\"param\":\"ranges\"");
+}
+
 /* What the model's files cut vectors to is the default, what it has the limit. */
 static void cuts_are_bound(void **state)
 {
@@ -671,6 +714,7 @@ int main(void)
         cmocka_unit_test(wick_embeds),
         cmocka_unit_test(prompts_are_bound),
         cmocka_unit_test(cuts_are_bound),
+        cmocka_unit_test(wick_precisions),
         cmocka_unit_test(wick_encodings),
         cmocka_unit_test(wick_refuses),
         cmocka_unit_test(wick_lists_and_switches_models),

@@ -186,6 +186,15 @@ static void small_integers(void **state)
     check_text(&buffer, expected);
     wick_json_put_int8s(&buffer, values, 0);
     check_text(&buffer, "[]");
+    uint8_t bytes[256];
+    strcpy(expected, "[");
+    for (int i = 0; i < 256; i++) {
+        bytes[i] = (uint8_t)i;
+        snprintf(expected + strlen(expected), 8, "%s%d", i ? "," : "", i);
+    }
+    strcat(expected, "]");
+    wick_json_put_uint8s(&buffer, bytes, 256);
+    check_text(&buffer, expected);
 }
 
 /* RFC 4648, section 10; and bytes that use the last two characters. */

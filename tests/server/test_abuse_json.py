@@ -102,7 +102,8 @@ EMBED_OPENAI = {"input": texts_or_ids, "model": model, "encoding_format": word("
 # path -> (a good body, {field: what it takes}, number of vectors in an answer's body)
 ROUTES = {
     "/api/v1/embed": ({"inputs": "a"}, {"inputs": texts, "model": model, "normalize": boolean, "truncate": boolean, "dimensions": dimensions,
-                                        "prompt_name": prompt, "dtype": word("f32"), "encoding_format": word("float", "base64", "int8", "binary"), "unknown": anything},
+                                        "prompt_name": prompt, "precision": word("f32", "binary", "ubinary"), "ranges": null_or(lambda value, server: False),
+                                        "dtype": word("f32"), "encoding_format": word("float", "base64", "int8", "binary"), "unknown": anything},
                       lambda reply: len(reply["embeddings"])),
     "/v1/embeddings": ({"input": "a"}, EMBED_OPENAI, lambda reply: len(reply["data"])),
     "/embeddings": ({"input": ["a"]}, EMBED_OPENAI, lambda reply: len(reply["data"])),

@@ -96,6 +96,23 @@ def test_encodings_say_the_same(live, library):
     np.testing.assert_array_equal([np.frombuffer(base64.b64decode(item["embedding"]), "<f4") for item in open_ai["data"]], expected)
 
 
+@pytest.mark.parametrize("precision", ["int8", "uint8", "binary", "ubinary"])
+def test_precisions_are_the_command_s(live, tmp_path, binary_path, library, precision):
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in TEXTS))
+    subprocess.run([binary_path, "embed", "--model", MINILM, "--input", "in.jsonl", "--precision", precision, "--output", "out.npy", "--quiet"], check=True, timeout=120, cwd=tmp_path)
+    expected = np.load(tmp_path / "out.npy")
+    body = {"model": "mini", "inputs": TEXTS, "precision": precision}
+    got = live.ask("POST", "/api/v1/embed", body).json
+    np.testing.assert_array_equal(np.array(got["embeddings"]), expected)
+    packed = live.ask("POST", "/api/v1/embed", body | {"encoding_format": "base64"}).json["embeddings"]
+    np.testing.assert_array_equal([np.frombuffer(base64.b64decode(row, validate=True), expected.dtype) for row in packed], expected)
+    if "int8" in precision:  # with ranges a text's bytes are its own
+        vectors = library(MINILM, TEXTS)
+        ranges = [[float(value) for value in row] for row in (vectors.min(axis=0), vectors.max(axis=0))]
+        alone = live.ask("POST", "/api/v1/embed", {"model": "mini", "inputs": TEXTS[3], "precision": precision, "ranges": ranges}).json
+        np.testing.assert_array_equal(alone["embeddings"], expected[3:4])
+
+
 def test_tokens_are_counted(live):
     tokens = [len(row) for row in live.ask("POST", "/tokenize", {"model": "mini", "inputs": TEXTS}).json]
     assert tokens[1] == 2 and tokens[5] == 302
