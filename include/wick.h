@@ -212,6 +212,11 @@ typedef struct wick_model_info {
     const char *positions;         /* "learned", "relative", "rotary", "alibi", "none" */
     const char *activation;        /* "gelu", "gelu_tanh", "relu", "silu", "tanh" */
     bool is_gated, is_causal;      /* act(gate) * up; a token sees none behind it */
+    const char *
+        kind; /* what the model is for: "embedding", "reranker"..., see wick_rerank. Of kinds that give no vectors, dimension is 0 */
+    const char *const *labels; /* [n_labels] of rerankers and classifiers */
+    size_t n_labels;
+    size_t token_dimension; /* length of a token's vector; 0 where the model gives none */
 } wick_model_info;
 
 /* Fills as much of *info as info->size covers; set it before the call. */
@@ -280,6 +285,75 @@ WICK_API void wick_ranges_add(float *ranges, const float *vectors, size_t n_vect
  * INT8 and UINT8, whose values beyond them are cut off; else NULL. WICK_E_INVALID_INPUT: ranges are missing, empty or not finite. */
 WICK_API int wick_vectors_quantize(const float *vectors, size_t n_vectors, size_t dimension, wick_precision precision,
                                    const float *ranges, void *out, wick_error *error);
+
+/* ---- outputs beside vectors --------------------------------------------------------------------------------------- */
+
+/* A model is made for one of these (wick_model_info.kind); what it does not give is WICK_E_INVALID_INPUT that says what it is and what to call.
+ *   "embedding"     wick_embed, wick_embed_tokens
+ *   "reranker"      wick_rerank, wick_classify: a classifier with one label
+ *   "classifier"    wick_classify
+ *   "sparse"        wick_embed_sparse: SPLADE
+ *   "multi-vector"  wick_embed_tokens: ColBERT
+ * As with wick_embed: any number of texts, the same bits in any batch, equal texts computed once. */
+
+/* What a score is. */
+enum {
+    WICK_SCORES_MODEL =
+        0, /* as sentence-transformers' CrossEncoder.predict: by default the sigmoid of one label, logits of several */
+    WICK_SCORES_PROBABILITIES = 1, /* the sigmoid of one label, the softmax of several, as Text Embeddings Inference */
+    WICK_SCORES_RAW = 2            /* logits */
+};
+
+typedef struct wick_score_options {
+    size_t size;
+    uint8_t scores; /* WICK_SCORES_*; WICK_SCORES_MODEL after init */
+    bool
+        truncate; /* true after init: of a pair that is too long, the longer text is cut; false: WICK_E_INVALID_INPUT */
+    uint8_t truncate_side; /* WICK_TRUNCATE_*; WICK_TRUNCATE_DEFAULT after init */
+} wick_score_options;
+
+WICK_API void wick_score_options_init_sized(wick_score_options *options, size_t options_bytes);
+static inline void wick_score_options_init(wick_score_options *options)
+{
+    wick_score_options_init_sized(options, sizeof *options);
+}
+
+/* How well each of n_texts >= 1 texts answers the query: the higher, the better.
+ *   query        query_bytes long; SIZE_MAX: zero-terminated
+ *   texts, text_bytes, usage   as in wick_embed
+ *   options      NULL for the defaults
+ *   scores       [n_texts], the caller's; unspecified after an error */
+WICK_API int wick_rerank(wick_model *model, const char *query, size_t query_bytes, const char *const *texts,
+                         const size_t *text_bytes, size_t n_texts, const wick_score_options *options, float *scores,
+                         wick_usage *usage, wick_error *error);
+
+/* Scores of the model's labels (wick_model_info.labels) for each text, or pair of texts.
+ *   seconds      NULL: texts alone; else [n_texts] the pairs' second texts, where NULL stands for none
+ *   second_bytes [n_texts], or NULL where every second text is zero-terminated
+ *   scores       [n_texts, n_labels], the caller's */
+WICK_API int wick_classify(wick_model *model, const char *const *texts, const size_t *text_bytes,
+                           const char *const *seconds, const size_t *second_bytes, size_t n_texts,
+                           const wick_score_options *options, float *scores, wick_usage *usage, wick_error *error);
+
+/* Rows of as many values as each text has. Filled by the functions below, emptied by wick_rows_response_clear. Start with {0}. */
+typedef struct wick_rows_response {
+    size_t n_texts;
+    size_t dimension; /* length of a token's vector; of sparse vectors, the zeros counted: the size of the vocabulary */
+    size_t *offsets;  /* [n_texts + 1] of tokens, or of terms: text i has those from offsets[i] to offsets[i + 1] */
+    uint32_t *indices; /* sparse vectors: [offsets[n_texts]] token ids, ascending within a text; else NULL */
+    float *values; /* token vectors: [offsets[n_texts], dimension]; sparse vectors: [offsets[n_texts]], all above 0 */
+    wick_usage usage;
+} wick_rows_response;
+
+WICK_API void wick_rows_response_clear(wick_rows_response *response);
+
+/* A vector for each token of each text, special ones included: the last hidden states, or what a multi-vector model makes of them. options: as in wick_embed; normalize is
+ * for each token's vector. prompt_name "query" makes a text a query, where the model treats those otherwise than documents; any other is a document. */
+WICK_API int wick_embed_tokens(wick_model *model, const char *const *texts, const size_t *text_bytes, size_t n_texts,
+                               const wick_embed_options *options, wick_rows_response *response, wick_error *error);
+/* A weight above 0 for some words of the vocabulary. options: as in wick_embed; dimensions must be 0. */
+WICK_API int wick_embed_sparse(wick_model *model, const char *const *texts, const size_t *text_bytes, size_t n_texts,
+                               const wick_embed_options *options, wick_rows_response *response, wick_error *error);
 
 /* The most that a device can multiply and add, in GFLOP/s (10^9 operations a second, a multiply-add counting two; integer ones for int8):
  * measured, for about 0.15 s, by a loop in registers on all threads. What `wick bench` states its speed as a share of.

@@ -106,7 +106,7 @@ static void run(calibration *c, const wick_cpu_layer *layer)
             wick_layer_begin(&c->f32, layer, &team, act, 0, chunk.n_rows); /* what its first product sees is observed */
             wick_layer_forward(&c->f32, layer, NULL, &team, &chunk, act, &c->workspace.scratch[0]);
         } else {
-            wick_embed_tokens(&c->f32, NULL, &team, &chunk, act);
+            wick_embed_rows(&c->f32, NULL, &team, &chunk, act);
         }
         memcpy(hidden, act->hidden.f32, bytes);
     }

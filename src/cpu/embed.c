@@ -54,7 +54,7 @@ static void embed_rows(const wick_cpu_model *model, const wick_team *team, const
     }
 }
 
-void wick_embed_tokens(const wick_cpu_model *model, const wick_cpu_layer *first, const wick_team *team,
+void wick_embed_rows(const wick_cpu_model *model, const wick_cpu_layer *first, const wick_team *team,
                        const wick_chunk *chunk, const wick_activations *act)
 {
     embed_rows(model, team, chunk, act->hidden.f32);

@@ -14,7 +14,7 @@ void wick_forward(const wick_cpu_model *model, const wick_team *team, const wick
     size_t n = model->files->encoder.n_layers;
     if (kernels->enter)
         kernels->enter();
-    wick_embed_tokens(model, n > 0 ? layers : NULL, team, chunk, act);
+    wick_embed_rows(model, n > 0 ? layers : NULL, team, chunk, act);
     for (size_t i = 0; i < n; i++)
         wick_layer_forward(model, &layers[i], i + 1 < n ? &layers[i + 1] : NULL, team, chunk, act, scratch);
     wick_norm_shared(model, team, &model->final_norm, &act->hidden, 0,

@@ -10,7 +10,7 @@
 /* Token types are part of the position rows as type 0 has them (model_cpu.h): what another adds is its difference to that. */
 static bool has_types(const wick_model_files *files)
 {
-    return files->head.kind == WICK_HEAD_LABELS && files->encoder.type_vocab_size > 1;
+    return files->head.has_types && files->encoder.type_vocab_size > 1;
 }
 
 static void walk_norm(wick_cpu_walk *walk, wick_cpu_norm *norm, size_t n)
@@ -96,7 +96,7 @@ uint64_t wick_cpu_hash_head(const wick_model_files *files, uint64_t so_far)
     const wick_output_head *head = &files->head;
     if (head->kind == WICK_HEAD_NONE)
         return so_far;
-    const uint64_t parts[] = {head->kind,           head->n_out,         head->has_dense,    head->has_norm,
-                              head->has_dense_bias, head->has_norm_bias, head->has_last_bias};
+    const uint64_t parts[] = {head->kind,           head->n_out,         head->has_dense,     head->has_norm,
+                              head->has_dense_bias, head->has_norm_bias, head->has_last_bias, head->has_types};
     return wick_hash64(parts, sizeof parts, so_far);
 }

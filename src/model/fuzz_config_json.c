@@ -114,6 +114,7 @@ static void fuzz_head(const char *text, size_t n)
         }
         wick_head_parse(text, n, "fuzz", WICK_HEAD_TERMS, &arena, &files, &error);
         wick_head_activation_parse(text, n, "fuzz", &files.head, &error);
+        wick_head_types_parse(text, n, "fuzz", &files.head, &error);
         wick_arena_clear(&arena);
     }
 }

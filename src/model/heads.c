@@ -142,6 +142,31 @@ int wick_head_activation_parse(const char *text, size_t n, const char *where, wi
     return code;
 }
 
+/* ---- token types --------------------------------------------------------------------------------------------------- */
+
+/* Of transformers' tokenizer classes for these families only BERT's gives token types by itself. */
+int wick_head_types_parse(const char *text, size_t n, const char *where, wick_output_head *head, wick_error *error)
+{
+    wick_json *root = NULL;
+    int code = wick_bounded_json_parse_reals(text, n, where, &root, error);
+    if (code != WICK_OK)
+        return code;
+    const wick_keys keys = {root, where, error};
+    const wick_json *names = wick_json_get(root, "model_input_names");
+    const char *class_name = NULL;
+    code = wick_key_text(&keys, "tokenizer_class", &class_name);
+    if (code == WICK_OK && class_name)
+        head->has_types = strcmp(class_name, "BertTokenizer") == 0 || strcmp(class_name, "BertTokenizerFast") == 0;
+    if (wick_json_type_of(names) == WICK_JSON_ARRAY)
+        head->has_types = false;
+    for (size_t i = 0; i < wick_json_count(names) && wick_json_type_of(names) == WICK_JSON_ARRAY; i++) {
+        const char *name = wick_json_string(wick_json_at(names, i), NULL);
+        head->has_types |= name && strcmp(name, "token_type_ids") == 0;
+    }
+    wick_json_free(root);
+    return code;
+}
+
 /* ---- settings of a family's head ----------------------------------------------------------------------------------- */
 
 /* ModernBERT alone lets the file choose (its classifier_* keys serve the masked words too). */
@@ -178,7 +203,8 @@ static int read_head(const wick_keys *keys, const wick_head_names *names, wick_a
                                .has_norm = names->norm != NULL,
                                .has_dense_bias = names->dense != NULL,
                                .has_norm_bias = names->norm != NULL,
-                               .has_last_bias = !names->is_plain};
+                               .has_last_bias = !names->is_plain,
+                               .has_types = names->gives_types};
     int code = names->activation_key ? wick_key_text(keys, names->activation_key, &activation) : WICK_OK;
     if (code == WICK_OK && activation && !wick_activation_of_name(activation, &head->activation))
         return unsupported(keys, names->activation_key, activation,

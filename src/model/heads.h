@@ -18,6 +18,8 @@ int wick_head_parse(const char *text, size_t n, const char *where, wick_head_kin
 /* config_sentence_transformers.json: its activation_fn, which beats that of config.json. */
 int wick_head_activation_parse(const char *text, size_t n, const char *where, wick_output_head *head,
                                wick_error *error);
+/* tokenizer_config.json: whether its model_input_names, or else the class that it names, gives the model token types. Without the file the model type decides. */
+int wick_head_types_parse(const char *text, size_t n, const char *where, wick_output_head *head, wick_error *error);
 /* 1_SpladePooling/config.json. */
 int wick_head_splade_parse(const char *text, size_t n, const char *where, wick_output_head *head, wick_error *error);
 

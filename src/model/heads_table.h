@@ -15,6 +15,7 @@ typedef struct wick_head_names {
     wick_pooling row;
     bool has_choices; /* ModernBERT's keys */
     bool is_plain;    /* last has no bias */
+    bool gives_types; /* where no tokenizer_config.json says otherwise */
 } wick_head_names;
 
 /* NULL: not known. */

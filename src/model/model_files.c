@@ -164,6 +164,8 @@ static int read_text_rules(opened_model *model, bool has_modules, wick_pipeline 
                      &text, error);
     if (code == WICK_OK && text.bytes)
         code = wick_tokenizer_config_parse(text.bytes, text.n, text.path, &rules, error);
+    if (code == WICK_OK && text.bytes && pipeline == WICK_PIPELINE_LABELS)
+        code = wick_head_types_parse(text.bytes, text.n, text.path, &files->head, error);
     free(text.bytes);
     if (code != WICK_OK)
         return code;

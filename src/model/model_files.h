@@ -93,6 +93,7 @@ typedef struct wick_output_head {
     wick_linear last;           /* [n_out, hidden_size] */
     size_t n_out;               /* labels, or vocab_size */
     const char *const *labels;  /* LABELS: [n_out] their names, id2label */
+    bool has_types;             /* LABELS: the model is given the token types of pairs; else all are 0 */
     bool has_sigmoid;           /* LABELS: a score is the sigmoid of its logit, in CrossEncoder.predict */
     bool sums_tokens;           /* TERMS: the sum over the tokens, else the largest */
     bool has_second_log;        /* TERMS: log(1 + log(1 + relu)) */

@@ -3,6 +3,7 @@
  * programs link and load, and an error that says what is missing. */
 #include "base/error.h"
 #include "provider/pack.h"
+#include "provider/pairs.h"
 #include "provider/provider.h"
 #include "provider/pull.h"
 
@@ -91,6 +92,43 @@ const wick_tokenizer *wick_model_tokenizer(const wick_model *model)
 
 int wick_embed(wick_model *model, const char *const *texts, const size_t *text_bytes, size_t n_texts,
                const wick_embed_options *options, float *out, wick_usage *usage, wick_error *error)
+{
+    return absent(error);
+}
+
+int wick_rerank(wick_model *model, const char *query, size_t query_bytes, const char *const *texts,
+                const size_t *text_bytes, size_t n_texts, const wick_score_options *options, float *scores,
+                wick_usage *usage, wick_error *error)
+{
+    return absent(error);
+}
+
+int wick_classify(wick_model *model, const char *const *texts, const size_t *text_bytes, const char *const *seconds,
+                  const size_t *second_bytes, size_t n_texts, const wick_score_options *options, float *scores,
+                  wick_usage *usage, wick_error *error)
+{
+    return absent(error);
+}
+
+int wick_embed_tokens(wick_model *model, const char *const *texts, const size_t *text_bytes, size_t n_texts,
+                      const wick_embed_options *options, wick_rows_response *response, wick_error *error)
+{
+    return absent(error);
+}
+
+int wick_embed_sparse(wick_model *model, const char *const *texts, const size_t *text_bytes, size_t n_texts,
+                      const wick_embed_options *options, wick_rows_response *response, wick_error *error)
+{
+    return absent(error);
+}
+
+void wick_pair_encoder_clear(wick_pair_encoder *encoder)
+{
+}
+
+int wick_pair_encode(wick_pair_encoder *encoder, const wick_tokenizer *tokenizer, const char *first, size_t first_bytes,
+                     const char *second, size_t second_bytes, size_t max_tokens, uint8_t truncate_side,
+                     wick_error *error)
 {
     return absent(error);
 }

@@ -33,5 +33,31 @@ static const wick_tokenizer *candle_tokenizer(const void *state)
     return wick_model_tokenizer(state);
 }
 
-const wick_provider_ops wick_provider_candle = {"candle",    candle_open,  candle_embed,
-                                                candle_info, candle_close, candle_tokenizer};
+static int candle_outputs(void *state, const wick_outputs_request *request, wick_rows_response *response,
+                          wick_error *error)
+{
+    if (request->wanted == WICK_WANT_TOKENS)
+        return wick_embed_tokens(state, request->texts, request->text_bytes, request->n_texts, &request->embed_options,
+                                 response, error);
+    if (request->wanted == WICK_WANT_SPARSE)
+        return wick_embed_sparse(state, request->texts, request->text_bytes, request->n_texts, &request->embed_options,
+                                 response, error);
+    wick_model_info info = {.size = sizeof info};
+    int rc = wick_model_get_info(state, &info);
+    if (rc == WICK_OK)
+        rc = wick_outputs_begin_scores(request, info.n_labels, response, error);
+    if (rc == WICK_OK)
+        rc = wick_classify(state, request->texts, request->text_bytes, request->seconds, request->second_bytes,
+                           request->n_texts, &request->score_options, response->values, &response->usage, error);
+    return rc;
+}
+
+const wick_provider_ops wick_provider_candle = {
+    .name = "candle",
+    .open = candle_open,
+    .embed = candle_embed,
+    .info = candle_info,
+    .close = candle_close,
+    .tokenizer = candle_tokenizer,
+    .outputs = candle_outputs,
+};

@@ -8,9 +8,12 @@
  *   engine_device.c    which backend serves
  *   engine_duplicates.c  which texts of a block are the same
  *   engine_tokenize.c  texts -> packed token ids, on one thread or on all
+ *   engine_pairs.c     pairs of texts through the tokenizer
  *   engine_prompt.c    how many tokens a prompt is
  *   engine_embed.c     wick_embed: blocks of texts through tokenizer and backend, then cut and normalised
- *   engine_kind.c      what a model is for
+ *   engine_outputs.c   wick_rerank, wick_classify, wick_embed_tokens, wick_embed_sparse: blocks of texts as in engine_embed.c
+ *   engine_rows.c      token vectors and sparse vectors, put together to a response
+ *   engine_kind.c      what a model is for (kinds.h); which tokens it leaves out
  *   engine_peak.c      wick_measure_peak
  *   engine_context.c   contexts: scratch that calls borrow and give back */
 #ifndef WICK_PROVIDER_ENGINE_H
@@ -19,6 +22,8 @@
 #include "backend.h"
 #include "base/json.h"
 #include "base/pack.h"
+#include "provider/kinds.h"
+#include "provider/pairs.h"
 
 /* Texts are worked off in blocks, so that memory does not grow with their number: at most so many texts, and so many bytes of text
  * (or one text that is longer). Blocks this large lose nothing: a block of the shortest texts still is thousands of tokens. */
@@ -29,8 +34,10 @@
 typedef struct wick_token_part {
     size_t first, last;
     wick_encoding *encoding;
-    int32_t *ids; /* [n_ids], those of all its texts one after another */
-    size_t n_ids, ids_capacity;
+    wick_pair_encoder pairs;
+    int32_t *ids;   /* [n_ids], those of all its texts one after another */
+    uint8_t *types; /* of pairs: [n_ids] token types */
+    size_t n_ids, ids_capacity, types_capacity;
     char *prompted; /* the text under way with its prompt */
     size_t prompted_capacity;
     int code;           /* WICK_OK, or why the part stopped before its last text */
@@ -39,8 +46,10 @@ typedef struct wick_token_part {
 
 /* Scratch of one call of wick_embed. Its arrays only grow, so that a warm call allocates nothing. */
 typedef struct wick_context {
-    struct wick_context *next;        /* in the model's list of idle contexts */
-    size_t lengths[WICK_BLOCK_TEXTS]; /* bytes of each text of the block */
+    struct wick_context *next;               /* in the model's list of idle contexts */
+    size_t lengths[WICK_BLOCK_TEXTS];        /* bytes of each text of the block */
+    size_t second_lengths[WICK_BLOCK_TEXTS]; /* of pairs: of each second text */
+    const char *queries[WICK_BLOCK_TEXTS];   /* of pairs with the same first text: that */
     /* Of the block's texts that are the same, the first is picked and computed (engine_duplicates.c). */
     size_t n_picks;
     uint16_t picks[WICK_BLOCK_TEXTS];       /* [n_picks] texts of the block, ascending */
@@ -50,7 +59,9 @@ typedef struct wick_context {
     uint32_t offsets[WICK_BLOCK_TEXTS + 1]; /* of the packed batch, which is the picks */
     int32_t *ids;                           /* the packed batch, where more than one thread tokenized */
     size_t ids_capacity;
-    float *rows; /* [block, dimension] whole vectors, where the caller wants cut ones */
+    uint8_t *types; /* of pairs: [n_tokens] token types of the packed batch */
+    size_t types_capacity;
+    float *rows; /* what the backend writes, where it is not yet what the caller wants */
     size_t rows_capacity;
     bool is_bloated; /* it met a text so long that keeping its memory would be waste */
     unsigned n_parts;
@@ -73,6 +84,7 @@ struct wick_model {
     size_t dimension;  /* of whole vectors */
     size_t cut;        /* what they are cut to where nobody asks for a length */
     size_t max_seq_length;
+    uint8_t *skips; /* [vocab_size] 1: a token whose vector a multi-vector model leaves out; NULL: it leaves out none */
     wick_backend_info backend_info;
     pthread_mutex_t lock; /* of idle */
     wick_context *idle;   /* the last used first: its memory is warm */
@@ -82,6 +94,8 @@ struct wick_model {
 /* A block of texts of one call. */
 typedef struct wick_block {
     const char *const *texts; /* [n_texts] */
+    const char *const
+        *seconds; /* NULL, or [n_texts] the second texts of pairs whose first one is the text; NULL: none */
     size_t n_texts, n_bytes;
     const char *prompt; /* in front of each */
     size_t prompt_bytes;
@@ -124,10 +138,15 @@ void wick_tokenizer_reader_free(wick_tokenizer_reader *reader);
 int wick_model_open_on(const char *name, const wick_model_options *options, const wick_backend_ops *ops,
                        wick_model **out, wick_error *error);
 
-/* What the model is for: "embedding", "reranker", "classifier", "sparse", "multi-vector"; static. */
+/* What the model is for (kinds.h); static. */
 const char *wick_engine_kind(const wick_model_files *files);
-/* WICK_E_INVALID_INPUT where the model does not give the output (is_ranking: one score a pair); says what it is and what to use. */
-int wick_engine_kind_check(const wick_model *model, wick_output_kind wanted, bool is_ranking, wick_error *error);
+/* Length of its vectors; 0 where it gives none. */
+size_t wick_engine_dimension(const wick_model_files *files);
+
+/* What the model is for, of one text, which is thrown away. wanted: not VECTORS. */
+int wick_engine_try(wick_model *model, wick_wanted wanted, const char *const *text, wick_error *error);
+/* Fills model->skips; the tokenizer is there. */
+int wick_engine_find_skips(wick_model *model, wick_error *error);
 
 /* Borrows a context; each must be returned. NULL: out of memory. */
 wick_context *wick_context_take(wick_model *model);

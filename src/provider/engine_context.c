@@ -50,8 +50,11 @@ void wick_context_free(wick_context *context)
         wick_encoding_free(context->parts[i].encoding);
         free(context->parts[i].ids);
         free(context->parts[i].prompted);
+        wick_pair_encoder_clear(&context->parts[i].pairs);
+        free(context->parts[i].types);
     }
     free(context->ids);
+    free(context->types);
     free(context->rows);
     free(context);
 }

@@ -5,6 +5,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "provider/engine.h"
+#include "provider/kinds.h"
 #include "provider/prompts.h"
 #include "provider/settings.h"
 #include "provider/vectors.h"
@@ -145,7 +146,7 @@ int wick_embed(wick_model *model, const char *const *texts, const size_t *text_b
     wick_embed_options_init(&call.options);
     int rc = wick_options_take(&call.options, sizeof call.options, options, "options", error);
     if (rc == WICK_OK)
-        rc = wick_engine_kind_check(model, WICK_OUTPUT_POOLED, false, error);
+        rc = wick_kind_check(wick_engine_kind(model->files), WICK_WANT_VECTORS, model->name, error);
     if (rc == WICK_OK)
         rc = wick_texts_check(texts, text_bytes, n_texts, error);
     if (rc == WICK_OK)
@@ -181,7 +182,10 @@ int wick_model_health_check(wick_model *model, wick_error *error)
     options.dimensions = 1;
     float value;
     wick_error inner = {0};
-    if (wick_embed(model, text, NULL, 1, &options, &value, NULL, &inner) == WICK_OK)
+    const wick_wanted wanted = wick_kind_purpose(wick_engine_kind(model->files));
+    const int rc = wanted == WICK_WANT_VECTORS ? wick_embed(model, text, NULL, 1, &options, &value, NULL, &inner)
+                                               : wick_engine_try(model, wanted, text, &inner);
+    if (rc == WICK_OK)
         return WICK_OK;
     return wick_fail(error, WICK_E_UNAVAILABLE, inner.where, inner.mend, "health check failed: %s", inner.message);
 }

@@ -32,7 +32,7 @@ static int open_weights(wick_model *model, const wick_model_options *options, wi
     if (rc != WICK_OK)
         return rc;
     model->ops->info(model->backend, &model->backend_info);
-    model->dimension = model->files->dimension;
+    model->dimension = wick_engine_dimension(model->files);
     model->cut = model->files->sentence.truncate_dim;
     if (model->cut == 0 || model->cut > model->dimension) /* more than there is cuts nothing */
         model->cut = model->dimension;
@@ -97,6 +97,8 @@ static int open_folder(wick_model *model, const wick_model_options *options, wic
         rc = check_vocabulary(model, error);
     if (rc == WICK_OK)
         rc = set_max_seq_length(model, options->max_seq_length, error);
+    if (rc == WICK_OK)
+        rc = wick_engine_find_skips(model, error);
     return rc;
 }
 
@@ -199,6 +201,7 @@ void wick_model_close(wick_model *model)
     wick_tokenizer_free(model->tokenizer);
     wick_pack_close(model->pack);
     pthread_mutex_destroy(&model->lock);
+    free(model->skips);
     free(model->prepared_dir);
     free(model->name);
     free(model->folder);
@@ -244,6 +247,10 @@ int wick_model_get_info(const wick_model *model, wick_model_info *info)
         .activation = wick_activation_names[e->activation],
         .is_gated = e->is_gated,
         .is_causal = e->causal,
+        .kind = wick_engine_kind(files),
+        .labels = files->head.labels,
+        .n_labels = files->head.kind == WICK_HEAD_LABELS ? files->head.n_out : 0,
+        .token_dimension = files->head.kind == WICK_HEAD_NONE ? wick_token_dimension(files) : 0,
     };
     return wick_info_give(&own, info, NULL);
 }

@@ -49,6 +49,7 @@ static int open_named(const char *name, const char *model, const wick_model_opti
     }
     provider->dimension = info.max_dimensions > 0 ? info.max_dimensions : info.dimension;
     provider->cut = info.dimension;
+    provider->kind = info.kind;
     *out = provider;
     return WICK_OK;
 }
@@ -68,6 +69,10 @@ static int open_pair(const wick_provider_options *options, wick_provider **out, 
         return rc;
     wick_provider *first = NULL;
     rc = open_named(options->provider, options->model, &options->model_options, &first, &failure);
+    if (rc == WICK_OK && wick_kind_purpose(first->kind) != WICK_WANT_VECTORS) {
+        *out = first; /* what is compared are vectors */
+        return rc;
+    }
     if (rc == WICK_OK)
         rc = wick_fallback_new(first, &second, wick_provider_open, 0, &first->fallback, &failure);
     if (rc == WICK_OK) {

@@ -7,13 +7,12 @@
 #include "base/error.h"
 #include "base/utf8.h"
 #include "provider/prompts.h"
-#include "provider/provider.h"
+#include "provider/mock.h"
 #include "provider/vectors.h"
 #include <stdlib.h>
 #include <string.h>
 
 #define MOCK_DIMENSION 384
-#define MOCK_MAX_TOKENS 512
 /* Uniform values in [-a, a] have the variance a * a / 3: with this a, 384 of them have the length 1 on average. */
 #define MOCK_AMPLITUDE 0.08838834764831845 /* sqrt(3 / 384) */
 
@@ -97,9 +96,9 @@ static int mock_embed(void *state, const wick_embed_request *request, float *out
         bool in_word = false;
         size_t n_tokens = 2 + count_words(prompt, n_prompt, &in_word);
         n_tokens += count_words(text, n, &in_word);
-        if (n_tokens > MOCK_MAX_TOKENS && !request->options.truncate)
-            return wick_fail_too_long(i, n_tokens, MOCK_MAX_TOKENS, error);
-        total += n_tokens < MOCK_MAX_TOKENS ? n_tokens : MOCK_MAX_TOKENS;
+        if (n_tokens > WICK_MOCK_MAX_TOKENS && !request->options.truncate)
+            return wick_fail_too_long(i, n_tokens, WICK_MOCK_MAX_TOKENS, error);
+        total += n_tokens < WICK_MOCK_MAX_TOKENS ? n_tokens : WICK_MOCK_MAX_TOKENS;
         float vector[MOCK_DIMENSION];
         make_vector(hash(begun, text, n), vector);
         wick_vector_finish(vector, dimension, request->options.normalize, out + i * dimension);
@@ -110,12 +109,16 @@ static int mock_embed(void *state, const wick_embed_request *request, float *out
 
 static int mock_info(const void *state, wick_model_info *info, wick_error *error)
 {
+    static const char *const labels[] = {"LABEL_0"};
     const mock *own = state;
     info->model = own->model;
+    info->labels = labels; /* and no kind: it gives everything (mock_outputs.c) */
+    info->n_labels = 1;
+    info->token_dimension = WICK_MOCK_TOKEN_DIMENSION;
     info->dimension = info->max_dimensions = MOCK_DIMENSION;
     info->pools_prompt = true;
     info->similarity = "cosine";
-    info->max_tokens = info->max_seq_length = MOCK_MAX_TOKENS;
+    info->max_tokens = info->max_seq_length = WICK_MOCK_MAX_TOKENS;
     return WICK_OK;
 }
 
@@ -126,4 +129,17 @@ static void mock_close(void *state)
     free(own);
 }
 
-const wick_provider_ops wick_provider_mock = {"mock", mock_open, mock_embed, mock_info, mock_close, NULL};
+size_t wick_mock_count(const char *text, size_t n)
+{
+    bool in_word = false;
+    return 2 + count_words(text, n, &in_word);
+}
+
+const wick_provider_ops wick_provider_mock = {
+    .name = "mock",
+    .open = mock_open,
+    .embed = mock_embed,
+    .info = mock_info,
+    .close = mock_close,
+    .outputs = wick_mock_outputs,
+};

@@ -39,6 +39,9 @@ int wick_provider_embed_batch(wick_provider *provider, const wick_embed_request 
                          "ask for the model that is served, or for none", "model not found: %.200s (%.200s is served)",
                          request.model, provider->model);
     size_t dimension, n_values, n_bytes;
+    rc = wick_kind_check(provider->kind, WICK_WANT_VECTORS, provider->model, error);
+    if (rc != WICK_OK)
+        return rc;
     rc = wick_texts_check(request.texts, request.text_bytes, request.n_texts, error);
     if (rc == WICK_OK)
         rc = wick_dimension_check(&request.options, provider->dimension, wick_provider_dimension(provider), &dimension,
@@ -79,7 +82,20 @@ int wick_provider_model_info(const wick_provider *provider, wick_model_info *inf
     return wick_info_give(&own, info, error);
 }
 
-int wick_provider_health_check(wick_provider *provider, wick_error *error)
+/* What the model is for, of one text. */
+static int try_outputs(wick_provider *provider, wick_wanted wanted, wick_error *error)
+{
+    const char *text = health_text;
+    wick_rows_response response = {0};
+    wick_outputs_request request = {.wanted = wanted, .texts = &text, .n_texts = 1};
+    wick_score_options_init(&request.score_options);
+    wick_embed_options_init(&request.embed_options);
+    const int rc = wick_provider_outputs(provider, &request, &response, error);
+    wick_rows_response_clear(&response);
+    return rc;
+}
+
+static int try_vector(wick_provider *provider, wick_error *error)
 {
     const char *text = health_text;
     wick_embed_request request;
@@ -87,9 +103,16 @@ int wick_provider_health_check(wick_provider *provider, wick_error *error)
     request.texts = &text;
     request.n_texts = 1;
     wick_embed_response response = {0};
-    wick_error inner = {0};
-    const int rc = wick_provider_embed_batch(provider, &request, &response, &inner);
+    const int rc = wick_provider_embed_batch(provider, &request, &response, error);
     wick_embed_response_clear(&response);
+    return rc;
+}
+
+int wick_provider_health_check(wick_provider *provider, wick_error *error)
+{
+    const wick_wanted wanted = wick_kind_purpose(provider->kind);
+    wick_error inner = {0};
+    const int rc = wanted == WICK_WANT_VECTORS ? try_vector(provider, &inner) : try_outputs(provider, wanted, &inner);
     if (rc == WICK_OK)
         return WICK_OK;
     return wick_fail(error, WICK_E_UNAVAILABLE, inner.where, inner.mend, "health check failed: %s", inner.message);

@@ -3,7 +3,7 @@
  * candle.c is Wick's own engine, mlx.c the MLX plug-in, mock.c makes vectors from a hash; manager.c picks one, provider.c calls it. */
 #ifndef WICK_PROVIDER_PROVIDER_H
 #define WICK_PROVIDER_PROVIDER_H
-#include <wick.h>
+#include "provider/outputs.h"
 
 typedef struct wick_provider_ops {
     const char *name; /* "candle" */
@@ -15,6 +15,8 @@ typedef struct wick_provider_ops {
     int (*info)(const void *state, wick_model_info *info, wick_error *error);
     void (*close)(void *state);
     const wick_tokenizer *(*tokenizer)(const void *state); /* NULL: the provider has none */
+    /* request: n_texts >= 1, of a kind that the model gives. response: empty. Thread-safe. NULL: the provider gives vectors alone. */
+    int (*outputs)(void *state, const wick_outputs_request *request, wick_rows_response *response, wick_error *error);
 } wick_provider_ops;
 
 typedef struct wick_fallback wick_fallback;
@@ -24,6 +26,7 @@ struct wick_provider {
     void *state;
     char *model;      /* the name it was opened with */
     size_t dimension; /* of uncut vectors */
+    const char *kind; /* what the model is for (kinds.h); NULL: everything */
     unsigned n_retries;
     wick_fallback *fallback; /* NULL: none */
     size_t cut;              /* what vectors are cut to where nobody asks for a length; 0: they are not */

@@ -99,6 +99,12 @@ void wick_embed_options_init_sized(wick_embed_options *options, size_t options_b
     give_defaults(&defaults, sizeof defaults, options, options_bytes);
 }
 
+void wick_score_options_init_sized(wick_score_options *options, size_t options_bytes)
+{
+    const wick_score_options defaults = {.size = sizeof defaults, .truncate = true};
+    give_defaults(&defaults, sizeof defaults, options, options_bytes);
+}
+
 /* Of a struct of n bytes, how many belong to its last member, which begins at offset. */
 static size_t tail_bytes(size_t n, size_t offset, size_t member_bytes)
 {

@@ -103,6 +103,34 @@ static void test_activation_of_scores(void **state)
     wick_arena_clear(&arena);
 }
 
+static void test_token_types(void **state)
+{
+    static const struct {
+        const char *text;
+        bool expected;
+    } cases[] = {
+        {"{}", true}, /* as it was */
+        {"{\"tokenizer_class\":\"BertTokenizer\"}", true},
+        {"{\"tokenizer_class\":\"BertTokenizerFast\"}", true},
+        {"{\"tokenizer_class\":\"TokenizersBackend\"}", false},
+        {"{\"tokenizer_class\":\"PreTrainedTokenizerFast\",\"model_input_names\":[\"input_ids\",\"token_type_ids\"]}",
+         true},
+        {"{\"tokenizer_class\":\"BertTokenizer\",\"model_input_names\":[\"input_ids\",7]}", false},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        wick_output_head head = {.has_types = true};
+        assert_int_equal(wick_head_types_parse(cases[i].text, strlen(cases[i].text), "t", &head, NULL), WICK_OK);
+        assert_int_equal(head.has_types, cases[i].expected);
+    }
+    wick_arena arena = {0};
+    wick_output_head head;
+    assert_int_equal(parse("{}", "bert", WICK_HEAD_LABELS, &arena, &head, NULL), WICK_OK);
+    assert_true(head.has_types);
+    assert_int_equal(parse("{}", "xlm-roberta", WICK_HEAD_LABELS, &arena, &head, NULL), WICK_OK);
+    assert_false(head.has_types);
+    wick_arena_clear(&arena);
+}
+
 static void test_modernbert_chooses(void **state)
 {
     wick_arena arena = {0};
@@ -317,6 +345,7 @@ int main(void)
         cmocka_unit_test(test_kind),
         cmocka_unit_test(test_labels),
         cmocka_unit_test(test_activation_of_scores),
+        cmocka_unit_test(test_token_types),
         cmocka_unit_test(test_modernbert_chooses),
         cmocka_unit_test(test_head_refuses),
         cmocka_unit_test(test_splade),
