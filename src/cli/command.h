@@ -45,8 +45,9 @@ typedef struct wick_command {
     int (*run)(const struct wick_command *command, int argc, char **argv);
 } wick_command;
 
-extern const wick_command wick_command_embed, wick_command_similarity, wick_command_tokenize, wick_command_info,
-    wick_command_bench, wick_command_pack, wick_command_pull, wick_command_models, wick_command_serve;
+extern const wick_command wick_command_embed, wick_command_similarity, wick_command_rerank, wick_command_tokenize,
+    wick_command_info, wick_command_bench, wick_command_pack, wick_command_pull, wick_command_models,
+    wick_command_serve;
 
 /* What wick_options_parse says. */
 enum { WICK_PARSED = 0, WICK_PARSED_HELP = 1 };

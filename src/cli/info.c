@@ -26,7 +26,7 @@ typedef struct info_row {
     bool flag, is_known;
 } info_row;
 
-#define N_ROWS 36
+#define N_ROWS 40
 #define LIST_BYTES 512
 
 typedef struct report_source {
@@ -63,8 +63,11 @@ static size_t fill_rows(info_row rows[N_ROWS], char list[LIST_BYTES], const repo
         {"tier", "instructions", TEXT, info->tier},
         {"n_threads", "threads", COUNT, .count = info->n_threads},
         {"dtype", "dtype", TEXT, info->dtype},
+        {"kind", "kind", TEXT, info->kind},
+        {"labels", "labels", COUNT, .count = info->n_labels},
         {"dimension", "dimension", COUNT, .count = info->dimension},
         {"max_dimensions", "at most values", COUNT, .count = info->max_dimensions},
+        {"token_dimension", "of a token", COUNT, .count = info->token_dimension},
         {"max_seq_length", "texts cut at", COUNT, .count = info->max_seq_length},
         {"max_tokens", "at most tokens", COUNT, .count = info->max_tokens},
         {"architecture", "architecture", TEXT, info->architecture},
@@ -105,6 +108,16 @@ static void print_prompts(wick_output *output, const wick_model_info *info)
     wick_output_text(output, "}");
 }
 
+/* ["no", "yes"], or null */
+static void print_labels(wick_output *output, const wick_model_info *info)
+{
+    for (size_t i = 0; i < info->n_labels; i++) {
+        wick_output_text(output, i ? "," : "[");
+        wick_output_json_string(output, info->labels[i], strlen(info->labels[i]));
+    }
+    wick_output_text(output, info->n_labels > 0 ? "]" : "null");
+}
+
 static void print_json(wick_output *output, const info_row *rows, size_t n, const wick_model_info *info)
 {
     for (size_t i = 0; i < n; i++) {
@@ -112,6 +125,8 @@ static void print_json(wick_output *output, const info_row *rows, size_t n, cons
         wick_output_format(output, "%s\"%s\":", i ? "," : "{", row->key);
         if (!strcmp(row->key, "prompts"))
             print_prompts(output, info);
+        else if (!strcmp(row->key, "labels"))
+            print_labels(output, info);
         else if (row->kind == FLAG && row->is_known)
             wick_output_text(output, row->flag ? "true" : "false");
         else if (row->kind == TEXT && row->text)

@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 static const wick_command *const commands[] = {
-    &wick_command_embed, &wick_command_similarity, &wick_command_tokenize, &wick_command_info,
-    &wick_command_pull,  &wick_command_models,     &wick_command_bench,    &wick_command_pack,
+    &wick_command_embed, &wick_command_similarity, &wick_command_rerank, &wick_command_tokenize, &wick_command_info,
+    &wick_command_pull,  &wick_command_models,     &wick_command_bench,  &wick_command_pack,
 #if WICK_WITH_SERVER
     &wick_command_serve,
 #endif
