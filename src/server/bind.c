@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "provider/kinds.h"
 #include "provider/prompts.h"
 #include "server/decode.h"
 #include "server/request.h"
@@ -101,10 +102,35 @@ static bool bind_ids(wick_call *call, size_t i, wick_api_error *error)
     return ok;
 }
 
+/* The model must give what the route is for. */
+static bool bind_kind(const wick_call *call, wick_api_error *error)
+{
+    wick_error problem = {0};
+    if (wick_kind_check(call->served->info.kind, call->wanted, "model", &problem) == WICK_OK)
+        return true;
+    return wick_refuse(error, WICK_REFUSE_KIND, "model", "%s; %s", problem.message, problem.mend);
+}
+
+/* Token vectors know by the prompt's name whether a text is a query. Pairs have no prompts. */
+static bool bind_prompt(wick_call *call, wick_api_error *error)
+{
+    if (call->wanted == WICK_WANT_SCORES || call->wanted == WICK_WANT_RANKING) {
+        call->options.prompt = "";
+        return true;
+    }
+    if (call->wanted == WICK_WANT_TOKENS && call->prompt_name) {
+        call->options.prompt_name = wick_arena_copy_text(call->arena, call->prompt_name, strlen(call->prompt_name));
+        if (!call->options.prompt_name)
+            return wick_refuse(error, WICK_REFUSE_INTERNAL, NULL, "out of memory");
+    }
+    return wick_request_prompt(call->served, call->prompt_name, &call->options.prompt, error);
+}
+
 bool wick_call_bind(wick_call *call, wick_api_error *error)
 {
-    if (!bind_dimension(call, error) || !bind_dtype(call, error) || !bind_ranges(call, error) ||
-        !wick_request_prompt(call->served, call->prompt_name, &call->options.prompt, error))
+    const bool is_vectors = call->wanted == WICK_WANT_VECTORS;
+    if (!bind_kind(call, error) || (is_vectors && !bind_dimension(call, error)) || !bind_dtype(call, error) ||
+        (is_vectors && !bind_ranges(call, error)) || !bind_prompt(call, error))
         return false;
     if (!call->ids)
         return true;

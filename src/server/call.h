@@ -20,6 +20,7 @@ typedef enum wick_refusal {
     WICK_REFUSE_EMPTY,        /* 400: no inputs */
     WICK_REFUSE_TOKENIZER,    /* 400 / TEI 422: over the length with truncate false */
     WICK_REFUSE_MODEL,        /* 404: not served */
+    WICK_REFUSE_KIND,         /* 400 / TEI 424: the model gives something else */
     WICK_REFUSE_ROUTE,        /* 404 */
     WICK_REFUSE_METHOD,       /* 405 */
     WICK_REFUSE_TOO_LARGE,    /* 413: body or number of texts */
@@ -71,6 +72,12 @@ typedef struct wick_call {
     const char **texts;      /* [n_texts] */
     size_t *text_bytes;      /* [n_texts] */
     size_t n_texts;
+    wick_wanted wanted;   /* VECTORS unless the route is for something else */
+    const char **seconds; /* [n_texts] of pairs; NULL in it: none. NULL: there are no pairs */
+    size_t *second_bytes; /* [n_texts] */
+    bool is_one_query;    /* the first text is the same in all pairs */
+    uint8_t scores;       /* WICK_SCORES_* */
+    bool return_texts;    /* the reply repeats them */
     const wick_json *ids; /* token ids came in place of texts: one array of them, or an array of such arrays; texts and
                              text_bytes are without content until wick_call_bind */
     bool is_single;       /* one string came, not a list of one */
@@ -87,12 +94,18 @@ typedef struct wick_call {
     uint32_t *n_tokens; /* [n_texts] */
     uint64_t total_tokens;
     size_t dimension; /* of the vectors, after the cut */
-    float *vectors;   /* [n_texts, dimension] */
+    float *vectors;   /* VECTORS: [n_texts, dimension]; what else is wanted stands in job.rows */
     double tokenize_ms, total_ms;
     wick_job job;
 } wick_call;
 
 /* ---- what the dialects offer to calls.c (request.c) ---- */
+
+/* Has the job of this call given what the reply is made of? */
+static inline bool wick_call_has_results(const wick_call *call)
+{
+    return call->vectors || call->job.rows.offsets;
+}
 
 /* Parses a body that must be a JSON object. False: *error names the field, where one is at fault, and never holds what the body says. *out is the
  * caller's to free with wick_json_free. */

@@ -94,21 +94,31 @@ static bool detach_body(wick_handling *handling)
 {
     wick_call *call = &handling->call;
     const char *prompt = takes_prompt_in(call) ? call->options.prompt : "";
-    const size_t n_prompt = strlen(prompt);
+    const size_t n_prompt = strlen(prompt), n_firsts = call->is_one_query ? 1 : call->n_texts;
     size_t n_bytes = call->n_texts * n_prompt; /* no overflow: at most MAX_PROMPT_BYTES */
-    for (size_t i = 0; i < call->n_texts; i++)
+    for (size_t i = 0; i < n_firsts; i++)
         n_bytes += call->text_bytes[i];
+    for (size_t i = 0; call->seconds && i < call->n_texts; i++)
+        n_bytes += call->second_bytes[i];
     char *bytes = wick_arena_take(call->arena, n_bytes, 1);
     const char *model = call->model ? wick_arena_copy_text(call->arena, call->model, strlen(call->model)) : NULL;
     if (!bytes || (call->model && !model))
         return wick_refuse(&handling->error, WICK_REFUSE_INTERNAL, NULL, "out of memory");
-    for (size_t i = 0; i < call->n_texts; i++) {
+    for (size_t i = 0; i < n_firsts; i++) {
         memcpy(bytes, prompt, n_prompt);
         memcpy(bytes + n_prompt, call->texts[i], call->text_bytes[i]);
         call->texts[i] = bytes;
         call->text_bytes[i] += n_prompt;
         bytes += call->text_bytes[i];
     }
+    for (size_t i = n_firsts; i < call->n_texts; i++)
+        call->texts[i] = call->texts[0];
+    for (size_t i = 0; call->seconds && i < call->n_texts; i++)
+        if (call->seconds[i]) {
+            memcpy(bytes, call->seconds[i], call->second_bytes[i]);
+            call->seconds[i] = bytes;
+            bytes += call->second_bytes[i];
+        }
     if (n_prompt > 0)
         call->options.prompt = ""; /* it is there */
     call->model = model;
@@ -116,6 +126,20 @@ static bool detach_body(wick_handling *handling)
     wick_json_free(call->body);
     call->body = NULL;
     return true;
+}
+
+/* For vectors. What else is wanted takes memory as it comes; how much token vectors take is known now. */
+static bool take_memory(wick_call *call, wick_api_error *error)
+{
+    const size_t n_values = call->served->info.token_dimension;
+    if (call->wanted == WICK_WANT_TOKENS && n_values > 0 && call->total_tokens > WICK_MAX_REPLY_VALUES / n_values)
+        return wick_refuse(error, WICK_REFUSE_TOO_LARGE, "inputs",
+                           "inputs has %llu tokens, a reply holds the vectors of %zu; send them in parts",
+                           (unsigned long long)call->total_tokens, WICK_MAX_REPLY_VALUES / n_values);
+    if (call->wanted != WICK_WANT_VECTORS)
+        return true;
+    call->vectors = malloc(call->n_texts * call->dimension * sizeof *call->vectors);
+    return call->vectors || wick_refuse(error, WICK_REFUSE_INTERNAL, NULL, "out of memory");
 }
 
 /* Parses, reads, binds, counts: any thread, with its own encoding. */
@@ -128,8 +152,7 @@ static bool prepare(wick_handling *handling, wick_encoding *encoding)
         !wick_call_count_tokens(call, encoding, &handling->error))
         return false;
     call->tokenize_ms = wick_now_ms() - begin;
-    call->vectors = malloc(call->n_texts * call->dimension * sizeof *call->vectors);
-    return call->vectors || wick_refuse(&handling->error, WICK_REFUSE_INTERNAL, NULL, "out of memory");
+    return take_memory(call, &handling->error);
 }
 
 static void on_done(wick_job *job);
@@ -144,6 +167,10 @@ static void submit(wick_handling *handling)
         .text_bytes = call->text_bytes,
         .n_tokens = call->n_tokens,
         .n_texts = call->n_texts,
+        .wanted = call->wanted == WICK_WANT_RANKING ? WICK_WANT_SCORES : call->wanted,
+        .seconds = call->seconds,
+        .second_bytes = call->second_bytes,
+        .scores = call->scores,
         .options = call->options,
         .client = handling->client,
         .deadline_ms = wick_exchange_arrived_ms(handling->exchange) + handling->server->options.request_timeout_ms,
@@ -197,11 +224,20 @@ static bool all_finite(const float *values, size_t n)
     return true;
 }
 
+/* Values that the reply is made of. */
+static size_t result_values(const wick_call *call)
+{
+    const wick_rows_response *rows = &call->job.rows;
+    if (call->wanted == WICK_WANT_VECTORS)
+        return call->n_texts * call->dimension;
+    return rows->offsets ? rows->offsets[rows->n_texts] * (rows->indices ? 1 : rows->dimension) : 0;
+}
+
 /* Any thread. */
 static bool render(wick_handling *handling)
 {
     wick_call *call = &handling->call;
-    if (!all_finite(call->vectors, call->n_texts * call->dimension)) {
+    if (!all_finite(call->vectors ? call->vectors : call->job.rows.values, result_values(call))) {
         wick_metrics_nonfinite(handling->server->metrics);
         return wick_refuse(&handling->error, WICK_REFUSE_INTERNAL, NULL, "the model made a value that is not finite");
     }
@@ -260,7 +296,7 @@ static void finished(void *arg)
         finish(handling);
         return;
     }
-    if (call->n_texts * call->dimension > SMALL_RESULT_VALUES) {
+    if (result_values(call) > SMALL_RESULT_VALUES) {
         to_worker(handling, render_on_worker, true); /* bounded by the lane's queue */
         return;
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * dialect_tei.c: Text Embeddings Inference's routes that make vectors: POST /embed, whose other names are / and /invocations, and POST /similarity. In: calls
- * (call.h). Out: their options and texts; replies. What asks only for tokens or for information is in tei_tokens.c. */
+ * (call.h). Out: their options and texts; replies. What gives something else than vectors is in tei_outputs.c, what asks only for tokens or for information in
+ * tei_tokens.c. */
 #include "server/dialect_tei.h"
 
 #include <string.h>
@@ -14,6 +15,7 @@ static int status_of(wick_refusal refusal)
     case WICK_REFUSE_TOKENIZER:
         return 422;
     case WICK_REFUSE_INTERNAL:
+    case WICK_REFUSE_KIND:
         return 424;
     default:
         return wick_refusal_status(refusal);
@@ -32,6 +34,7 @@ static const char *type_of(wick_refusal refusal)
     case WICK_REFUSE_UNAVAILABLE:
         return "Unhealthy";
     case WICK_REFUSE_INTERNAL:
+    case WICK_REFUSE_KIND:
         return "Backend";
     default:
         return "Validation";
@@ -51,20 +54,24 @@ static const wick_dialect dialect = {"tei", false, status_of, write_error};
 
 /* ---- POST /embed ---- */
 
-/* What stands in /embed's body itself, and under "parameters" in that of /similarity. */
-static bool read_parameters(wick_call *call, const wick_json *body, wick_api_error *error)
+bool wick_tei_read_cut(wick_call *call, const wick_json *body, wick_api_error *error)
 {
     static const char *const directions[] = {"Right", "Left", "right", "left",
                                              NULL}; /* huggingface_hub writes them small */
     size_t direction = 4;                           /* the model's */
-    if (!wick_request_text(body, "prompt_name", &call->prompt_name, error) ||
-        !wick_request_bool(body, "truncate", &call->truncate, error) ||
+    if (!wick_request_bool(body, "truncate", &call->truncate, error) ||
         !wick_request_choice(body, "truncation_direction", directions, &direction, error))
         return false;
     call->options.truncate = call->truncate;
     if (directions[direction])
         call->options.truncate_side = direction % 2 == 1 ? WICK_TRUNCATE_LEFT : WICK_TRUNCATE_RIGHT;
     return true;
+}
+
+/* What stands in /embed's body itself, and under "parameters" in that of /similarity. */
+static bool read_parameters(wick_call *call, const wick_json *body, wick_api_error *error)
+{
+    return wick_request_text(body, "prompt_name", &call->prompt_name, error) && wick_tei_read_cut(call, body, error);
 }
 
 static bool read_embed(wick_call *call, wick_api_error *error)
@@ -157,17 +164,9 @@ static void write_similarity(const wick_call *call, wick_buffer *out)
     wick_buffer_text(out, "]");
 }
 
-/* ---- POST /embed_all ---- */
-
-static int answer_embed_all(wick_call *call, wick_buffer *out, const char **content_type, wick_api_error *error)
-{
-    wick_refuse(error, WICK_REFUSE_ROUTE, NULL,
-                "vectors of single tokens are not served; /embed gives those of whole texts");
-    return 0;
-}
-
 #define POST .method = WICK_POST, .dialect = &dialect
 #define EMBED POST, .kind = WICK_ROUTE_EMBED, .read = read_embed, .write = write_embed
+#define OUTPUT POST, .kind = WICK_ROUTE_EMBED
 #define PLAIN .dialect = &dialect, .kind = WICK_ROUTE_PLAIN
 
 const wick_route wick_routes_tei[] = {
@@ -175,7 +174,11 @@ const wick_route wick_routes_tei[] = {
     {EMBED, .path = "/"},            /* where huggingface_hub's InferenceClient sends to, given a server's address */
     {EMBED, .path = "/invocations"}, /* SageMaker's name of it */
     {POST, .path = "/similarity", .kind = WICK_ROUTE_EMBED, .read = read_similarity, .write = write_similarity},
-    {PLAIN, .method = WICK_POST, .path = "/embed_all", .answer = answer_embed_all},
+    /* A long query is tokenized with each of many texts. */
+    {OUTPUT, .path = "/rerank", .is_slow = true, .read = wick_tei_read_rerank, .write = wick_tei_write_rerank},
+    {OUTPUT, .path = "/predict", .read = wick_tei_read_predict, .write = wick_tei_write_predict},
+    {OUTPUT, .path = "/embed_sparse", .read = wick_tei_read_sparse, .write = wick_tei_write_sparse},
+    {OUTPUT, .path = "/embed_all", .read = wick_tei_read_all, .write = wick_tei_write_all},
     {PLAIN, .method = WICK_POST, .path = "/tokenize", .is_slow = true, .answer = wick_tei_tokenize},
     {PLAIN, .method = WICK_POST, .path = "/decode", .is_slow = true, .answer = wick_tei_decode},
     {PLAIN, .method = WICK_GET, .path = "/info", .answer = wick_tei_info},

@@ -4,6 +4,7 @@
  * The provider is asked for whole vectors that are not scaled. They are cut and normalised here, by the function that providers use themselves, so
  * that jobs which differ in that go through the engine together, and get the bits that a call of their own would have given them. */
 #include "server/embedder.h"
+#include "server/embedder_rows.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "provider/provider.h"
@@ -32,7 +33,9 @@ int wick_embedder_open(wick_embedder *embedder, wick_provider *provider, const w
     atomic_init(&embedder->open_until_ms, 0);
     embedder->texts = malloc(max_texts * sizeof *embedder->texts);
     embedder->text_bytes = malloc(max_texts * sizeof *embedder->text_bytes);
-    if (embedder->texts && embedder->text_bytes)
+    embedder->seconds = malloc(max_texts * sizeof *embedder->seconds);
+    embedder->second_bytes = malloc(max_texts * sizeof *embedder->second_bytes);
+    if (embedder->texts && embedder->text_bytes && embedder->seconds && embedder->second_bytes)
         return WICK_OK;
     return wick_fail_memory(error, "the lane's batch");
 }
@@ -41,6 +44,8 @@ void wick_embedder_close(wick_embedder *embedder)
 {
     free(embedder->texts);
     free(embedder->text_bytes);
+    free(embedder->seconds);
+    free(embedder->second_bytes);
 }
 
 /* ---- the breaker ---- */
@@ -111,9 +116,20 @@ static void back_off(unsigned n_retries_before)
     nanosleep(&time, NULL);
 }
 
-/* Texts [first, first + n) of the batch, with what job's options ask of the provider. */
-static int call(wick_embedder *embedder, size_t first, size_t n, const wick_job *job, wick_embed_response *response,
-                wick_error *error)
+/* What a call gave: vectors, or rows. */
+typedef struct answer {
+    wick_embed_response vectors;
+    wick_rows_response rows;
+} answer;
+
+static void answer_clear(answer *got)
+{
+    wick_embed_response_clear(&got->vectors);
+    wick_rows_response_clear(&got->rows);
+}
+
+static int ask_vectors(wick_embedder *embedder, size_t first, size_t n, const wick_job *job,
+                       wick_embed_response *response, wick_error *error)
 {
     wick_embed_request request;
     wick_embed_request_init(&request);
@@ -124,9 +140,17 @@ static int call(wick_embedder *embedder, size_t first, size_t n, const wick_job 
     request.options.size = sizeof request.options;
     request.options.normalize = false;
     request.options.dimensions = embedder->dimension;
+    return wick_provider_embed_batch(embedder->provider, &request, response, error);
+}
+
+/* Texts [first, first + n) of the batch, with what job's options ask of the provider. */
+static int call(wick_embedder *embedder, size_t first, size_t n, const wick_job *job, answer *out, wick_error *error)
+{
     for (unsigned attempt = 0;; attempt++) {
         *error = (wick_error){0};
-        const int rc = wick_provider_embed_batch(embedder->provider, &request, response, error);
+        const int rc = job->wanted == WICK_WANT_VECTORS
+                           ? ask_vectors(embedder, first, n, job, &out->vectors, error)
+                           : wick_embedder_ask_rows(embedder, first, n, job, &out->rows, error);
         note(embedder, rc, error);
         if (rc == WICK_OK || is_input_error(rc) || !error->retriable || attempt >= embedder->n_retries)
             return rc;
@@ -166,7 +190,7 @@ static void fail_slice(wick_embedder *embedder, const wick_slice *slice, int cod
 }
 
 /* rows: [slice->n, dimension] */
-static void deliver_slice(wick_embedder *embedder, const wick_slice *slice, const float *rows)
+static void deliver_vectors(wick_embedder *embedder, const wick_slice *slice, const float *rows)
 {
     wick_job *job = slice->job;
     size_t dimension;
@@ -190,47 +214,70 @@ static void deliver_slice(wick_embedder *embedder, const wick_slice *slice, cons
     }
 }
 
+/* row: where the slice begins in the answer. */
+static void deliver_slice(wick_embedder *embedder, const wick_slice *slice, const answer *from, size_t row)
+{
+    wick_error error;
+    int rc = WICK_OK;
+    if (slice->job->wanted == WICK_WANT_VECTORS)
+        deliver_vectors(embedder, slice, from->vectors.embeddings + row * embedder->dimension);
+    else if (slice->job->code == WICK_OK)
+        rc = wick_job_append_rows(slice->job, &from->rows, row, slice->n, &error);
+    if (rc != WICK_OK)
+        fail_slice(embedder, slice, rc, &error);
+}
+
 /* Each slice on its own, after the batch failed for what is likely to be one job's fault. */
 static void run_apart(wick_embedder *embedder, const wick_batch *batch)
 {
-    wick_embed_response response = {0};
+    answer got = {0};
     wick_error error;
     for (size_t i = 0; i < batch->n_slices; i++) {
         const wick_slice *slice = &batch->slices[i];
         if (slice->job->code != WICK_OK)
             continue;
         const int rc = is_open(embedder) ? wick_embedder_refuse(embedder, &error)
-                                         : call(embedder, slice->row, slice->n, slice->job, &response, &error);
+                                         : call(embedder, slice->row, slice->n, slice->job, &got, &error);
         if (rc == WICK_OK)
-            deliver_slice(embedder, slice, response.embeddings);
+            deliver_slice(embedder, slice, &got, 0);
         else
             fail_slice(embedder, slice, rc, &error);
     }
-    wick_embed_response_clear(&response);
+    answer_clear(&got);
+}
+
+/* The slice's texts, to where the batch has them. */
+static void take_slice(wick_embedder *embedder, const wick_slice *slice)
+{
+    const wick_job *job = slice->job;
+    const size_t first = slice->first, row = slice->row, n = slice->n;
+    memcpy(embedder->texts + row, job->texts + first, n * sizeof *embedder->texts);
+    memcpy(embedder->text_bytes + row, job->text_bytes + first, n * sizeof *embedder->text_bytes);
+    for (size_t i = 0; i < n; i++) {
+        embedder->seconds[row + i] = job->seconds ? job->seconds[first + i] : NULL;
+        embedder->second_bytes[row + i] = job->seconds ? job->second_bytes[first + i] : 0;
+    }
 }
 
 void wick_embedder_run(wick_embedder *embedder, const wick_batch *batch)
 {
-    for (size_t i = 0; i < batch->n_slices; i++) {
-        const wick_slice *slice = &batch->slices[i];
-        memcpy(embedder->texts + slice->row, slice->job->texts + slice->first, slice->n * sizeof *embedder->texts);
-        memcpy(embedder->text_bytes + slice->row, slice->job->text_bytes + slice->first,
-               slice->n * sizeof *embedder->text_bytes);
-    }
-    wick_embed_response response = {0};
+    for (size_t i = 0; i < batch->n_slices; i++)
+        take_slice(embedder, &batch->slices[i]);
+    answer got = {0};
     wick_error error;
-    const int rc = call(embedder, 0, batch->n_texts, batch->slices[0].job, &response, &error);
+    const int rc = call(embedder, 0, batch->n_texts, batch->slices[0].job, &got, &error);
     const bool is_shared = batch->n_slices > 1;
     if (rc != WICK_OK && is_shared && (is_input_error(rc) || !error.retriable)) {
+        answer_clear(&got);
         run_apart(embedder, batch);
         return;
     }
     for (size_t i = 0; i < batch->n_slices; i++) {
         const wick_slice *slice = &batch->slices[i];
         if (rc == WICK_OK)
-            deliver_slice(embedder, slice, response.embeddings + slice->row * embedder->dimension);
+            deliver_slice(embedder, slice, &got, slice->row);
         else
             fail_slice(embedder, slice, rc, &error);
     }
-    wick_embed_response_clear(&response);
+    answer_clear(&got);
 }

@@ -15,6 +15,8 @@ typedef struct wick_embedder {
     size_t dimension, cut;   /* of whole vectors, and where a job does not ask for a length */
     const char **texts;      /* [max_texts] of the call under way */
     size_t *text_bytes;
+    const char **seconds; /* [max_texts] of pairs; NULL in it: none */
+    size_t *second_bytes;
     wick_breaker breaker;
     atomic_int phase;             /* the breaker's, for other threads */
     _Atomic double open_until_ms; /* where the phase is not closed */

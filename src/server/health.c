@@ -58,6 +58,7 @@ static void canary_free(canary *own)
 {
     for (size_t i = 0; own && i < own->n_jobs; i++) {
         free(own->jobs[i].out);
+        wick_rows_response_clear(&own->jobs[i].job.rows);
         if (own->jobs[i].served)
             wick_models_return(own->health->server->models, own->jobs[i].served);
     }
@@ -141,15 +142,16 @@ static void look_at_clock(void *arg)
 static bool send_job(canary *own, canary_job *job)
 {
     const size_t dimension = job->served->info.dimension;
+    const wick_wanted wanted = wick_kind_purpose(job->served->info.kind);
     job->canary = own;
-    job->out = malloc(dimension * sizeof *job->out);
-    if (!job->out)
+    if (wanted == WICK_WANT_VECTORS && !(job->out = malloc(dimension * sizeof *job->out)))
         return false;
     job->job = (wick_job){
         .texts = &own->text,
         .text_bytes = &own->text_bytes,
         .n_tokens = &own->n_tokens,
         .n_texts = 1,
+        .wanted = wanted == WICK_WANT_RANKING ? WICK_WANT_SCORES : wanted,
         .deadline_ms = own->begin_ms + PATIENCE_MS,
         .is_urgent = true,
         .out = job->out,

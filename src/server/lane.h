@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * lane.h: the queue before one model, and the thread that empties it. In: jobs (tokenized texts of one request). Out: their vectors, through job->done.
+ * lane.h: the queue before one model, and the thread that empties it. In: jobs (tokenized texts of one request). Out: their vectors, or what else they want, through job->done.
  *
  * There is no waiting window: the lane's thread takes what is there, up to a budget of tokens, and embeds it as one batch; what comes meanwhile is
  * the next batch. Clients take turns (deficit round robin, in tokens), and a job of many texts is served in slices, so that it never holds up
@@ -8,22 +8,33 @@
 #ifndef WICK_SERVER_LANE_H
 #define WICK_SERVER_LANE_H
 #include <stdatomic.h>
-#include <wick.h>
+#include "provider/kinds.h"
 
 typedef struct wick_lane wick_lane;
 
+/* The most values that a reply holds of what is no vector of a text: 64 MB, and as JSON some 200. What a model gives for texts, and so how much memory a request takes, is
+ * not to be seen in the request. */
+#define WICK_MAX_REPLY_VALUES ((size_t)1 << 24)
+/* Texts for sparse vectors that are embedded at once: any may come to have a weight for every word. */
+#define WICK_SPARSE_BATCH_TEXTS ((size_t)64)
+
 typedef struct wick_job {
     /* Filled by the caller, who keeps all of it alive until done. */
-    const char *const *texts; /* [n_texts] */
-    const size_t *text_bytes; /* [n_texts] */
-    const uint32_t *n_tokens; /* [n_texts], special ones included, after truncation; at least 1 */
-    size_t n_texts;           /* >= 1 */
+    const char *const *texts;   /* [n_texts] */
+    const size_t *text_bytes;   /* [n_texts] */
+    const uint32_t *n_tokens;   /* [n_texts], special ones included, after truncation; at least 1 */
+    size_t n_texts;             /* >= 1 */
+    wick_wanted wanted;         /* SCORES also for what was asked for as RANKING */
+    const char *const *seconds; /* SCORES: [n_texts] second texts of pairs; NULL in it: none. NULL: none at all */
+    const size_t *second_bytes; /* [n_texts] */
+    uint8_t scores;             /* SCORES: WICK_SCORES_* */
     wick_embed_options options;
     uint64_t client;                    /* who takes turns with whom: a hash of the key, else of the address */
     double deadline_ms;                 /* wick_now_ms; 0: none */
     const atomic_bool *is_gone;         /* the client left; may be NULL */
     bool is_urgent;                     /* goes before all others: the canary */
-    float *out;                         /* [n_texts, dimension after the cut] */
+    float *out;                         /* VECTORS: [n_texts, dimension after the cut] */
+    wick_rows_response rows;            /* {0}; what else is wanted comes here, for the caller to clear after done */
     void (*done)(struct wick_job *job); /* on the lane's thread, once, for every job that was accepted; must not wait */
     void *user;
     /* Filled by the lane. */
@@ -38,6 +49,7 @@ typedef struct wick_job {
     size_t turn_tokens; /* served since it came to be first of its client's */
     size_t slice;       /* its last slice of the batch under way */
     size_t n_tokens_left, charge;
+    size_t rows_capacity; /* of rows, in values */
     double submitted_ms;
 } wick_job;
 

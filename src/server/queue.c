@@ -156,8 +156,9 @@ static bool are_same(const char *a, const char *b)
 /* One call of the provider can embed both. Cutting to dimensions and normalising are done by the lane, after the call. */
 static bool go_together(const wick_job *a, const wick_job *b)
 {
-    return a->options.truncate == b->options.truncate && a->options.truncate_side == b->options.truncate_side &&
-           are_same(a->options.prompt, b->options.prompt) && are_same(a->options.prompt_name, b->options.prompt_name);
+    return a->wanted == b->wanted && a->scores == b->scores && a->options.truncate == b->options.truncate &&
+           a->options.truncate_side == b->options.truncate_side && are_same(a->options.prompt, b->options.prompt) &&
+           are_same(a->options.prompt_name, b->options.prompt_name);
 }
 
 static size_t tokens_of(const wick_job *job, size_t text)
@@ -165,9 +166,11 @@ static size_t tokens_of(const wick_job *job, size_t text)
     return job->n_tokens[text] > 0 ? job->n_tokens[text] : 1;
 }
 
-static bool fits(const wick_batch *batch, size_t n_tokens)
+static bool fits(const wick_batch *batch, const wick_job *job, size_t n_tokens)
 {
-    return batch->n_texts == 0 || (batch->n_texts < batch->max_texts && n_tokens <= batch->max_tokens &&
+    const bool is_sparse = job->wanted == WICK_WANT_SPARSE && batch->max_texts > WICK_SPARSE_BATCH_TEXTS;
+    const size_t max_texts = is_sparse ? WICK_SPARSE_BATCH_TEXTS : batch->max_texts;
+    return batch->n_texts == 0 || (batch->n_texts < max_texts && n_tokens <= batch->max_tokens &&
                                    batch->n_tokens <= batch->max_tokens - n_tokens);
 }
 
@@ -198,7 +201,7 @@ static served serve_job(wick_batch *batch, wick_job *job, size_t *deficit)
         /* In this order: whose turn is kept for the next batch can begin it, and is not passed by with nothing taken. */
         if (deficit && cost > *deficit)
             return SERVED_TURN_OVER;
-        if (!fits(batch, n_tokens))
+        if (!fits(batch, job, n_tokens))
             return SERVED_BATCH_FULL;
         if (deficit)
             *deficit -= cost;

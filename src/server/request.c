@@ -71,11 +71,11 @@ const char *wick_refusal_code(wick_refusal refusal)
 int wick_refusal_status(wick_refusal refusal)
 {
     static const int statuses[] = {
-        [WICK_REFUSE_NONE] = 200,         [WICK_REFUSE_INVALID] = 400,   [WICK_REFUSE_EMPTY] = 400,
-        [WICK_REFUSE_TOKENIZER] = 400,    [WICK_REFUSE_MODEL] = 404,     [WICK_REFUSE_ROUTE] = 404,
-        [WICK_REFUSE_METHOD] = 405,       [WICK_REFUSE_TOO_LARGE] = 413, [WICK_REFUSE_MEDIA] = 415,
-        [WICK_REFUSE_UNAUTHORIZED] = 401, [WICK_REFUSE_FORBIDDEN] = 403, [WICK_REFUSE_OVERLOADED] = 429,
-        [WICK_REFUSE_UNAVAILABLE] = 503,  [WICK_REFUSE_INTERNAL] = 500,
+        [WICK_REFUSE_NONE] = 200,       [WICK_REFUSE_INVALID] = 400,      [WICK_REFUSE_EMPTY] = 400,
+        [WICK_REFUSE_TOKENIZER] = 400,  [WICK_REFUSE_MODEL] = 404,        [WICK_REFUSE_KIND] = 400,
+        [WICK_REFUSE_ROUTE] = 404,      [WICK_REFUSE_METHOD] = 405,       [WICK_REFUSE_TOO_LARGE] = 413,
+        [WICK_REFUSE_MEDIA] = 415,      [WICK_REFUSE_UNAUTHORIZED] = 401, [WICK_REFUSE_FORBIDDEN] = 403,
+        [WICK_REFUSE_OVERLOADED] = 429, [WICK_REFUSE_UNAVAILABLE] = 503,  [WICK_REFUSE_INTERNAL] = 500,
     };
     return statuses[refusal];
 }

@@ -107,6 +107,7 @@ void wick_handling_free(wick_handling *handling)
         wick_models_return(server->models, handling->call.served);
     wick_arena_clear(&handling->arena);
     free(handling->call.vectors);
+    wick_rows_response_clear(&handling->call.job.rows);
     free(handling->out.bytes);
     free(handling);
 }
@@ -147,7 +148,7 @@ static void conclude(wick_handling *handling)
     const char *model = call->served ? call->served->name : NULL;
     wick_exchange_set_header(exchange, "x-request-id", handling->id);
     wick_policy_cors(&server->policy, exchange);
-    if (handling->status == 200 && call->vectors) {
+    if (handling->status == 200 && wick_call_has_results(call)) {
         set_milliseconds(exchange, "x-queue-time", call->job.queue_ms);
         set_milliseconds(exchange, "x-tokenization-time", call->tokenize_ms);
         set_milliseconds(exchange, "x-inference-time", call->job.inference_ms);
@@ -164,7 +165,7 @@ static void conclude(wick_handling *handling)
         .model = model,
         .status = handling->status,
         .ms = ms,
-        .n_texts = call->vectors ? call->n_texts : 0,
+        .n_texts = wick_call_has_results(call) ? call->n_texts : 0,
         .n_tokens = call->total_tokens,
     };
     wick_access_log_request(server->log, &access);

@@ -218,6 +218,45 @@ static const char *long_dtype(const char *dtype)
     return strcmp(dtype, "bf16") == 0 ? "bfloat16" : dtype;
 }
 
+/* {"0":"name",...}, or the other way round. */
+static void put_label_map(const wick_model_info *info, bool by_name, wick_buffer *out)
+{
+    for (size_t i = 0; i < info->n_labels; i++) {
+        wick_buffer_text(out, i ? "," : "{");
+        if (by_name)
+            wick_json_put_text(out, info->labels[i]);
+        else
+            wick_buffer_format(out, "\"%zu\"", i);
+        wick_buffer_text(out, ":");
+        if (by_name)
+            wick_buffer_format(out, "%zu", i);
+        else
+            wick_json_put_text(out, info->labels[i]);
+    }
+    wick_buffer_text(out, "}");
+}
+
+/* {"reranker":{"id2label":{...},"label2id":{...}}}, {"classifier":...} or {"embedding":{"pooling":...}}. */
+static void put_model_type(const wick_model_info *info, wick_buffer *out)
+{
+    const wick_wanted purpose = wick_kind_purpose(info->kind);
+    if (purpose == WICK_WANT_RANKING || purpose == WICK_WANT_SCORES) {
+        wick_buffer_text(out, purpose == WICK_WANT_RANKING ? "{\"reranker\":{\"id2label\":"
+                                                           : "{\"classifier\":{\"id2label\":");
+        put_label_map(info, false, out);
+        wick_buffer_text(out, ",\"label2id\":");
+        put_label_map(info, true, out);
+        wick_buffer_text(out, "}}");
+        return;
+    }
+    wick_buffer_text(out, "{\"embedding\":{\"pooling\":");
+    wick_json_put_text(out, purpose == WICK_WANT_SPARSE   ? "splade"
+                            : purpose == WICK_WANT_TOKENS ? "none"
+                            : info->pooling               ? info->pooling
+                                                          : "mean");
+    wick_buffer_text(out, "}}");
+}
+
 int wick_tei_info(wick_call *call, wick_buffer *out, const char **content_type, wick_api_error *error)
 {
     const wick_service *service = call->service;
@@ -232,10 +271,10 @@ int wick_tei_info(wick_call *call, wick_buffer *out, const char **content_type, 
     wick_json_put_text(out, wick_served_commit(served));
     wick_buffer_text(out, ",\"model_dtype\":");
     wick_json_put_text(out, long_dtype(served->info.dtype));
-    wick_buffer_text(out, ",\"model_type\":{\"embedding\":{\"pooling\":");
-    wick_json_put_text(out, served->info.pooling ? served->info.pooling : "mean");
+    wick_buffer_text(out, ",\"model_type\":");
+    put_model_type(&served->info, out);
     wick_buffer_format(out,
-                       "}},\"max_concurrent_requests\":%zu,\"max_input_length\":%zu,\"max_batch_tokens\":%zu,"
+                       ",\"max_concurrent_requests\":%zu,\"max_input_length\":%zu,\"max_batch_tokens\":%zu,"
                        "\"max_batch_requests\":null,\"max_client_batch_size\":%zu,\"auto_truncate\":true,"
                        "\"tokenization_workers\":%u,\"version\":\"" WICK_VERSION
                        "\",\"sha\":null,\"docker_label\":null}",

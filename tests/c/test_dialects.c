@@ -565,15 +565,18 @@ static void tei_refuses(void **state)
     check_refused(WICK_POST, "/embed", "{\"inputs\":\"SECRET\",\"truncation_direction\":\"SECRET\"}", 422,
                   "truncation_direction must be one of");
     check_refused(WICK_POST, "/embed", "{\"inputs\":\"SECRET\",\"truncate\":1}", 422, "truncate must be true or false");
-    check_refused(WICK_POST, "/embed_all", "{\"inputs\":\"SECRET\"}", 404, "not served");
     const wick_dialect *dialect = wick_routes_tei[0].dialect;
     static const struct {
         wick_refusal refusal;
         int status;
         const char *type;
-    } cases[] = {{WICK_REFUSE_TOKENIZER, 422, "Tokenizer"},  {WICK_REFUSE_OVERLOADED, 429, "Overloaded"},
-                 {WICK_REFUSE_INTERNAL, 424, "Backend"},     {WICK_REFUSE_UNAVAILABLE, 503, "Unhealthy"},
-                 {WICK_REFUSE_TOO_LARGE, 413, "Validation"}, {WICK_REFUSE_EMPTY, 400, "Empty"}};
+    } cases[] = {{WICK_REFUSE_TOKENIZER, 422, "Tokenizer"},
+                 {WICK_REFUSE_OVERLOADED, 429, "Overloaded"},
+                 {WICK_REFUSE_INTERNAL, 424, "Backend"},
+                 {WICK_REFUSE_KIND, 424, "Backend"},
+                 {WICK_REFUSE_UNAVAILABLE, 503, "Unhealthy"},
+                 {WICK_REFUSE_TOO_LARGE, 413, "Validation"},
+                 {WICK_REFUSE_EMPTY, 400, "Empty"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         trial t = {.error = {.refusal = cases[i].refusal}};
         assert_int_equal(dialect->status(cases[i].refusal), cases[i].status);
