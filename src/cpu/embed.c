@@ -55,7 +55,7 @@ static void embed_rows(const wick_cpu_model *model, const wick_team *team, const
 }
 
 void wick_embed_rows(const wick_cpu_model *model, const wick_cpu_layer *first, const wick_team *team,
-                       const wick_chunk *chunk, const wick_activations *act)
+                     const wick_chunk *chunk, const wick_activations *act)
 {
     embed_rows(model, team, chunk, act->hidden.f32);
     wick_norm_shared(model, team, &model->embedding_norm, &act->hidden, 0, chunk->n_rows); /* the same share */

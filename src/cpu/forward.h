@@ -98,7 +98,7 @@ void wick_forward(const wick_cpu_model *model, const wick_team *team, const wick
 
 /* hidden = the embeddings of the chunk's tokens, and begins the first layer (layer.h); NULL: there is none. */
 void wick_embed_rows(const wick_cpu_model *model, const wick_cpu_layer *first, const wick_team *team,
-                       const wick_chunk *chunk, const wick_activations *act);
+                     const wick_chunk *chunk, const wick_activations *act);
 
 /* context = softmax(Q K^T * score_scale + biases) V over the keys that the layer sees, for all sequences and heads of the chunk; the team's share of it. */
 void wick_attention(const wick_cpu_model *model, const wick_cpu_layer *layer, const wick_team *team,
