@@ -22,6 +22,7 @@ typedef struct wick_reading {
     wick_arena *arena;
     wick_error *error;
     const wick_vocabulary_list *vocabulary; /* NULL: it stands in the document */
+    const struct wick_token_list *tokens;   /* the same (token_list.h) */
 } wick_reading;
 
 #define WICK_FIELD_PATH_BYTES 128

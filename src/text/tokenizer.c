@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "base/mapped.h"
+#include "text/token_list.h"
 #include "text/tokenizer_parts.h"
 
 static int check_document(const wick_reading *reading, const wick_json *root)
@@ -75,25 +76,20 @@ static int load(const wick_reading *reading, const wick_json *root, wick_tokeniz
     return code;
 }
 
-/* Both NULL after an error. */
-static int parse_keeping(const char *json, size_t n, const char *where, const wick_vocabulary_list *vocabulary,
-                         wick_tokenizer **out, wick_json **document, wick_error *error)
+/* lists: where the tokens stand, if not in the document. Both NULL after an error. */
+static int parse_document(const char *json, size_t n, const wick_reading *lists, wick_tokenizer **out,
+                          wick_json **document, wick_error *error)
 {
     wick_json *root = NULL;
-    wick_tokenizer *tokenizer = NULL;
-    *out = NULL;
-    *document = NULL;
-    if (n > WICK_MAX_TOKENIZER_BYTES)
-        return wick_fail(error, WICK_E_CORRUPT, where, NULL, "the tokenizer has %zu bytes, over %zu", n,
-                         WICK_MAX_TOKENIZER_BYTES);
-    int code = wick_json_parse(json, n, where, &root, error);
+    int code = wick_json_parse(json, n, lists->where, &root, error);
     if (code != WICK_OK)
         return code;
-    tokenizer = calloc(1, sizeof *tokenizer);
+    wick_tokenizer *tokenizer = calloc(1, sizeof *tokenizer);
     if (!tokenizer) {
         code = wick_fail_memory(error, "a tokenizer");
     } else {
-        wick_reading reading = {.where = where, .arena = &tokenizer->arena, .error = error, .vocabulary = vocabulary};
+        wick_reading reading = *lists;
+        reading.arena = &tokenizer->arena;
         code = load(&reading, root, tokenizer);
     }
     if (code == WICK_OK) {
@@ -104,6 +100,29 @@ static int parse_keeping(const char *json, size_t n, const char *where, const wi
         wick_tokenizer_free(tokenizer);
     }
     return code;
+}
+
+/* The same, of a document with its tokens. */
+static int parse_keeping(const char *json, size_t n, const char *where, const wick_vocabulary_list *vocabulary,
+                         wick_tokenizer **out, wick_json **document, wick_error *error)
+{
+    wick_reading reading = {.where = where, .error = error, .vocabulary = vocabulary};
+    wick_token_list tokens;
+    *out = NULL;
+    *document = NULL;
+    if (n > WICK_MAX_TOKENIZER_BYTES)
+        return wick_fail(error, WICK_E_CORRUPT, where, NULL, "the tokenizer has %zu bytes, over %zu", n,
+                         WICK_MAX_TOKENIZER_BYTES);
+    if (!vocabulary && wick_token_list_read(json, n, &tokens)) {
+        reading.tokens = &tokens;
+        const int code = parse_document(tokens.rest, tokens.n_rest, &reading, out, document, error);
+        wick_token_list_free(&tokens);
+        reading.tokens = NULL;
+        if (code == WICK_OK ||
+            code == WICK_E_NO_MEMORY) /* else the whole document tells better what is wrong, and where */
+            return code;
+    }
+    return parse_document(json, n, &reading, out, document, error);
 }
 
 int wick_tokenizer_parse_with(const char *json, size_t n, const char *where, const wick_vocabulary_list *vocabulary,

@@ -3,8 +3,10 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
+#include "text/token_list.h"
 #include "text/unigram.h"
 
 #define PATH "model"
@@ -25,37 +27,54 @@ static int list_tokens(const wick_reading *reading, const wick_json *vocab, wick
         if (wick_json_type_of(entry) != WICK_JSON_ARRAY || wick_json_count(entry) != 2 || !token ||
             !wick_json_number(wick_json_at(entry, 1), &scores[id]))
             return wick_field_corrupt(reading, VOCAB, "has an entry %zu that is not a token and a score", id);
-        if (!(fabs(scores[id]) <= WICK_UNIGRAM_MAX_SCORE))
-            return wick_field_corrupt(reading, VOCAB, "gives the token \"%.60s\" the score %g", token, scores[id]);
         keys[id] = (wick_trie_key){.text = token, .n_bytes = (uint32_t)n, .number = (uint32_t)id};
         *n_text_bytes += n + 1;
     }
     return WICK_OK;
 }
 
-/* Fills the vocabulary and the scores. */
-static int load_vocabulary(const wick_reading *reading, const wick_json *vocab, size_t n_added,
-                           wick_vocabulary *vocabulary, wick_unigram *out)
+static int build(const wick_reading *reading, wick_trie_key *keys, const double *scores, size_t n_text_bytes,
+                 wick_vocabulary *vocabulary, wick_unigram *out)
 {
-    const wick_vocabulary_index index = {.kind = WICK_INDEX_TRIE};
-    const size_t n_tokens = wick_json_count(vocab);
-    size_t n_text_bytes;
-    *vocabulary = (wick_vocabulary){.n_ids = n_tokens, .n_entries = n_tokens, .capacity = n_tokens + n_added};
+    static const wick_vocabulary_index index = {.kind = WICK_INDEX_TRIE};
+    for (size_t id = 0; id < vocabulary->n_entries; id++)
+        if (!(fabs(scores[id]) <= WICK_UNIGRAM_MAX_SCORE))
+            return wick_field_corrupt(reading, VOCAB, "gives the token \"%.*s\" the score %g",
+                                      (int)(keys[id].n_bytes < 60 ? keys[id].n_bytes : 60), keys[id].text, scores[id]);
+    out->scores = scores;
+    return wick_vocabulary_build(reading, keys, n_text_bytes, &index, vocabulary);
+}
+
+/* Fills the vocabulary and the scores from the document's list. */
+static int load_document(const wick_reading *reading, const wick_json *vocab, size_t n_added,
+                         wick_vocabulary *vocabulary, wick_unigram *out)
+{
+    const size_t n = wick_json_count(vocab);
+    size_t n_text_bytes = 0;
+    *vocabulary = (wick_vocabulary){.n_ids = n, .n_entries = n, .capacity = n + n_added};
     if (wick_json_type_of(vocab) != WICK_JSON_ARRAY)
         return wick_field_corrupt(reading, PATH, "has %s as \"vocab\", not an array",
                                   wick_json_type_name(wick_json_type_of(vocab)));
-    double *scores = wick_arena_take(reading->arena, n_tokens, sizeof *scores);
-    wick_trie_key *keys = malloc((n_tokens + 1) * sizeof *keys); /* less than the document itself takes */
-    if (!keys || !scores) {
-        free(keys);
-        return wick_fail_memory(reading->error, "the tokenizer's vocabulary");
-    }
-    int code = list_tokens(reading, vocab, keys, scores, &n_text_bytes);
+    double *scores = wick_arena_take(reading->arena, n, sizeof *scores);
+    wick_trie_key *keys = malloc((n + 1) * sizeof *keys); /* less than the document itself takes */
+    int code = keys && scores ? list_tokens(reading, vocab, keys, scores, &n_text_bytes)
+                              : wick_fail_memory(reading->error, "the tokenizer's vocabulary");
     if (code == WICK_OK)
-        code = wick_vocabulary_build(reading, keys, n_text_bytes, &index, vocabulary);
+        code = build(reading, keys, scores, n_text_bytes, vocabulary, out);
     free(keys);
-    out->scores = scores;
     return code;
+}
+
+/* The same from a list that was read already. */
+static int load_list(const wick_reading *reading, const wick_token_list *list, size_t n_added,
+                     wick_vocabulary *vocabulary, wick_unigram *out)
+{
+    *vocabulary = (wick_vocabulary){.n_ids = list->n, .n_entries = list->n, .capacity = list->n + n_added};
+    double *scores = wick_arena_take(reading->arena, list->n, sizeof *scores);
+    if (!scores)
+        return wick_fail_memory(reading->error, "the tokenizer's vocabulary");
+    memcpy(scores, list->scores, list->n * sizeof *scores);
+    return build(reading, list->keys, scores, list->n_text_bytes, vocabulary, out);
 }
 
 /* The score of an unknown character, and the tokens of bytes. */
@@ -88,7 +107,8 @@ int wick_unigram_load(const wick_reading *reading, const wick_json *value, size_
     if (code == WICK_OK && wick_json_get(value, "byte_fallback"))
         code = wick_field_bool(reading, value, PATH, "byte_fallback", &byte_fallback);
     if (code == WICK_OK)
-        code = load_vocabulary(reading, wick_json_get(value, "vocab"), n_added, vocabulary, out);
+        code = reading->tokens ? load_list(reading, reading->tokens, n_added, vocabulary, out)
+                               : load_document(reading, wick_json_get(value, "vocab"), n_added, vocabulary, out);
     if (code != WICK_OK)
         return code;
     if (unknown < 0 || (uint64_t)unknown >= vocabulary->n_entries)

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * json_list.c: finding and reading a list in a JSON text (json_list.h; RFC 8259). */
+#include "base/json_list.h"
+
+#include <string.h>
+
+#include "base/number.h"
+#include "base/utf8.h"
+
+#define STEP 16
+#define HIGHEST_CONTROL 0x1F
+
+typedef uint8_t bytes16 __attribute__((vector_size(STEP)));
+
+static void skip_space(wick_json_cursor *c)
+{
+    while (c->at < c->end && (*c->at == ' ' || *c->at == '\n' || *c->at == '\t' || *c->at == '\r'))
+        c->at++;
+}
+
+bool wick_json_at_end(wick_json_cursor *c)
+{
+    skip_space(c);
+    return c->at == c->end;
+}
+
+bool wick_json_take_mark(wick_json_cursor *c, char mark)
+{
+    skip_space(c);
+    if (c->at == c->end || *c->at != mark)
+        return false;
+    c->at++;
+    return true;
+}
+
+/* ---- strings ------------------------------------------------------------------------------------------------------- */
+
+/* How many of sixteen bytes stand for themselves, before the first quote, backslash or control character. */
+static unsigned n_plain(bytes16 v)
+{
+    const bytes16 special = (bytes16)(v == '"') | (bytes16)(v == '\\') | (bytes16)(v <= HIGHEST_CONTROL);
+    uint64_t half[2];
+    memcpy(half, &special, sizeof half);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    if (half[0])
+        return (unsigned)__builtin_ctzll(half[0]) / 8;
+    return half[1] ? 8 + (unsigned)__builtin_ctzll(half[1]) / 8 : STEP;
+#else
+    if (half[0])
+        return (unsigned)__builtin_clzll(half[0]) / 8;
+    return half[1] ? 8 + (unsigned)__builtin_clzll(half[1]) / 8 : STEP;
+#endif
+}
+
+/* Copies characters that stand for themselves to out; returns how many bytes. */
+static size_t copy_plain(wick_json_cursor *c, char *out)
+{
+    const char *begin = c->at;
+    while (c->end - c->at >= STEP) { /* out has as much room */
+        bytes16 v;
+        memcpy(&v, c->at, sizeof v);
+        memcpy(out + (c->at - begin), &v, sizeof v);
+        const unsigned n = n_plain(v);
+        c->at += n;
+        if (n < STEP)
+            return (size_t)(c->at - begin);
+    }
+    for (; c->at < c->end && *c->at != '"' && *c->at != '\\' && (uint8_t)*c->at > HIGHEST_CONTROL; c->at++)
+        out[c->at - begin] = *c->at;
+    return (size_t)(c->at - begin);
+}
+
+/* Four hexadecimal digits; UINT32_MAX: not so. */
+static uint32_t take_hex(wick_json_cursor *c)
+{
+    uint32_t value = 0;
+    if (c->end - c->at < 4)
+        return UINT32_MAX;
+    for (int i = 0; i < 4; i++) {
+        const char digit = *c->at++;
+        const char lower = (char)(digit | 0x20);
+        if (digit >= '0' && digit <= '9')
+            value = value << 4 | (uint32_t)(digit - '0');
+        else if (lower >= 'a' && lower <= 'f')
+            value = value << 4 | (uint32_t)(lower - 'a' + 10);
+        else
+            return UINT32_MAX;
+    }
+    return value;
+}
+
+/* What follows "\u", a pair of surrogates as one; UINT32_MAX: not a character. */
+static uint32_t take_code_point(wick_json_cursor *c)
+{
+    const uint32_t first = take_hex(c);
+    if (first < 0xD800 || first > 0xDFFF)
+        return first;
+    if (first > 0xDBFF || c->end - c->at < 6 || c->at[0] != '\\' || c->at[1] != 'u')
+        return UINT32_MAX;
+    c->at += 2;
+    const uint32_t second = take_hex(c);
+    return second < 0xDC00 || second > 0xDFFF ? UINT32_MAX : 0x10000 + ((first - 0xD800) << 10 | (second - 0xDC00));
+}
+
+/* What follows a backslash, as UTF-8: never more bytes than it is written with. 0: not an escape. */
+static unsigned take_escape(wick_json_cursor *c, char *out)
+{
+    static const char names[] = "\"\\/bfnrt", means[] = "\"\\/\b\f\n\r\t";
+    if (c->at == c->end)
+        return 0;
+    const char name = *c->at++;
+    const char *found = name != '\0' ? strchr(names, name) : NULL;
+    if (found) {
+        *out = means[found - names];
+        return 1;
+    }
+    const uint32_t code_point = name == 'u' ? take_code_point(c) : UINT32_MAX;
+    return code_point == UINT32_MAX ? 0 : wick_utf8_encode(code_point, out);
+}
+
+bool wick_json_take_string(wick_json_cursor *c, char *out, size_t *n)
+{
+    *n = 0;
+    if (!wick_json_take_mark(c, '"'))
+        return false;
+    while (true) {
+        *n += copy_plain(c, out + *n);
+        if (c->at == c->end || (uint8_t)*c->at <= HIGHEST_CONTROL)
+            return false;
+        if (*c->at++ == '"')
+            return true;
+        const unsigned n_escape = take_escape(c, out + *n);
+        if (n_escape == 0)
+            return false;
+        *n += n_escape;
+    }
+}
+
+/* ---- numbers ------------------------------------------------------------------------------------------------------- */
+
+static size_t n_digits(const char *at, const char *end)
+{
+    const char *from = at;
+    while (at < end && *at >= '0' && *at <= '9')
+        at++;
+    return (size_t)(at - from);
+}
+
+/* The end of the number at `at`, NULL where there is none. */
+static const char *number_end(const char *at, const char *end, bool *is_integer)
+{
+    *is_integer = true;
+    at += at < end && *at == '-';
+    size_t n = n_digits(at, end);
+    if (n == 0 || (n > 1 && *at == '0'))
+        return NULL;
+    at += n;
+    if (at < end && *at == '.') {
+        *is_integer = false;
+        n = n_digits(++at, end);
+        if (n == 0)
+            return NULL;
+        at += n;
+    }
+    if (at < end && (*at == 'e' || *at == 'E')) {
+        *is_integer = false;
+        at++;
+        at += at < end && (*at == '+' || *at == '-');
+        n = n_digits(at, end);
+        if (n == 0)
+            return NULL;
+        at += n;
+    }
+    return at;
+}
+
+bool wick_json_take_integer(wick_json_cursor *c, int64_t *out)
+{
+    enum { SAFE_DIGITS = 18 }; /* no number of so many is beyond 64 bits; longer ones are left to json.h */
+    bool is_integer;
+    skip_space(c);
+    const char *end = number_end(c->at, c->end, &is_integer);
+    if (!end || !is_integer)
+        return false;
+    const bool is_negative = *c->at == '-';
+    const char *at = c->at + is_negative;
+    int64_t value = 0;
+    if (end - at > SAFE_DIGITS)
+        return false;
+    for (; at < end; at++)
+        value = 10 * value + (*at - '0');
+    *out = is_negative ? -value : value;
+    c->at = end;
+    return true;
+}
+
+bool wick_json_take_number(wick_json_cursor *c, double *out)
+{
+    bool is_integer;
+    int64_t value;
+    skip_space(c);
+    const char *end = number_end(c->at, c->end, &is_integer);
+    if (!end)
+        return false;
+    if (is_integer) {
+        if (!wick_json_take_integer(c, &value))
+            return false;
+        *out = (double)value;
+        return true;
+    }
+    if (!wick_double_from_text(c->at, (size_t)(end - c->at), out))
+        return false;
+    c->at = end;
+    return true;
+}
+
+/* ---- finding ------------------------------------------------------------------------------------------------------- */
+
+/* Passes over a string whose opening quote is taken. */
+static bool skip_string(wick_json_cursor *c)
+{
+    while (c->at < c->end) {
+        const char byte = *c->at++;
+        if (byte == '"')
+            return true;
+        c->at += byte == '\\' && c->at < c->end;
+    }
+    return false;
+}
+
+/* Passes over a value, whatever stands between its brackets. */
+static bool skip_value(wick_json_cursor *c)
+{
+    size_t depth = 0;
+    skip_space(c);
+    while (c->at < c->end) {
+        const char byte = *c->at;
+        if (depth == 0 && (byte == ',' || byte == '}' || byte == ']'))
+            return true; /* behind a number, true, false or null */
+        c->at++;
+        if (byte == '"' && !skip_string(c))
+            return false;
+        depth += byte == '{' || byte == '[';
+        depth -= byte == '}' || byte == ']';
+        if (depth == 0 && (byte == '"' || byte == '}' || byte == ']'))
+            return true;
+    }
+    return false;
+}
+
+/* Goes to the value of a member of the object that begins here. */
+static bool enter_member(wick_json_cursor *c, const char *key)
+{
+    const size_t n_key = strlen(key);
+    if (!wick_json_take_mark(c, '{'))
+        return false;
+    do {
+        if (!wick_json_take_mark(c, '"'))
+            return false;
+        const char *name = c->at;
+        if (!skip_string(c))
+            return false;
+        const bool is_it = (size_t)(c->at - name) == n_key + 1 && memcmp(name, key, n_key) == 0;
+        if (!wick_json_take_mark(c, ':'))
+            return false;
+        skip_space(c);
+        if (is_it)
+            return true;
+    } while (skip_value(c) && wick_json_take_mark(c, ','));
+    return false;
+}
+
+bool wick_json_find(const char *text, size_t n, const char *outer, const char *key, wick_json_cursor *value)
+{
+    *value = (wick_json_cursor){text, text + n};
+    return enter_member(value, outer) && enter_member(value, key);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * token_list.h: a Unigram vocabulary read where it stands in the text of tokenizer.json, without an object for each of its tokens (base/json_list.h says why). The
+ * rest of the document, without it, is read through base/json.h as always. Called by tokenizer.c. */
+#ifndef WICK_TEXT_TOKEN_LIST_H
+#define WICK_TEXT_TOKEN_LIST_H
+#include "text/fields.h"
+#include "text/token_trie.h"
+
+typedef struct wick_token_list {
+    wick_trie_key *keys; /* [n] by id; their texts stand in `texts` */
+    double *scores;      /* [n] */
+    char *texts;
+    size_t n, n_text_bytes; /* of all texts, with a terminator each */
+    char *rest;             /* [n_rest] the document with an empty list in its place */
+    size_t n_rest;
+} wick_token_list;
+
+/* json[0..n): a tokenizer.json. False: its model is another, or something about it is unusual or malformed, or there is no memory: it is to be read
+ * through base/json.h; then there is nothing to free. */
+bool wick_token_list_read(const char *json, size_t n, wick_token_list *out);
+void wick_token_list_free(wick_token_list *list);
+
+#endif

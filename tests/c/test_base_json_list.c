@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_base_json_list.c: reading a list in a JSON text: what it takes is what base/json.h makes of it, and what that refuses it refuses. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/json.h"
+#include "base/json_list.h"
+
+/* The string that text begins with, read from a copy of exactly its size; NULL: refused. The caller frees it. */
+static char *take_string(const char *text, size_t n_text, size_t *n)
+{
+    char *copy = malloc(n_text ? n_text : 1), *out = malloc(n_text + 1);
+    assert_non_null(copy);
+    assert_non_null(out);
+    memcpy(copy, text, n_text);
+    wick_json_cursor c = {copy, copy + n_text};
+    const bool taken = wick_json_take_string(&c, out, n) && wick_json_at_end(&c);
+    free(copy);
+    if (taken)
+        return out;
+    free(out);
+    return NULL;
+}
+
+static void check_string(const char *text)
+{
+    size_t n_wanted, n;
+    wick_json *root = NULL;
+    const bool is_string = wick_json_parse(text, strlen(text), "test", &root, NULL) == WICK_OK;
+    const char *wanted = wick_json_string(root, &n_wanted);
+    char *taken = take_string(text, strlen(text), &n);
+    if (is_string != (taken != NULL))
+        fail_msg("%s is %s", text, taken ? "taken" : "refused");
+    if (taken) {
+        assert_int_equal(n, n_wanted);
+        assert_memory_equal(taken, wanted, n);
+    }
+    free(taken);
+    wick_json_free(root);
+}
+
+static void strings(void **state)
+{
+    static const char *const texts[] = {"\"\"",
+                                        " \t\r\n\"a\" ",
+                                        "\"exactly sixteen.\"",
+                                        "\"longer than sixteen bytes, and then some more of it\"",
+                                        "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"",
+                                        "\"\\u0041\\u00e9\\u4e16\\uD83C\\uDF0D\\u0000x\"",
+                                        "\"\\ud83c\"",
+                                        "\"\\ud83cx\"",
+                                        "\"\\ud83c\\n\"",
+                                        "\"\\ud83c\\u0041\"",
+                                        "\"\\udf0d\"",
+                                        "\"\\u12\"",
+                                        "\"\\u12g4\"",
+                                        "\"\\x\"",
+                                        "\"\\",
+                                        "\"open",
+                                        "\"an open one of more than sixteen bytes",
+                                        "open\"",
+                                        "\"a\" \"b\"",
+                                        "\"\n\"",
+                                        "\"sixteen bytes and\x01\"",
+                                        "\"\xe4\xb8\x96\xe7\x95\x8c\""};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        check_string(texts[i]);
+}
+
+/* Strings of every length, with a special byte at every place. */
+static void lengths(void **state)
+{
+    static const char *const specials[] = {"x", "\\\\", "\\n", "\\u00e9", "\\", "\"", "\x1f", "\x7f"};
+    for (size_t n = 0; n < 40; n++) {
+        for (size_t at = 0; at <= n; at++) {
+            for (size_t i = 0; i < sizeof specials / sizeof *specials; i++) {
+                char text[128];
+                snprintf(text, sizeof text, "\"%.*s%s%.*s\"", (int)at, "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrst",
+                         specials[i], (int)(n - at), "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrst");
+                check_string(text);
+            }
+        }
+    }
+}
+
+static void check_number(const char *text, bool taken)
+{
+    double wanted = 0, value = 0;
+    wick_json *root = NULL;
+    wick_json_cursor c = {text, text + strlen(text)};
+    const bool is_number =
+        wick_json_parse(text, strlen(text), "test", &root, NULL) == WICK_OK && wick_json_number(root, &wanted);
+    const bool is_taken = wick_json_take_number(&c, &value) && wick_json_at_end(&c);
+    if (is_taken != taken || (is_taken && (!is_number || memcmp(&value, &wanted, sizeof value) != 0)))
+        fail_msg("%s is %s as %.17g", text, is_taken ? "taken" : "refused", value);
+    wick_json_free(root);
+}
+
+static void numbers(void **state)
+{
+    static const char *const good[] = {"0",
+                                       "-0.0",
+                                       "7",
+                                       "-12",
+                                       " 1.5 ",
+                                       "-9.382598",
+                                       "1e5",
+                                       "1E+05",
+                                       "2.5e-3",
+                                       "-10.053283691406250",
+                                       "0.1",
+                                       "1e308",
+                                       "1e-300",
+                                       "999999999999999999",
+                                       "-999999999999999999",
+                                       "3.0000000000000004441"};
+    static const char *const bad[] = {"",    "-",   "01",    "-01", "1.",  ".5",  "1e",   "1e+",   "+1",   "0x10",
+                                      "nan", "inf", "1e999", "1 2", "1,5", "--1", "1.e5", "\"1\"", "null", "1e-999"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        check_number(good[i], true);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        check_number(bad[i], false);
+    for (uint64_t i = 0, bits = 1; i < 20000; i++) { /* whatever printf writes */
+        char text[40];
+        double value;
+        bits = bits * 6364136223846793005u + 1442695040888963407u;
+        value = (double)(int64_t)bits / 1e17;
+        snprintf(text, sizeof text, i & 1 ? "%.17g" : "%.6f", value);
+        check_number(text, true);
+    }
+}
+
+static void integers(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t value; /* INT64_MIN: refused */
+    } cases[] = {
+        {"0", 0},           {"-1", -1},         {" 250001", 250001}, {"999999999999999999", 999999999999999999},
+        {"1.0", INT64_MIN}, {"1e2", INT64_MIN}, {"007", INT64_MIN},  {"9999999999999999999", INT64_MIN},
+        {"x", INT64_MIN}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int64_t value = INT64_MIN;
+        wick_json_cursor c = {cases[i].text, cases[i].text + strlen(cases[i].text)};
+        assert_int_equal(wick_json_take_integer(&c, &value), cases[i].value != INT64_MIN);
+        assert_int_equal(value, cases[i].value);
+    }
+}
+
+static void check_find(const char *text, const char *follows)
+{
+    wick_json_cursor c;
+    const bool found = wick_json_find(text, strlen(text), "model", "vocab", &c);
+    assert_int_equal(found, follows != NULL);
+    if (found) {
+        assert_ptr_equal(c.end, text + strlen(text));
+        assert_memory_equal(c.at, follows, strlen(follows));
+    }
+}
+
+static void finding(void **state)
+{
+    check_find("{\"model\": {\"vocab\": [1]}}", "[1]}}");
+    check_find(" { \"a\" : [ {\"model\": 1}, \"]\\\"}\" ] , \"b\":-1.5,\"c\" : null, \"model\" : {\"type\":{}, "
+               "\"vocab\" :\n7} }",
+               "7} }");
+    check_find("{\"vocab\": 1, \"model\": {\"vocabs\": 2, \"voca\": 3, \"vocab\": 4}}", "4}}");
+    check_find("{\"model\": {\"a\": 1}, \"vocab\": 2}", NULL);
+    check_find("{\"model\": [\"vocab\", 1]}", NULL);
+    check_find("{\"models\": {\"vocab\": 1}}", NULL);
+    check_find("{\"mod\\u0065l\": {\"vocab\": 1}}", NULL);
+    check_find("[\"model\"]", NULL);
+    check_find("{\"a\": [[[[", NULL);
+    check_find("{\"a\": \"", NULL);
+    check_find("{\"a\" 1, \"model\": {\"vocab\": 1}}", NULL);
+    check_find("{\"model\"", NULL);
+    check_find("", NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(strings),  cmocka_unit_test(lengths), cmocka_unit_test(numbers),
+        cmocka_unit_test(integers), cmocka_unit_test(finding),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

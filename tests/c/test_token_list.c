@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_token_list.c: a Unigram vocabulary read out of the text of tokenizer.json: what is taken, what is left to the JSON reader, what remains of the document. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "text/token_list.h"
+
+#define DOCUMENT(vocab)                                                                                                \
+    "{\"a\": [{}], \"model\": {\"type\": \"Unigram\", \"vocab\": " vocab ", \"b\": 1}, \"c\": \"]\"}"
+
+static void taken(void **state)
+{
+    static const char json[] = DOCUMENT("[[\"\\u00e9\", -1.5], [\"\", 0] ,[\"a\\u0000b\",2e1]\n]");
+    wick_token_list list;
+    assert_true(wick_token_list_read(json, strlen(json), &list));
+    assert_int_equal(list.n, 3);
+    static const char *const texts[] = {"\xc3\xa9", "", "a\0b"};
+    static const uint32_t n_bytes[] = {2, 0, 3};
+    static const double scores[] = {-1.5, 0, 20};
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(list.keys[i].number, i);
+        assert_int_equal(list.keys[i].n_bytes, n_bytes[i]);
+        assert_memory_equal(list.keys[i].text, texts[i], n_bytes[i]);
+        assert_true(list.scores[i] == scores[i]);
+    }
+    assert_int_equal(list.n_text_bytes, 5 + 3);
+    assert_int_equal(list.n_rest, strlen(DOCUMENT("[]")));
+    assert_memory_equal(list.rest, DOCUMENT("[]"), list.n_rest);
+    wick_token_list_free(&list);
+    wick_token_list_free(&list); /* nothing is left */
+}
+
+static void left_alone(void **state)
+{
+    static const char *const cases[] = {
+        "",
+        "[]",
+        "{\"model\": {\"vocab\": [[\"a\", 1]]}}",
+        "{\"model\": {\"type\": \"WordPiece\", \"vocab\": [[\"a\", 1]]}}",
+        "{\"model\": {\"type\": \"Unigrams\", \"vocab\": [[\"a\", 1]]}}",
+        "{\"model\": {\"type\": \"Unigram\"}}",
+        DOCUMENT("{}"),
+        DOCUMENT("[]"),
+        DOCUMENT("[[\"a\", 1], ]"),
+        DOCUMENT("[[\"a\", 1] [\"b\", 2]]"),
+        DOCUMENT("[[\"a\"]]"),
+        DOCUMENT("[[\"a\", 1, 2]]"),
+        DOCUMENT("[[\"a\", null]]"),
+        DOCUMENT("[[1, \"a\"]]"),
+        DOCUMENT("[[\"\\ud800\", 1]]"),
+        DOCUMENT("[[\"a\xff\", 1]]"),
+        DOCUMENT("[[\"\xed\xa0\x80\", 1]]"),
+        DOCUMENT("[[\"a\", 01]]"),
+        DOCUMENT("[[\"a\", 1"),
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        wick_token_list list;
+        if (wick_token_list_read(cases[i], strlen(cases[i]), &list))
+            fail_msg("taken: %s", cases[i]);
+        assert_null(list.keys);
+        assert_null(list.rest);
+    }
+}
+
+/* The list that a document is cut out at any byte of is refused or all there. */
+static void cut_off(void **state)
+{
+    static const char json[] = DOCUMENT("[[\"\\u00e9\\n\", -1.5], [\"a longer token than all\", 0]]");
+    for (size_t n = 0; n < strlen(json); n++) {
+        char *copy = malloc(n ? n : 1);
+        wick_token_list list;
+        assert_non_null(copy);
+        memcpy(copy, json, n);
+        if (wick_token_list_read(copy, n, &list)) {
+            assert_int_equal(list.n, 2);
+            wick_token_list_free(&list);
+        }
+        free(copy);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(taken), cmocka_unit_test(left_alone),
+                                       cmocka_unit_test(cut_off)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
