@@ -78,5 +78,7 @@ typedef struct wick_backend_ops {
 
 /* The CPU backend (src/cpu/backend_cpu.c). */
 extern const wick_backend_ops wick_backend_cpu;
+/* The one of all models whose files->static_embedding is wanted (src/cpu/static.c): sequences of a batch may be empty, and of any length. */
+extern const wick_backend_ops wick_backend_static;
 
 #endif

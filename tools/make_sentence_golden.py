@@ -3,10 +3,10 @@
 """Makes tests/fixtures/sentence: what sentence-transformers makes of tests/fixtures/tiny-bert with prompts, cuts and a prompt left out of the pooling, and
 of vectors in quantize_embeddings.
 
-In: the tiny model, the seed and the texts below. Out: prompts.json, cuts.json, quantize.json (tests/fixtures/README.md). Run by hand when a case is added; the
+In: the tiny model, the seed and the texts below. Out: prompts.json, cuts.json, quantize.json, static.json and model2vec/ (tests/fixtures/README.md). Run by hand when a case is added; the
 result is committed:
 
-    pip install sentence-transformers==6.2.0 transformers==5.23.0 tokenizers==0.23.3 torch==2.15.0
+    pip install sentence-transformers==6.2.0 transformers==5.23.0 tokenizers==0.23.3 safetensors==0.8.0 torch==2.15.0
     python tools/make_sentence_golden.py
 """
 
@@ -17,6 +17,7 @@ import tempfile
 
 import numpy as np
 import torch
+from safetensors.numpy import save_file
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.util.quantization import quantize_embeddings
 
@@ -73,6 +74,35 @@ def cut_cases(work):
     return cases
 
 
+def make_model2vec():
+    """A folder as Model2Vec writes it for a quantised vocabulary: many tokens share a row, each with a weight of its own."""
+    folder = OUT / "model2vec"
+    folder.mkdir(exist_ok=True)
+    shutil.copy(FIXTURES / "tiny-bert/tokenizer.json", folder)
+    random = np.random.default_rng(SEED + 1)
+    n_tokens = json.loads((folder / "tokenizer.json").read_text())["model"]["vocab"].__len__()
+    tensors = {
+        "embeddings": random.normal(size=(40, 8)).astype(np.float32),
+        "mapping": random.integers(0, 40, size=n_tokens).astype(np.int64),
+        "weights": random.uniform(0.1, 2, size=n_tokens),  # f64
+    }
+    save_file(tensors, folder / "model.safetensors")
+    modules = [("0", ".", "StaticEmbedding"), ("1", "1_Normalize", "Normalize")]
+    entries = [{"idx": i, "name": name, "path": path, "type": f"sentence_transformers.models.{kind}"} for i, (name, path, kind) in enumerate(modules)]
+    (folder / "modules.json").write_text(json.dumps(entries, indent=2) + "\n")
+    (folder / "config.json").write_text(json.dumps({"model_type": "model2vec", "architectures": ["StaticModel"], "normalize": True}) + "\n")
+    (folder / "1_Normalize").mkdir(exist_ok=True)
+    (folder / "1_Normalize/config.json").write_text("{}\n")
+    return SentenceTransformer(str(folder), device="cpu")
+
+
+def static_cases():
+    model = make_model2vec()
+    cases = [{"prompt": "", "vectors": rows_of(encode(model))}, {"prompt": "find: ", "vectors": rows_of(encode(model, prompt="find: "))}]
+    model = SentenceTransformer(modules=[model[0]], device="cpu")  # without Normalize
+    return [*cases, {"prompt": "", "normalize": False, "vectors": rows_of(encode(model))}]
+
+
 def bits(array):
     """The bits of f32 values, since quantisation is to be equal to the last of them."""
     return np.ascontiguousarray(array, dtype=np.float32).view(np.uint32).reshape(array.shape).tolist()
@@ -122,7 +152,8 @@ def main():
     with tempfile.TemporaryDirectory() as work:
         write("cuts.json", {"texts": TEXTS, "cases": cut_cases(work)})
     write("quantize.json", {"cases": quantize_cases()})
-    for path in sorted(OUT.iterdir()):
+    write("static.json", {"texts": TEXTS, "cases": static_cases()})
+    for path in sorted(path for path in OUT.rglob("*") if path.is_file()):
         print(f"{path.name}: {path.stat().st_size // 1024} KiB")
 
 

@@ -118,7 +118,7 @@ static int read_modules(choosing *c)
 /* What the listing alone tells. */
 static int check_listing(choosing *c, const char *folder)
 {
-    if (!find(c, folder, "config.json"))
+    if (c->modules.modules[0].has_config && !find(c, folder, "config.json"))
         return absent(c, folder, "config.json", ": it is no transformers model");
     if (!find(c, folder, WICK_HUB_WEIGHTS) && !find(c, folder, WICK_HUB_INDEX))
         return absent(c, folder, WICK_HUB_WEIGHTS,
@@ -137,7 +137,9 @@ static int check_config(choosing *c, const char *folder)
 {
     char *config = NULL;
     size_t n = 0;
-    int rc = read_small(c, find(c, folder, "config.json"), WICK_HUB_MAX_JSON_BYTES, &config, &n);
+    int rc = WICK_OK;
+    if (c->modules.modules[0].has_config)
+        rc = read_small(c, find(c, folder, "config.json"), WICK_HUB_MAX_JSON_BYTES, &config, &n);
     if (rc == WICK_OK && c->chooser->check)
         rc = c->chooser->check(c->chooser->check_user, c->modules_text, c->n_modules_text, config, n, c->error);
     free(config);
@@ -147,12 +149,13 @@ static int check_config(choosing *c, const char *folder)
 /* Everything but the transformer's weights. */
 static int add_small(choosing *c, const char *folder)
 {
-    int rc = add_required(c, folder, "config.json", "");
+    const bool is_transformer = c->modules.modules[0].has_config;
+    int rc = is_transformer ? add_required(c, folder, "config.json", "") : WICK_OK;
     if (rc == WICK_OK)
         rc = add_required(c, folder, "tokenizer.json", "");
-    for (const char *const *name = wick_hub_transformer_extras; *name && rc == WICK_OK; name++)
+    for (const char *const *name = wick_hub_transformer_extras; is_transformer && *name && rc == WICK_OK; name++)
         rc = add_optional(c, folder, *name);
-    for (const char *const *name = wick_hub_length_files; *name && rc == WICK_OK; name++)
+    for (const char *const *name = wick_hub_length_files; is_transformer && *name && rc == WICK_OK; name++)
         rc = add_optional(c, folder, *name);
     for (const char *const *name = wick_hub_root_extras; *name && rc == WICK_OK; name++)
         rc = add_optional(c, "", *name);

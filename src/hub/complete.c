@@ -148,7 +148,8 @@ wick_hub_state wick_hub_snapshot_state(const char *folder, char missing[WICK_HUB
     if (!read_modules(&l, &modules, &has_modules))
         return l.state; /* it is there; opening the model tells what is wrong with it */
     const char *transformer = modules.modules[0].path;
-    need(&l, transformer, "config.json");
+    if (modules.modules[0].has_config)
+        need(&l, transformer, "config.json");
     need(&l, transformer, "tokenizer.json");
     look_at_weights(&l, transformer);
     for (size_t i = 1; i < modules.n_modules; i++) {
@@ -161,9 +162,11 @@ wick_hub_state wick_hub_snapshot_state(const char *folder, char missing[WICK_HUB
     if (l.state != WICK_HUB_COMPLETE)
         return l.state;
     read_tree(&l, &root);
-    want(&l, transformer, "tokenizer_config.json");
+    if (modules.modules[0].has_config)
+        want(&l, transformer, "tokenizer_config.json");
     if (has_modules) {
-        look_at_lengths(&l, transformer);
+        if (modules.modules[0].has_config)
+            look_at_lengths(&l, transformer);
         want(&l, "", "config_sentence_transformers.json");
     } else {
         want(&l, "", "modules.json");

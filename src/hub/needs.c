@@ -60,19 +60,21 @@ static int read_module(const wick_json *entry, size_t index, wick_hub_module *ou
     n -= n > 1 && path[n - 1] == '/';
     if (n > WICK_HUB_MAX_PATH)
         n = 0;
+    if (n == 1 && path[0] == '.') /* the repository itself */
+        n = 0;
     memcpy(out->path, path, n);
     out->path[n] = '\0';
-    if (path[0] && !wick_hub_path_is_safe(out->path))
+    if (out->path[0] && !wick_hub_path_is_safe(out->path))
         return wick_fail(error, WICK_E_CORRUPT, "modules.json", MEND, "module %zu: %.200s is no path in a repository",
                          index, path);
     out->has_weights = strcmp(name, "Dense") == 0;
-    out->has_config = strcmp(name, "Normalize") != 0;
+    out->has_config = strcmp(name, "Normalize") != 0 && strcmp(name, "StaticEmbedding") != 0;
     return WICK_OK;
 }
 
 int wick_hub_modules_parse(const char *text, size_t n, wick_hub_modules *out, wick_error *error)
 {
-    *out = (wick_hub_modules){.n_modules = 1};
+    *out = (wick_hub_modules){.n_modules = 1, .modules = {{.has_config = true}}};
     if (!text)
         return WICK_OK;
     wick_json *root = NULL;

@@ -17,14 +17,15 @@
 
 typedef struct wick_hub_module {
     char path[WICK_HUB_MAX_PATH + 1]; /* below the repository; "" is the repository itself */
-    bool has_config;                  /* all but Normalize */
+    bool has_config;                  /* all but Normalize and StaticEmbedding */
     bool has_weights;                 /* Dense */
 } wick_hub_module;
 
 /* Where a plain transformers repository has no modules.json: one module, "". */
 typedef struct wick_hub_modules {
     size_t n_modules;
-    wick_hub_module modules[WICK_HUB_MAX_MODULES]; /* the first is the transformer */
+    wick_hub_module modules
+        [WICK_HUB_MAX_MODULES]; /* the first is the transformer, or a StaticEmbedding, which has no config.json */
 } wick_hub_modules;
 
 /* Reads modules.json, text[0..n); NULL text: there is none. WICK_E_CORRUPT, WICK_E_UNSUPPORTED (too many). */

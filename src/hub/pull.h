@@ -21,7 +21,7 @@ typedef struct wick_hub_pull_options {
         void *
             user); /* may be NULL; asked a few times a second, by several threads; true ends with WICK_E_UNAVAILABLE, "cancelled" */
     void *user;
-    /* Whether the model may be run, asked with modules.json (or NULL) and config.json before anything large comes. NULL: whatever has the files. src/hub does not know src/model: the engine's check is
+    /* Whether the model may be run, asked with modules.json (or NULL) and config.json (NULL: a StaticEmbedding has none) before anything large comes. NULL: whatever has the files. src/hub does not know src/model: the engine's check is
      * put here by wick_model_pull (provider/pull.h), which is what everybody but tests calls. */
     int (*check)(void *check_user, const char *modules, size_t n_modules, const char *config, size_t n_config,
                  wick_error *error);

@@ -19,6 +19,7 @@
 #include "model/opened_model.h"
 #include "model/pooling.h"
 #include "model/sentence_bert.h"
+#include "model/static_embedding.h"
 
 /* What wick_model_files_open gives out, with what it takes to close it. Lives in its own arena. */
 typedef struct opened_model {
@@ -262,6 +263,7 @@ static int open_module(opened_model *model, const wick_module *module, wick_erro
     case WICK_MODULE_MASK:
         return open_mask(model, folder, error);
     case WICK_MODULE_TRANSFORMER: /* the first alone */
+    case WICK_MODULE_STATIC:
         break;
     }
     return WICK_OK;
@@ -287,26 +289,40 @@ static uint64_t mix_identities(const wick_weights *weights, uint64_t so_far)
     return so_far;
 }
 
+/* No config.json, and of the small files the one that sentence-transformers itself writes: its StaticEmbedding looks at no other. */
+static int open_static(opened_model *model, wick_error *error)
+{
+    int code = read_sentence_settings(model, true, WICK_PIPELINE_STATIC, error);
+    if (code == WICK_OK)
+        code = wick_weights_open(model->files.transformer_path, &model->arena, &model->weights, error);
+    return code == WICK_OK ? wick_static_bind(&model->weights, &model->arena, &model->files, error) : code;
+}
+
+static int open_transformer(opened_model *model, bool has_modules, wick_module_list *list, wick_error *error)
+{
+    const wick_architecture *architecture = NULL;
+    int code = read_config(model, has_modules, list, &architecture, error);
+    if (code == WICK_OK)
+        code = read_text_rules(model, has_modules, list->pipeline, error);
+    if (code == WICK_OK)
+        code = wick_weights_open(model->files.transformer_path, &model->arena, &model->weights, error);
+    if (code == WICK_OK)
+        code = wick_names_bind(architecture->names, &model->weights, &model->arena, &model->files, error);
+    return code == WICK_OK ? wick_head_bind(&model->weights, &model->files, error) : code;
+}
+
 static int open_all(opened_model *model, wick_error *error)
 {
     wick_module_list list;
     bool has_modules = false;
-    const wick_architecture *architecture = NULL;
     int code = read_modules(model, &list, &has_modules, error);
     if (code != WICK_OK)
         return code;
     model->files.transformer_path = wick_model_path(&model->arena, model->files.path, list.modules[0].path);
     if (!model->files.transformer_path)
         return wick_fail_memory(error, model->files.path);
-    code = read_config(model, has_modules, &list, &architecture, error);
-    if (code == WICK_OK)
-        code = read_text_rules(model, has_modules, list.pipeline, error);
-    if (code == WICK_OK)
-        code = wick_weights_open(model->files.transformer_path, &model->arena, &model->weights, error);
-    if (code == WICK_OK)
-        code = wick_names_bind(architecture->names, &model->weights, &model->arena, &model->files, error);
-    if (code == WICK_OK)
-        code = wick_head_bind(&model->weights, &model->files, error);
+    code = list.pipeline == WICK_PIPELINE_STATIC ? open_static(model, error)
+                                                 : open_transformer(model, has_modules, &list, error);
     if (code == WICK_OK)
         code = open_modules(model, &list, error);
     model->files.weights_identity = mix_identities(&model->weights, 0);

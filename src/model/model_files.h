@@ -79,6 +79,13 @@ typedef struct wick_dense {
 
 #define WICK_MAX_DENSE 4
 
+/* StaticEmbedding in place of an encoder: a text's vector is the mean over its ids of word_embeddings[rows[id]] * factors[id] (static_embedding.h). */
+typedef struct wick_static_embedding {
+    bool is_wanted;
+    const uint32_t *rows;  /* [vocab_size]; NULL: row id is the id's */
+    const double *factors; /* [vocab_size]; NULL: 1 */
+} wick_static_embedding;
+
 /* What stands on the encoder beside Pooling: nothing; a classifier (architectures "...ForSequenceClassification"); a word for each token ("...ForMaskedLM", SpladePooling). */
 typedef enum wick_head_kind { WICK_HEAD_NONE, WICK_HEAD_LABELS, WICK_HEAD_TERMS } wick_head_kind;
 
@@ -114,6 +121,7 @@ typedef struct wick_model_files {
     const char *transformer_path; /* where config.json, the weights and tokenizer.json are: mostly the same folder */
     const char *architecture;     /* config.json's model_type: "bert" */
     wick_encoder encoder;
+    wick_static_embedding static_embedding;
     size_t n_parameters;   /* elements of the tensors in use */
     size_t max_tokens;     /* positions a text may take, special tokens included */
     size_t max_seq_length; /* what texts are cut at; <= max_tokens */

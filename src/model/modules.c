@@ -7,8 +7,8 @@
 
 #include "base/error.h"
 
-static const char mend_module[] = "choose a model made of Transformer, Pooling, Dense and Normalize modules, or a "
-                                  "CrossEncoder, SparseEncoder or MultiVectorEncoder";
+static const char mend_module[] = "choose a model made of Transformer, Pooling, Dense and Normalize modules, of "
+                                  "StaticEmbedding, or a CrossEncoder, SparseEncoder or MultiVectorEncoder";
 
 /* Where sentence-transformers kept its modules: until 5, since 6, and the names that 6 still takes for them. */
 static const char *const packages[] = {
@@ -31,6 +31,7 @@ static const struct {
     {"MLMTransformer", "mlm_transformer", WICK_MODULE_TRANSFORMER},
     {"SpladePooling", "splade_pooling", WICK_MODULE_SPLADE},
     {"MultiVectorMask", "multi_vector_mask", WICK_MODULE_MASK},
+    {"StaticEmbedding", "static_embedding", WICK_MODULE_STATIC},
 };
 
 /* PACKAGE.Pooling, PACKAGE.pooling.Pooling or PACKAGE.Pooling.Pooling */
@@ -91,7 +92,8 @@ static int read_module(const wick_json *entry, size_t index, const char *where, 
     if (!path_stays_inside(path))
         return wick_fail(error, WICK_E_CORRUPT, where, "do not use this model; its files are not what they should be",
                          "module %zu: path %s leads out of the model's folder", index, wick_shown(path, shown));
-    memcpy(out->path, path, strlen(path) + 1);
+    if (strcmp(path, ".") != 0) /* which is "" */
+        memcpy(out->path, path, strlen(path) + 1);
     return WICK_OK;
 }
 
@@ -107,6 +109,12 @@ static bool are_vectors(const wick_module_list *list)
     for (size_t i = 2; i < n && ordered; i++)
         ordered = kind_at(list, i) == WICK_MODULE_DENSE || (kind_at(list, i) == WICK_MODULE_NORMALIZE && i == n - 1);
     return ordered;
+}
+
+static bool are_static(const wick_module_list *list)
+{
+    return kind_at(list, 0) == WICK_MODULE_STATIC &&
+           (list->n_modules == 1 || (list->n_modules == 2 && kind_at(list, 1) == WICK_MODULE_NORMALIZE));
 }
 
 /* Dense modules first; what comes then may stand either way round. */
@@ -136,9 +144,12 @@ static int find_pipeline(wick_module_list *list, const char *where, wick_error *
         list->pipeline = WICK_PIPELINE_VECTORS;
     else if (begins && are_tokens(list))
         list->pipeline = WICK_PIPELINE_TOKENS;
+    else if (list->n_modules > 0 && are_static(list))
+        list->pipeline = WICK_PIPELINE_STATIC;
     else
         return wick_fail(error, WICK_E_UNSUPPORTED, where, mend_module,
-                         "modules other than Transformer, Pooling, up to %d Dense and one Normalize, in this order",
+                         "modules other than Transformer, Pooling, up to %d Dense and one Normalize, in this order, or "
+                         "StaticEmbedding and one Normalize",
                          WICK_MAX_DENSE);
     return WICK_OK;
 }

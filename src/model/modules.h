@@ -14,7 +14,8 @@ typedef enum wick_module_kind {
     WICK_MODULE_DENSE,
     WICK_MODULE_NORMALIZE,
     WICK_MODULE_SPLADE, /* SpladePooling */
-    WICK_MODULE_MASK    /* MultiVectorMask */
+    WICK_MODULE_MASK,   /* MultiVectorMask */
+    WICK_MODULE_STATIC  /* StaticEmbedding */
 } wick_module_kind;
 
 /* What the modules make together. */
@@ -22,7 +23,8 @@ typedef enum wick_pipeline {
     WICK_PIPELINE_VECTORS, /* Transformer, Pooling, Dense..., Normalize: one vector a text */
     WICK_PIPELINE_LABELS,  /* Transformer alone, with a head for labels: CrossEncoder */
     WICK_PIPELINE_TERMS,   /* Transformer with a head for words, SpladePooling: SparseEncoder */
-    WICK_PIPELINE_TOKENS   /* Transformer, Dense..., MultiVectorMask, Normalize: a vector a token, MultiVectorEncoder */
+    WICK_PIPELINE_TOKENS,  /* Transformer, Dense..., MultiVectorMask, Normalize: a vector a token, MultiVectorEncoder */
+    WICK_PIPELINE_STATIC   /* StaticEmbedding, Normalize: one vector a text, without a transformer */
 } wick_pipeline;
 
 typedef struct wick_module {

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "model/config.h"
 #include "model/opened_model.h"
+#include "model/static_embedding.h"
 
 #define MODEL "model"
 #define WORDS "words"
@@ -107,6 +108,8 @@ static void say_all(text *t, const wick_model_files *files, const char *name, co
 static int read_config_text(const wick_model_files *files, char **config, size_t *n, wick_error *error)
 {
     wick_arena arena = {0};
+    if (files->static_embedding.is_wanted)
+        return wick_static_config_text(files, config, n, error);
     char *path = wick_model_path(&arena, files->transformer_path, "config.json");
     const int code = path ? wick_model_file_read(path, MAX_CONFIG_BYTES, config, n, error)
                           : wick_fail_memory(error, "the packed model's description");
@@ -256,6 +259,8 @@ static int read_encoder(const wick_keys *keys, wick_model_files *files)
         return read_old_encoder(keys, files);
     if (wick_json_type_of(config.object) != WICK_JSON_OBJECT)
         return absent(keys, "config");
+    if (wick_static_config_is(config.object))
+        return wick_static_config_read(&config, files);
     return wick_model_config_read(&config, &architecture, files);
 }
 
@@ -263,8 +268,9 @@ static int read_encoder(const wick_keys *keys, wick_model_files *files)
 static int read_lengths(const wick_keys *keys, wick_model_files *files)
 {
     const size_t most = files->encoder.max_positions > 0 ? files->max_tokens : WICK_MAX_POSITIONS;
+    const size_t first = files->static_embedding.is_wanted ? N_SIZES - 1 : N_OLD_SIZES; /* texts without limit */
     int code = WICK_OK;
-    for (size_t i = N_OLD_SIZES; i < N_SIZES && code == WICK_OK; i++)
+    for (size_t i = first; i < N_SIZES && code == WICK_OK; i++)
         code = need_size(keys, &sizes[i], size_of(files, &sizes[i]));
     if (code == WICK_OK && files->max_tokens > most)
         code = absent(keys, "max_tokens");
@@ -288,7 +294,11 @@ static int read_keys(const wick_keys *keys, wick_model_files *files)
     if (code == WICK_OK)
         code = read_pooling(keys, files);
     files->packed_dtype = dtypes[dtype];
-    return code == WICK_OK ? read_dense(keys, files) : code;
+    if (code == WICK_OK)
+        code = read_dense(keys, files);
+    if (code == WICK_OK && files->static_embedding.is_wanted && (dtype != 0 || files->n_dense > 0))
+        code = absent(keys, dtype != 0 ? "dtype" : "dense");
+    return code;
 }
 
 /* In f32 the word embeddings are read where they lie, as in a folder. */

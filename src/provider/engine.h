@@ -80,10 +80,10 @@ struct wick_model {
     wick_pool *pool;
     const wick_backend_ops *ops;
     wick_backend *backend;
-    const char *dtype; /* one of wick_dtype_names */
-    size_t dimension;  /* of whole vectors */
-    size_t cut;        /* what they are cut to where nobody asks for a length */
-    size_t max_seq_length;
+    const char *dtype;     /* one of wick_dtype_names */
+    size_t dimension;      /* of whole vectors */
+    size_t cut;            /* what they are cut to where nobody asks for a length */
+    size_t max_seq_length; /* 0: texts are not cut */
     uint8_t *skips; /* [vocab_size] 1: a token whose vector a multi-vector model leaves out; NULL: it leaves out none */
     wick_backend_info backend_info;
     pthread_mutex_t lock; /* of idle */

@@ -28,6 +28,8 @@ static int open_weights(wick_model *model, const wick_model_options *options, wi
     if (rc != WICK_OK)
         return rc;
     const wick_backend_options backend_options = {model->pool, model->dtype, model->prepared_dir};
+    if (model->files->static_embedding.is_wanted)
+        model->ops = &wick_backend_static; /* whatever the device: there is nothing to compute */
     rc = model->ops->open(model->files, &backend_options, &model->backend, error);
     if (rc != WICK_OK)
         return rc;
@@ -39,10 +41,15 @@ static int open_weights(wick_model *model, const wick_model_options *options, wi
     return WICK_OK;
 }
 
-/* What a text is cut at: the model's own limit, or the caller's, which must leave room for the special tokens. */
+/* What a text is cut at: the model's own limit, or the caller's, which must leave room for the special tokens. Static embeddings know neither positions nor special tokens: only
+ * tokenizer.json itself may have a limit. */
 static int set_max_seq_length(wick_model *model, size_t wanted, wick_error *error)
 {
     const size_t max_tokens = model->files->max_tokens;
+    if (model->files->static_embedding.is_wanted) {
+        model->max_seq_length = wanted > 0 ? wanted : wick_tokenizer_max_tokens(model->tokenizer);
+        return WICK_OK;
+    }
     model->max_seq_length = wanted > 0 ? wanted : model->files->max_seq_length;
     if (model->max_seq_length > max_tokens)
         return wick_fail(error, WICK_E_INVALID_INPUT, "max_seq_length", "choose a smaller max_seq_length",
@@ -92,7 +99,7 @@ static int open_folder(wick_model *model, const wick_model_options *options, wic
     }
     rc = rc != WICK_OK ? rc : rc_tokenizer;
     if (rc == WICK_OK)
-        wick_tokenizer_adapt(model->tokenizer, model->files->truncate_side, false);
+        wick_tokenizer_adapt(model->tokenizer, model->files->truncate_side, model->files->static_embedding.is_wanted);
     if (rc == WICK_OK)
         rc = check_vocabulary(model, error);
     if (rc == WICK_OK)
@@ -212,6 +219,7 @@ int wick_model_get_info(const wick_model *model, wick_model_info *info)
 {
     const wick_model_files *files = model->files;
     const wick_encoder *e = &files->encoder;
+    const bool has_encoder = !files->static_embedding.is_wanted;
     const wick_model_info own = {
         .size = sizeof own,
         .model = model->name,
@@ -241,10 +249,10 @@ int wick_model_get_info(const wick_model *model, wick_model_info *info)
         .n_kv_heads = e->n_kv_heads,
         .head_dim = e->head_dim,
         .window = wick_encoder_has_windows(e) ? e->window : 0,
-        .norm = wick_norm_kind_name(e->norm_kind),
-        .norm_place = wick_norm_place_name(e->norm_place),
-        .positions = wick_position_name(e->position),
-        .activation = wick_activation_names[e->activation],
+        .norm = has_encoder ? wick_norm_kind_name(e->norm_kind) : NULL,
+        .norm_place = has_encoder ? wick_norm_place_name(e->norm_place) : NULL,
+        .positions = has_encoder ? wick_position_name(e->position) : NULL,
+        .activation = has_encoder ? wick_activation_names[e->activation] : NULL,
         .is_gated = e->is_gated,
         .is_causal = e->causal,
         .kind = wick_engine_kind(files),

@@ -88,7 +88,7 @@ int wick_engine_packed_tokenizer(const char *name, wick_tokenizer **out, bool *i
     if (pack)
         rc = wick_tokenizer_unpack(pack, out, error);
     if (*out)
-        wick_tokenizer_adapt(*out, files->truncate_side, false);
+        wick_tokenizer_adapt(*out, files->truncate_side, files->static_embedding.is_wanted);
     wick_model_files_close(files);
     wick_pack_close(pack);
     return rc;
@@ -147,7 +147,8 @@ static int add_all(const char *name, const char *folder, const wick_pack_options
         rc = add_tokenizer(files, writer, error);
     if (rc == WICK_OK) {
         const wick_backend_options backend = {pool, dtype, NULL};
-        rc = wick_backend_cpu.pack(files, &backend, writer, error);
+        const wick_backend_ops *ops = files->static_embedding.is_wanted ? &wick_backend_static : &wick_backend_cpu;
+        rc = ops->pack(files, &backend, writer, error);
     }
     wick_pool_free(pool);
     wick_model_files_close(files);

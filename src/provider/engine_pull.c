@@ -15,7 +15,9 @@ static int check(void *user, const char *modules, size_t n_modules, const char *
     wick_model_files files = {0};
     const wick_architecture *architecture = NULL;
     const int rc = modules ? wick_modules_parse(modules, n_modules, "modules.json", &list, error) : WICK_OK;
-    return rc == WICK_OK ? wick_model_config_parse(config, n_config, "config.json", &architecture, &files, error) : rc;
+    if (rc != WICK_OK || (modules && list.pipeline == WICK_PIPELINE_STATIC)) /* which has no config.json that counts */
+        return rc;
+    return wick_model_config_parse(config, n_config, "config.json", &architecture, &files, error);
 }
 
 int wick_model_pull(const char *name, const wick_hub_pull_options *given, wick_hub_pulled *out, wick_error *error)

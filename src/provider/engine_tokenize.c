@@ -108,16 +108,16 @@ static bool add_text(const job *work, wick_token_part *part, size_t pick)
         return false;
     }
     const size_t n = tokens->n_tokens;
-    if (n > work->model->max_seq_length) {
+    if (work->model->max_seq_length > 0 && n > work->model->max_seq_length) {
         part->code = wick_fail_too_long(work->index + i, n, work->model->max_seq_length, &part->failure);
         return false;
     }
-    if (n == 0) {
+    if (n == 0 && !work->model->files->static_embedding.is_wanted) {
         wick_fail(&inner, WICK_E_INVALID_INPUT, NULL, "leave the text out", "the text has no tokens");
         part->code = wick_fail_text(work->index + i, &inner, &part->failure);
         return false;
     }
-    int32_t *ids = wick_context_grow(part->ids, &part->ids_capacity, part->n_ids + n, sizeof *ids);
+    int32_t *ids = wick_context_grow(part->ids, &part->ids_capacity, part->n_ids + n + 1, sizeof *ids);
     part->ids = ids ? ids : part->ids;
     part->code = ids ? WICK_OK : wick_fail_memory(&part->failure, "token ids");
     if (part->code == WICK_OK && work->block->seconds)
@@ -177,7 +177,7 @@ static int32_t *join_parts(wick_context *context, unsigned n_parts, size_t n_tok
 {
     if (n_parts == 1)
         return context->parts[0].ids;
-    int32_t *ids = wick_context_grow(context->ids, &context->ids_capacity, n_tokens, sizeof *ids);
+    int32_t *ids = wick_context_grow(context->ids, &context->ids_capacity, n_tokens + 1, sizeof *ids);
     if (!ids)
         return NULL;
     context->ids = ids;

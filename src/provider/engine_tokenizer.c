@@ -21,16 +21,17 @@ int wick_engine_read_tokenizer(const char *folder, const char *prepared_dir, wic
     return rc;
 }
 
-/* Where tokenizer.json is: beside config.json, which older folders keep in a folder of its own that modules.json names. NULL: out of memory. */
-static char *transformer_folder(const char *folder)
+/* Where tokenizer.json is: beside config.json, which older folders keep in a folder of its own that modules.json names. *is_static: StaticEmbedding reads it. NULL: out of memory. */
+static char *transformer_folder(const char *folder, bool *is_static)
 {
     char *path = wick_path_join(folder, "modules.json"), *text = NULL;
     size_t n;
-    wick_module_list list;
+    wick_module_list list = {0};
     const char *below = ""; /* also where modules.json asks for what only a model cannot do */
     if (path && wick_file_read(path, WICK_MAX_CONFIG_BYTES, &text, &n, NULL) == WICK_OK &&
         wick_modules_parse(text, n, path, &list, NULL) == WICK_OK)
         below = list.modules[0].path;
+    *is_static = list.pipeline == WICK_PIPELINE_STATIC;
     free(text);
     free(path);
     return below[0] ? wick_path_join(folder, below) : strdup(folder);
@@ -57,20 +58,20 @@ int wick_tokenizer_open(const char *name, const char *cache_dir, wick_tokenizer 
     char *folder = NULL, *below = NULL, *prepared_dir = NULL;
     wick_text_rules rules = {0};
     *out = NULL;
-    bool is_packed;
+    bool is_packed, is_static = false;
     int rc = wick_engine_packed_tokenizer(name, out, &is_packed, error);
     if (is_packed)
         return rc;
     rc = wick_engine_folder(name, cache_dir, true, &folder, error);
-    if (rc == WICK_OK && !(below = transformer_folder(folder)))
+    if (rc == WICK_OK && !(below = transformer_folder(folder, &is_static)))
         rc = wick_fail_memory(error, "the tokenizer's path");
     wick_prepared_dir(&prepared_dir);
-    if (rc == WICK_OK)
+    if (rc == WICK_OK && !is_static)
         rc = read_rules(below, &rules, error);
     if (rc == WICK_OK)
         rc = wick_engine_read_tokenizer(below, prepared_dir, out, error);
     if (rc == WICK_OK)
-        wick_tokenizer_adapt(*out, rules.truncate_side, false);
+        wick_tokenizer_adapt(*out, rules.truncate_side, is_static);
     free(prepared_dir);
     free(below);
     free(folder);

@@ -265,6 +265,7 @@ int wick_tei_info(wick_call *call, wick_buffer *out, const char **content_type, 
         wick_refuse(error, WICK_REFUSE_UNAVAILABLE, NULL, "no model is loaded");
         return 0;
     }
+    const size_t limit = served->info.max_seq_length, longest = limit > 0 ? limit : INT32_MAX; /* or there is none */
     wick_buffer_text(out, "{\"model_id\":");
     wick_json_put_text(out, served->name);
     wick_buffer_text(out, ",\"model_sha\":");
@@ -273,13 +274,12 @@ int wick_tei_info(wick_call *call, wick_buffer *out, const char **content_type, 
     wick_json_put_text(out, long_dtype(served->info.dtype));
     wick_buffer_text(out, ",\"model_type\":");
     put_model_type(&served->info, out);
-    wick_buffer_format(out,
-                       ",\"max_concurrent_requests\":%zu,\"max_input_length\":%zu,\"max_batch_tokens\":%zu,"
-                       "\"max_batch_requests\":null,\"max_client_batch_size\":%zu,\"auto_truncate\":true,"
-                       "\"tokenization_workers\":%u,\"version\":\"" WICK_VERSION
-                       "\",\"sha\":null,\"docker_label\":null}",
-                       service->max_connections, served->info.max_seq_length, service->batch_tokens, service->max_texts,
-                       service->n_workers);
+    wick_buffer_format(
+        out,
+        ",\"max_concurrent_requests\":%zu,\"max_input_length\":%zu,\"max_batch_tokens\":%zu,"
+        "\"max_batch_requests\":null,\"max_client_batch_size\":%zu,\"auto_truncate\":true,"
+        "\"tokenization_workers\":%u,\"version\":\"" WICK_VERSION "\",\"sha\":null,\"docker_label\":null}",
+        service->max_connections, longest, service->batch_tokens, service->max_texts, service->n_workers);
     wick_models_return(service->models, served);
     return 200;
 }

@@ -15,6 +15,7 @@
 #define OID "c9745ed1d9f207416be6d2e6f8de32d1f16199bf"
 #define POOLING "{\"type\":\"sentence_transformers.models.Pooling\",\"path\":\"1_Pooling\"}"
 #define TRANSFORMER(path) "{\"type\":\"sentence_transformers.models.Transformer\",\"path\":\"" path "\"}"
+#define STATIC(path) "{\"type\":\"sentence_transformers.models.StaticEmbedding\",\"path\":\"" path "\"}"
 #define DENSE ",{\"type\":\"sentence_transformers.models.Dense\",\"path\":\"2_Dense\"}"
 #define NORMALIZE ",{\"type\":\"sentence_transformers.models.Normalize\",\"path\":\"3_Normalize\"}"
 
@@ -43,8 +44,9 @@ static int check_fake(void *user, const char *modules, size_t n_modules, const c
 {
     repository *r = user;
     assert_int_equal(modules != NULL, r->modules != NULL);
-    assert_string_equal(config, "{\"model_type\":\"bert\"}");
-    strcat(r->log, "CHECK ");
+    if (config)
+        assert_string_equal(config, "{\"model_type\":\"bert\"}");
+    strcat(r->log, config ? "CHECK " : "CHECK_ALONE ");
     return r->check_code == WICK_OK ? WICK_OK : wick_fail(error, r->check_code, "config.json", NULL, "model_type");
 }
 
@@ -125,6 +127,22 @@ static void of_a_plain_transformer(void **state)
            "config.json CHECK ");
 }
 
+/* Its config.json is Model2Vec's own, or there is none; the module's path may be ".". */
+static void of_a_static_embedding(void **state)
+{
+    repository r = {.paths = "README.md config.json config_sentence_transformers.json model.safetensors modules.json "
+                             "tokenizer.json tokenizer_config.json pipeline.skops vocab.txt",
+                    .modules = "[" STATIC(".") NORMALIZE "]"};
+    expect(&r, "modules.json tokenizer.json config_sentence_transformers.json model.safetensors ", "",
+           "modules.json CHECK_ALONE ");
+    repository bare = {.paths = "modules.json 0_S/tokenizer.json 0_S/model.safetensors",
+                       .modules = "[" STATIC("0_S") "]"};
+    expect(&bare, "modules.json 0_S/tokenizer.json 0_S/model.safetensors ", "config_sentence_transformers.json ",
+           "modules.json CHECK_ALONE ");
+    repository lacking = {.paths = "modules.json config.json model.safetensors", .modules = "[" STATIC(".") "]"};
+    refused(&lacking, WICK_E_UNSUPPORTED, "has no tokenizer.json", "modules.json ");
+}
+
 static void of_an_old_folder_with_dense_and_shards(void **state)
 {
     repository r = {
@@ -195,6 +213,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(of_a_sentence_transformer),
         cmocka_unit_test(of_a_plain_transformer),
+        cmocka_unit_test(of_a_static_embedding),
         cmocka_unit_test(of_an_old_folder_with_dense_and_shards),
         cmocka_unit_test(what_cannot_run_is_told_before_anything_large),
         cmocka_unit_test(what_contradicts_itself_is_refused),

@@ -111,6 +111,17 @@ static void of_a_plain_transformer(void **state)
     is(WICK_HUB_COMPLETE, "");
 }
 
+static void of_a_static_embedding(void **state)
+{
+    put(SNAPSHOT "modules.json", "[{\"type\":\"sentence_transformers.models.StaticEmbedding\",\"path\":\".\"}]");
+    put(SNAPSHOT "model.safetensors", "x");
+    is(WICK_HUB_MISSING, "tokenizer.json");
+    put(SNAPSHOT "tokenizer.json", "{}");
+    is(WICK_HUB_UNSURE, "config_sentence_transformers.json");
+    put(SNAPSHOT "config_sentence_transformers.json", "{}");
+    is(WICK_HUB_COMPLETE, "");
+}
+
 static void of_shards(void **state)
 {
     put(SNAPSHOT "config.json", "{}");
@@ -201,6 +212,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(of_a_sentence_transformer),
         TEST(of_a_plain_transformer),
+        TEST(of_a_static_embedding),
         TEST(of_shards),
         TEST(a_dangling_link_is_no_file),
         TEST(distances),

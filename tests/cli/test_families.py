@@ -31,7 +31,7 @@ FAMILIES = {
     "qwen3": RUNS,
     "qwen3-bf16": RUNS,
     "roberta": RUNS,
-    "static": ("modules.json", "type sentence_transformers.sentence_transformer.modules.static_embedding.StaticEmbedding"),
+    "static": RUNS,
     "xlm-roberta": RUNS,
 }
 RUN = [name for name, refusal in FAMILIES.items() if refusal is RUNS]

@@ -23,7 +23,7 @@ def folders(tmp_path_factory):
     pooling.write_text(json.dumps(json.loads(pooling.read_text()) | {"include_prompt": False}))
     settings = apart / "config_sentence_transformers.json"
     settings.write_text(json.dumps(json.loads(settings.read_text()) | {"truncate_dim": 9, "similarity_fn_name": "dot"}))
-    return {"bert-prompt": str(MODELS / "bert-prompt"), "apart": str(apart)}
+    return {"bert-prompt": str(MODELS / "bert-prompt"), "apart": str(apart), "static": str(MODELS / "static")}
 
 
 @pytest.fixture(scope="module")
@@ -146,3 +146,17 @@ def test_models_list_prompts(live):
         assert listed[name]["max_dimensions"] == 24
     assert [listed[name]["dimension"] for name in ("bert-prompt", "apart")] == [24, 9]
     assert [listed[name]["similarity"] for name in ("bert-prompt", "apart")] == ["cosine", "dot"]
+
+
+def test_static_embeddings(live, library):
+    """No special tokens, no limit, and texts without a token."""
+    texts = ["Hello", "", "word " * 3000]
+    expected = library("static", texts)
+    for path, field in FIELD.items():
+        np.testing.assert_array_equal(vectors_of(path, live.ask("POST", path, {"model": "static", field: texts, "truncate": False})), expected)
+    assert not expected[1].any()
+    usage = live.ask("POST", "/api/v1/embed", {"model": "static", "inputs": texts}).json["usage"]["total_tokens"]
+    rows = live.ask("POST", "/tokenize", {"model": "static", "inputs": texts}).json
+    assert [len(row) for row in rows][1] == 0 and sum(map(len, rows)) == usage > 3000
+    assert live.ask("POST", "/embed", {"model": "static", "inputs": [rows[0][0]["id"]]}).status == 200
+    assert live.ask("GET", "/health/ready").status == 200
