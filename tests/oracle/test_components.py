@@ -5,6 +5,7 @@ that component in it. What Wick refuses must say so (REFUSED); anything else is 
 Minutes; no environment but WICK_BUILD."""
 import itertools
 import json
+import random
 
 import pytest
 import tokenizers
@@ -139,7 +140,7 @@ def test_post_processors(tmp_path, kind, prefix, trim):
         assert_same(path, tokenizer, TEXTS[:3000], max_tokens=max_tokens, special=special, left=left)
 
 
-@pytest.mark.parametrize("flags", itertools.product([False, True], repeat=4), ids=lambda p: "".join(n for n, on in zip("wlrn", p) if on) or "plain")
+@pytest.mark.parametrize("flags", list(itertools.product([False, True], repeat=4)), ids=lambda p: "".join(n for n, on in zip("wlrn", p) if on) or "plain")
 @pytest.mark.parametrize("name", ["ByteLevel-False-True", "Metaspace-always-True", "Metaspace-first-True", "Split-qwen2"])
 def test_added_tokens(tmp_path, name, flags):
     options = dict(zip(("single_word", "lstrip", "rstrip", "normalized"), flags))
@@ -147,6 +148,19 @@ def test_added_tokens(tmp_path, name, flags):
     tokenizer.add_tokens([AddedToken(content, **options) for content in ("<a>", "ab", "\u00e9", "  ", "Hello w", "\u4e16")])
     tokenizer.add_special_tokens([AddedToken("<mask>", special=True, **options)])
     assert_same(*saved(tokenizer, tmp_path), TEXTS + pieced(2000, 5))
+
+
+def test_unigram_ties(tmp_path):
+    """Runs of one character split in several ways of the same pieces: only the last bits of the sums decide, and so those of the scores as the package
+    reads them (its JSON reader does not round numbers of 17 digits to the nearest double)."""
+    rng = random.Random(31)
+    texts = ["a" * n for n in range(1, 40)] + ["".join(rng.choices("ab", k=rng.randrange(2, 30))) for _ in range(300)]
+    for turn in range(60):
+        pieces = ["a", "b", "aa", "aaa", "ab", "ba", "aab", "bb"]
+        scores = [-rng.uniform(1, 20) for _ in pieces] if turn % 2 else [-float(f"{rng.uniform(1, 20):.9g}") for _ in pieces]
+        vocabulary = [("<unk>", 0.0), *zip(pieces, scores)]
+        path, tokenizer = saved(Tokenizer(models.Unigram(vocabulary, 0, False)), tmp_path)
+        assert_same(path, tokenizer, texts)
 
 
 def test_the_package_is_the_pinned_one():
