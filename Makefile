@@ -12,7 +12,7 @@ LOAD_ARGS ?=
 SETUP := sh tools/setup.sh
 
 .DEFAULT_GOAL := build
-.PHONY: embedded build run test model bench load asan tsan coverage fuzz valgrind arm64 zig-macos oracle hub-long clients schemathesis page combos chroot lint format install help clean
+.PHONY: embedded build run test model bench bench-models load asan tsan coverage fuzz valgrind arm64 zig-macos oracle hub-long clients schemathesis page combos chroot lint format install help clean
 
 build: ## build/wick and the libraries
 	@$(SETUP) build
@@ -44,6 +44,11 @@ bench: ## Wick beside its peers (sets up its own virtual environment)
 	@$(MAKE) --no-print-directory build model
 	@$(SETUP) python
 	@bash bench/run.sh
+
+bench-models: ## Wick beside torch and ONNX Runtime on a BERT base and a Qwen3 0.6B with random weights (BENCH_ARGS="--models bert-base")
+	@$(MAKE) --no-print-directory build
+	@$(SETUP) python
+	@BENCH_SCRIPT=models.py bash bench/run.sh
 
 load: ## the server under load, faults and overload, in short; LOAD_ARGS="rates --seconds 30" for some parts, longer
 	@$(SETUP) build test load

@@ -30,7 +30,7 @@ def export(options):
             given = dict(zip(names, (input_ids, attention_mask, token_type_ids)))
             return self.model(**given).last_hidden_state
 
-    example = torch.tensor([[101, 7592, 2088, 102], [101, 7592, 102, 0]])
+    example = torch.tensor([[2, 7, 8, 3], [2, 7, 3, 0]])
     mask = (example > 0).long()
     axes = {name: {0: "batch", 1: "tokens"} for name in [*names, "last_hidden_state"]}
     part = path.with_suffix(".part")

@@ -6,6 +6,7 @@ import stat
 import subprocess
 
 import pytest
+from test_families import MODELS, RUN
 
 TINY = pathlib.Path(__file__).resolve().parents[2] / "tests" / "fixtures" / "tiny-bert"
 TEXTS = ["the ferry leaves at dawn", "", "Ünïcode 世界 and more"]
@@ -31,6 +32,17 @@ def test_a_packed_model_gives_the_bits_of_its_folder(wick, tmp_path, dtype):
     assert vectors(wick, "-m", str(path)) == vectors(wick, "-m", str(TINY), "--dtype", dtype)
     assert vectors(wick, "-m", str(path), "--dtype", dtype) == vectors(wick, "-m", str(path))
     assert stat.S_IMODE(path.stat().st_mode) & 0o111 == 0
+
+
+@pytest.mark.parametrize("name", RUN)
+def test_a_packed_family_gives_the_bits_of_its_folder(wick, tmp_path, name):
+    folder, path, env = str(MODELS / name), str(tmp_path / "model.wick"), {"WICK_PREPARED_DIR": "off"}
+    for dtype in DTYPES:
+        wick("pack", folder, "--dtype", dtype, "-o", path, "--force", "--quiet")
+        assert vectors(wick, "-m", path, env=env) == vectors(wick, "-m", folder, "--dtype", dtype, env=env)
+    keys = ("architecture", "dimension", "max_seq_length", "max_tokens", "n_kv_heads", "head_dim", "norm", "norm_place", "positions", "window", "is_gated", "is_causal")
+    one, other = (json.loads(wick("info", model, "--json", env=env).stdout) for model in (path, folder))
+    assert [one[key] for key in keys] == [other[key] for key in keys]
 
 
 def test_it_serves_wherever_a_model_is_named(wick, packed, tmp_path):

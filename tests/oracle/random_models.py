@@ -2,7 +2,7 @@
 """Encoders of every family in sizes that no fixture has, with random weights, for test_random_configs.py: CASES, and make(), which writes one.
 
 A case: the configuration, the pooling, the longest sequence, and what else the tokenizer or the modules have. The tokenizer is a small WordPiece for
-all: ids are not what is tested here."""
+almost all: ids are not what is tested here."""
 import dataclasses
 import pathlib
 import sys
@@ -12,7 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
 import torch  # noqa: E402
 import transformers as t  # noqa: E402
 from families import encoders, jina  # noqa: E402
-from families.tokenizer_kinds import ROBERTA_SPECIAL, wordpiece  # noqa: E402
+from families.tokenizer_kinds import ROBERTA_SPECIAL, qwen_tokenizer, wordpiece  # noqa: E402
 from sentence_transformers import SentenceTransformer  # noqa: E402
 from sentence_transformers.base.modules.transformer import Transformer  # noqa: E402
 from sentence_transformers.sentence_transformer.modules.pooling import Pooling  # noqa: E402
@@ -27,6 +27,13 @@ class Case:
     pooling: str = "mean"
     longest: int = 70
     padding_first: bool = False  # RoBERTa's special tokens: <s> 0, <pad> 1
+
+    def tokenizer(self):
+        if self.kind is t.Qwen2Config:  # transformers makes a Qwen2Tokenizer of whatever tokenizer.json there is
+            return qwen_tokenizer(True)
+        if self.padding_first:
+            return wordpiece(special=dict(ROBERTA_SPECIAL, unk_token="[UNK]"), first=("<s>", "<pad>", "</s>", "[UNK]", "<mask>"))
+        return wordpiece()
 
 
 def sizes(hidden, heads, inner, layers=2, positions=128, **more):
@@ -117,12 +124,6 @@ JINAS = {
 }
 
 
-def tokenizer_of(padding_first):
-    if padding_first:
-        return wordpiece(special=dict(ROBERTA_SPECIAL, unk_token="[UNK]"), first=("<s>", "<pad>", "</s>", "[UNK]", "<mask>"))
-    return wordpiece(special=None)
-
-
 def randomize(model, width):
     """As wide as the fixtures' weights, whatever the width: rows of a linear layer keep the length of what they read."""
     torch.manual_seed(encoders.SEED)
@@ -140,7 +141,7 @@ def make(name, folder):
     if name in JINAS:
         return make_jina(name, folder)
     case = CASES[name]
-    tokenizer = tokenizer_of(case.padding_first)
+    tokenizer = case.tokenizer()
     config = encoders.fitted(case.kind(**case.keys), tokenizer)
     parts = folder.parent / "parts"
     model = t.AutoModel.from_config(config, dtype=torch.float32).eval()
@@ -157,7 +158,7 @@ def make(name, folder):
 
 def make_jina(name, folder):
     layout, n_heads, hidden, inner, n_layers, longest = JINAS[name]
-    tokenizer = tokenizer_of(False)
+    tokenizer = wordpiece()
     config = jina.config(layout, n_heads, len(tokenizer), hidden, inner, n_layers)
     jina.save(folder, layout, config, tokenizer, longest, 1.2 / hidden**0.5)
     reference = jina.Reference(folder)
