@@ -19,7 +19,7 @@ static const wick_size_key nomic_sizes[] = {
     WICK_SIZE_KEY_OLD("num_hidden_layers", "n_layer", 1, WICK_MAX_LAYERS, 12, n_layers),
     WICK_SIZE_KEY_OLD("num_attention_heads", "n_head", 1, WICK_MAX_HIDDEN_SIZE, 12, n_heads),
     WICK_SIZE_KEY_OLD("intermediate_size", "n_inner", 1, WICK_MAX_INTERMEDIATE_SIZE, 3072, intermediate_size),
-    WICK_SIZE_KEY_OLD("max_position_embeddings", "n_positions", 1, WICK_MAX_POSITIONS, 2048, max_positions),
+    WICK_SIZE_KEY("max_position_embeddings", 1, WICK_MAX_POSITIONS, 0, max_positions),
     WICK_SIZE_KEY_OR_NULL("head_dim", 1, WICK_MAX_HIDDEN_SIZE, 0, head_dim),
     WICK_SIZE_KEY("type_vocab_size", 0, WICK_MAX_TYPE_VOCAB_SIZE, 2, type_vocab_size),
 };
@@ -72,6 +72,17 @@ static int read_nomic_eps(const wick_keys *keys, double *out)
     return code;
 }
 
+/* n_positions where max_position_embeddings is not said. nomic-embed-text-v1.5 says both, 8192 and 2048: the lengths that it can take, and was trained with. */
+static int read_nomic_positions(const wick_keys *keys, wick_encoder *e)
+{
+    size_t older = 2048;
+    bool is_said;
+    const int code = wick_family_size(keys, "n_positions", 1, WICK_MAX_POSITIONS, &older, &is_said);
+    if (e->max_positions == 0)
+        e->max_positions = older;
+    return code;
+}
+
 /* The biases and the vocabulary's padding of the code that came with the model; transformers has neither. */
 static int read_nomic_extras(const wick_keys *keys, wick_encoder *e)
 {
@@ -96,6 +107,8 @@ static int read_nomic(const wick_keys *keys, wick_model_files *files)
     wick_encoder_set_plain(e);
     e->is_gated = true;
     int code = wick_family_sizes(keys, nomic_sizes, COUNT_OF(nomic_sizes), e);
+    if (code == WICK_OK)
+        code = read_nomic_positions(keys, e);
     if (code == WICK_OK)
         code = wick_rope_read(keys, "rotary_emb_base", 1000, e);
     if (code == WICK_OK)

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "model/model_files.h"
+#include "model/config.h"
 #include "support_model.h"
 
 static wick_model_files *open_good(const char *folder)
@@ -257,13 +257,42 @@ static void test_lengths(void **state)
     }
 }
 
+/* nomic-embed-text-v1.5 as it was published first, and as it is since transformers reads it: both kinds of keys, of which n_positions says more than was trained with. */
+static void test_published_nomic(void **state)
+{
+#define NOMIC_OLD                                                                                                      \
+    "\"n_embd\":768,\"n_head\":12,\"n_inner\":3072,\"n_layer\":12,\"n_positions\":8192,\"layer_norm_epsilon\":1e-12,"  \
+    "\"activation_function\":\"swiglu\",\"rotary_emb_base\":1000,\"rotary_emb_fraction\":1.0,\"rotary_scaling_"        \
+    "factor\":null,"                                                                                                   \
+    "\"max_trained_positions\":2048,\"pad_vocab_size_multiple\":64,\"vocab_size\":30522"
+    static const char *const texts[] = {
+        "{\"model_type\":\"nomic_bert\"," NOMIC_OLD "}",
+        "{\"model_type\":\"nomic_bert\"," NOMIC_OLD
+        ",\"hidden_size\":768,\"num_attention_heads\":12,\"num_hidden_layers\":12,"
+        "\"intermediate_size\":3072,\"hidden_act\":\"silu\",\"layer_norm_eps\":1e-12,\"max_position_embeddings\":2048,"
+        "\"rope_parameters\":{\"rope_theta\":1000.0,\"rope_type\":\"default\"}}",
+    };
+    for (size_t i = 0; i < 2; i++) {
+        const wick_architecture *architecture;
+        wick_model_files files = {0};
+        wick_error error = {0};
+        if (wick_model_config_parse(texts[i], strlen(texts[i]), "config.json", &architecture, &files, &error) !=
+            WICK_OK)
+            fail_msg("%s", error.message);
+        assert_int_equal(files.max_tokens, i == 0 ? 8192 : 2048);
+        assert_int_equal(files.encoder.vocab_size, 30528);
+        assert_int_equal(files.encoder.activation, WICK_ACT_SILU);
+        assert_true(files.encoder.rope_theta == 1000);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_roberta_line), cmocka_unit_test(test_distilbert), cmocka_unit_test(test_mpnet),
         cmocka_unit_test(test_nomic_bert),   cmocka_unit_test(test_gte),        cmocka_unit_test(test_modern_bert),
         cmocka_unit_test(test_qwen),         cmocka_unit_test(test_eurobert),   cmocka_unit_test(test_gemma),
-        cmocka_unit_test(test_jina_bert),    cmocka_unit_test(test_lengths),
+        cmocka_unit_test(test_jina_bert),    cmocka_unit_test(test_lengths),    cmocka_unit_test(test_published_nomic),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,7 +29,7 @@ CASES = [
     ("distilbert", CONFIG, {"n_heads": 7}, "hidden_size 24 is no multiple of num_attention_heads 7"),
     ("mpnet", CONFIG, {"max_position_embeddings": 1}, "max_position_embeddings is 1, which leaves no position"),
     ("nomic-bert", CONFIG, {"n_embd": 32}, "hidden_size is 24, but n_embd, which means the same, is 32"),
-    ("nomic-bert", CONFIG, {"n_positions": 8192}, "max_position_embeddings is 64, but n_positions, which means the same, is 8192"),
+    ("nomic-bert", CONFIG, {"n_positions": 0}, "n_positions is 0, expected 1 to"),
     ("nomic-bert", CONFIG, {"n_inner": 0}, "n_inner is 0, expected 1 to 1048576"),
     ("nomic-bert", CONFIG, {"head_dim": 5}, "head_dim 5 (hidden_size / num_attention_heads) is odd"),
     ("nomic-bert", CONFIG, {"pad_vocab_size_multiple": 0}, "pad_vocab_size_multiple is 0, expected 1 to 65536"),
