@@ -37,7 +37,7 @@ def test_a_packed_model_gives_the_bits_of_its_folder(wick, tmp_path, dtype):
 @pytest.mark.parametrize("name", RUN)
 def test_a_packed_family_gives_the_bits_of_its_folder(wick, tmp_path, name):
     folder, path, env = str(MODELS / name), str(tmp_path / "model.wick"), {"WICK_PREPARED_DIR": "off"}
-    for dtype in DTYPES:
+    for dtype in DTYPES if name != "static" else ["f32"]:  # static embeddings have no products to compute in another
         wick("pack", folder, "--dtype", dtype, "-o", path, "--force", "--quiet")
         assert vectors(wick, "-m", path, env=env) == vectors(wick, "-m", folder, "--dtype", dtype, env=env)
     keys = ("architecture", "dimension", "max_seq_length", "max_tokens", "n_kv_heads", "head_dim", "norm", "norm_place", "positions", "window", "is_gated", "is_causal")
