@@ -41,10 +41,17 @@ static const char tokenizer_json[] =
     "\"'s\":8,\"n't\":9,\"\\u4e16\":10,\"##\":11,\"do\":12,\"not\":13,\"\\u00e9\":14}}}";
 
 static const char *const names[] = {"a/b", "c"};
+static const wick_prompt prompts[] = {{"query", "query: "}, {"document", ""}};
 static wick_served served = {.name = "a/b",
                              .names = names,
                              .n_names = 2,
-                             .info = {.dimension = DIMENSION, .max_seq_length = 16, .max_tokens = 16, .dtype = "f32"},
+                             .info = {.dimension = DIMENSION,
+                                      .max_seq_length = 16,
+                                      .max_tokens = 16,
+                                      .dtype = "f32",
+                                      .prompts = prompts,
+                                      .n_prompts = 2,
+                                      .pools_prompt = true},
                              .provider_name = "candle"};
 static const wick_service service = {.max_texts = MAX_TEXTS, .allow_load = true, .cache_dir = "/nonexistent"};
 static const wick_route *routes[MAX_ROUTES];
