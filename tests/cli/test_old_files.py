@@ -10,9 +10,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import old_files  # noqa: E402
 
 # Variants that are refused although Wick runs the fixture that they are made from, or otherwise than that is: the file, and the field and value.
-REFUSED = {
-    "static-old-modules": ("modules.json", "type sentence_transformers.models.StaticEmbedding"),
-}
+REFUSED = {}
 
 
 @pytest.mark.parametrize("name", old_files.VARIANTS)
