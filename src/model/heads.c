@@ -216,22 +216,29 @@ static int read_head(const wick_keys *keys, const wick_head_names *names, wick_a
     return code == WICK_OK && head->kind == WICK_HEAD_LABELS ? read_scores(keys, head) : code;
 }
 
+int wick_head_read(const wick_keys *keys, wick_head_kind kind, wick_arena *arena, wick_model_files *files)
+{
+    if (kind == WICK_HEAD_NONE)
+        return WICK_OK;
+    const wick_head_names *names = wick_head_names_of(files->architecture, kind);
+    if (!names)
+        return wick_fail(keys->error, WICK_E_UNSUPPORTED, keys->where, "choose a model with a head of a supported type",
+                         "a head for %s on model_type %s is not supported",
+                         kind == WICK_HEAD_LABELS ? "labels" : "masked words", files->architecture);
+    return read_head(keys, names, arena, files);
+}
+
 int wick_head_parse(const char *text, size_t n, const char *where, wick_head_kind kind, wick_arena *arena,
                     wick_model_files *files, wick_error *error)
 {
     wick_json *root = NULL;
     if (kind == WICK_HEAD_NONE)
         return WICK_OK;
-    const wick_head_names *names = wick_head_names_of(files->architecture, kind);
-    if (!names)
-        return wick_fail(error, WICK_E_UNSUPPORTED, where, "choose a model with a head of a supported type",
-                         "a head for %s on model_type %s is not supported",
-                         kind == WICK_HEAD_LABELS ? "labels" : "masked words", files->architecture);
     int code = wick_bounded_json_parse(text, n, where, WICK_JSON_OBJECT, &root, error);
     if (code != WICK_OK)
         return code;
     const wick_keys keys = {root, where, error};
-    code = read_head(&keys, names, arena, files);
+    code = wick_head_read(&keys, kind, arena, files);
     wick_json_free(root);
     return code;
 }

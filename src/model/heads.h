@@ -15,6 +15,8 @@ int wick_head_kind_parse(const char *text, size_t n, const char *where, wick_hea
  * is not known, or has a setting that is not. */
 int wick_head_parse(const char *text, size_t n, const char *where, wick_head_kind kind, wick_arena *arena,
                     wick_model_files *files, wick_error *error);
+/* The same of a config.json that is parsed. */
+int wick_head_read(const wick_keys *keys, wick_head_kind kind, wick_arena *arena, wick_model_files *files);
 /* config_sentence_transformers.json: its activation_fn, which beats that of config.json. */
 int wick_head_activation_parse(const char *text, size_t n, const char *where, wick_output_head *head,
                                wick_error *error);

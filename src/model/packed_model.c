@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "model/config.h"
 #include "model/opened_model.h"
+#include "model/packed_head.h"
 #include "model/static_embedding.h"
 
 #define MODEL "model"
@@ -101,7 +102,7 @@ static void say_all(text *t, const wick_model_files *files, const char *name, co
         say(t, "%s{\"in_features\":%zu,\"out_features\":%zu,\"activation\":\"%s\"}", i ? "," : "",
             files->dense[i].in_features, files->dense[i].out_features,
             wick_activation_names[files->dense[i].activation]);
-    say(t, "],\"config\":%s}", config);
+    say(t, "],\"head\":%s,\"config\":%s}", wick_head_is_packed(files) ? "true" : "false", config);
 }
 
 /* Free *config with free(). */
@@ -120,14 +121,15 @@ static int read_config_text(const wick_model_files *files, char **config, size_t
 int wick_model_describe(const wick_model_files *files, const char *name, const char *dtype, wick_pack_writer *writer,
                         wick_error *error)
 {
-    if (files->head.kind != WICK_HEAD_NONE || files->tokens.is_wanted)
-        return wick_fail(error, WICK_E_UNSUPPORTED, files->path, "use its folder, or pack an embedding model",
-                         "rerankers, classifiers, sparse and multi-vector models are not packed");
     char *config = NULL;
     size_t n = 0;
     int code = read_config_text(files, &config, &n, error);
-    if (code != WICK_OK)
+    if (code == WICK_OK && wick_head_is_packed(files))
+        code = wick_head_pack(files, dtype, writer, error);
+    if (code != WICK_OK) {
+        free(config);
         return code;
+    }
     text t = {.bytes = malloc(MAX_BYTES + n), .capacity = MAX_BYTES + n};
     if (t.bytes)
         say_all(&t, files, name, dtype, config);
@@ -348,6 +350,10 @@ int wick_model_files_unpack(const wick_pack *pack, wick_model_files **out, wick_
         code = wick_sentence_settings_unpack(pack, wick_model_files_arena(files), &files->sentence, error);
     if (code == WICK_OK)
         code = find_words(pack, files, error);
+    if (code == WICK_OK && wick_json_bool(wick_json_get(root, "head"), false)) {
+        const wick_keys config = {wick_json_get(root, "config"), wick_pack_where(pack), error};
+        code = wick_head_unpack(pack, &config, wick_model_files_arena(files), files, error);
+    }
     wick_json_free(root);
     if (code == WICK_OK)
         *out = files;

@@ -8,6 +8,7 @@
 
 #include "base/pack_format.h"
 #include "provider/embedded.h"
+#include "provider/kinds.h"
 
 #define CHECK(condition)                                                                                               \
     do {                                                                                                               \
@@ -30,13 +31,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
     SAID SAID_ON ",\"config\":{\"num_hidden_layers\":1,\"hidden_size\":8,\"num_attention_heads\":2,\"vocab_size\":9,"  \
                  "\"intermediate_size\":16,\"max_position_embeddings\":18," rest "}}"
 
-/* One of each make that has sections of its own (docs/pack.md): BERT as it was said before config.json was in the description, and with it; MPNet; Gemma 3. */
+#define BERT                                                                                                           \
+    ",\"config\":{\"model_type\":\"bert\",\"num_hidden_layers\":1,\"hidden_size\":8,\"num_attention_heads\":2,"        \
+    "\"intermediate_size\":16,\"vocab_size\":9,\"max_position_embeddings\":16,\"type_vocab_size\":2,"                  \
+    "\"hidden_act\":\"gelu\",\"position_embedding_type\":\"absolute\"}}"
+#define WITH_HEAD SAID SAID_ON ",\"head\":true" BERT, bert_pieces, bert_sizes, 7, 24, 16
+
+/* One of each make that has sections of its own (docs/pack.md): BERT as it was said before config.json was in the description, and with it; MPNet; Gemma 3; BERT with what
+ * gives labels, terms, and a vector a token. */
 typedef struct kind {
     const char *description;
     const char *const *pieces; /* f32 arrays, n_pieces of them */
     const size_t *sizes;
     size_t n_pieces;
     size_t qkv, up;
+    const char *head; /* section "head"; NULL: the model gives vectors */
 } kind;
 
 static const char *const bert_pieces[] = {
@@ -66,15 +75,14 @@ static const kind kinds[] = {
      "\"n_layers\":1,\"hidden_size\":8,\"n_heads\":2,\"intermediate_size\":16,\"vocab_size\":9,\"max_positions\":16,"
      "\"type_vocab_size\":2,\"layer_norm_eps\":1e-12,\"activation\":\"gelu\"," SAID_ON "}",
      bert_pieces, bert_sizes, 7, 24, 16},
-    {SAID SAID_ON
-     ",\"config\":{\"model_type\":\"bert\",\"num_hidden_layers\":1,\"hidden_size\":8,\"num_attention_heads\":2,"
-     "\"intermediate_size\":16,\"vocab_size\":9,\"max_position_embeddings\":16,\"type_vocab_size\":2,"
-     "\"hidden_act\":\"gelu\",\"position_embedding_type\":\"absolute\"}}",
-     bert_pieces, bert_sizes, 7, 24, 16},
+    {SAID SAID_ON BERT, bert_pieces, bert_sizes, 7, 24, 16},
     {CONFIG("\"model_type\":\"mpnet\",\"relative_attention_num_buckets\":32"), bert_pieces, mpnet_sizes, 8, 24, 16},
     {CONFIG("\"model_type\":\"gemma3_text\",\"num_key_value_heads\":1,\"head_dim\":4,\"sliding_window\":4,"
             "\"use_bidirectional_attention\":true,\"query_pre_attn_scalar\":4,\"layer_types\":[\"sliding_attention\"]"),
      gemma_pieces, gemma_sizes, 7, 16, 64},
+    {WITH_HEAD, "{\"kind\":\"labels\",\"has_types\":true}"},
+    {WITH_HEAD, "{\"kind\":\"terms\",\"has_second_log\":true}"},
+    {WITH_HEAD, "{\"kind\":\"none\",\"is_multi_vector\":true,\"has_token_normalize\":true,\"skips_in_document\":true}"},
 };
 #define N_KINDS (sizeof kinds / sizeof *kinds)
 static const char tokenizer[] =
@@ -137,6 +145,19 @@ static void add_weights(wick_pack_writer *writer, const kind *k)
     add_linear(writer, "dense.0", 4, 8, 1);
 }
 
+static void add_head(wick_pack_writer *writer, const char *head)
+{
+    CHECK(wick_pack_add(writer, "head", head, strlen(head), NULL) == WICK_OK);
+    CHECK(wick_pack_add(writer, "skipped", "a\0e", 4, NULL) == WICK_OK);
+    add_linear(writer, "head.dense", 8, 8, 1);
+    add_linear(writer, "head.last", 2, 8, 1);
+    add_piece(writer, "head.norm", ".weight", 8);
+    add_piece(writer, "head.norm", ".bias", 8);
+    add_piece(writer, "", "head.terms.bias", 9);
+    add_piece(writer, "", "head.words", (size_t)9 * 8);
+    add_piece(writer, "", "types", 8);
+}
+
 static void make_good(const kind *k, file *out)
 {
     wick_pack_writer *writer = wick_pack_writer_new();
@@ -144,6 +165,8 @@ static void make_good(const kind *k, file *out)
     CHECK(wick_pack_add(writer, "tokenizer", tokenizer, sizeof tokenizer - 1, NULL) == WICK_OK);
     CHECK(wick_pack_add(writer, "vocabulary", vocabulary, sizeof vocabulary - 1, NULL) == WICK_OK);
     add_weights(writer, k);
+    if (k->head)
+        add_head(writer, k->head);
     CHECK(wick_pack_write(writer, take, out, NULL) == WICK_OK);
     wick_pack_writer_free(writer);
     wick_embedded_set(out->bytes, out->n);
@@ -171,17 +194,43 @@ static void reseal(uint8_t *bytes, size_t n)
     header->checksum = pack_head_checksum(header, entries);
 }
 
+/* Whatever the model is for. */
+static int run(wick_model *model, const wick_model_info *info, const char *const *texts, wick_error *error)
+{
+    float *out = calloc(3 * (info->dimension + info->n_labels) + 1, sizeof *out);
+    wick_rows_response rows = {0};
+    int code = WICK_OK;
+    CHECK(out);
+    switch (wick_kind_purpose(info->kind)) {
+    case WICK_WANT_VECTORS:
+        code = wick_embed(model, texts, NULL, 3, NULL, out, NULL, error);
+        break;
+    case WICK_WANT_TOKENS:
+        code = wick_embed_tokens(model, texts, NULL, 3, NULL, &rows, error);
+        break;
+    case WICK_WANT_SPARSE:
+        code = wick_embed_sparse(model, texts, NULL, 3, NULL, &rows, error);
+        break;
+    case WICK_WANT_SCORES:
+    case WICK_WANT_RANKING:
+        code = wick_classify(model, texts, NULL, texts + 1, NULL, 2, NULL, out, NULL, error);
+        break;
+    }
+    wick_rows_response_clear(&rows);
+    free(out);
+    return code;
+}
+
 static void embed(wick_model *model)
 {
     static const char *const texts[] = {"ab a [CLS] e \xc3\xa9 abba", "", "e e e e e e e e e e e e e e e e e e"};
     wick_model_info info = {.size = sizeof info};
     wick_error error = {0};
-    CHECK(wick_model_get_info(model, &info) == WICK_OK && info.dimension > 0);
-    float *out = calloc(3 * info.dimension, sizeof *out);
-    CHECK(out);
-    const int code = wick_embed(model, texts, NULL, 3, NULL, out, NULL, &error);
-    CHECK(code == WICK_OK || (code == WICK_E_INTERNAL && error.message[0])); /* weights that are no numbers */
-    free(out);
+    CHECK(wick_model_get_info(model, &info) == WICK_OK && info.dimension + info.n_labels > 0);
+    const int code = run(model, &info, texts, &error);
+    CHECK(code == WICK_OK || error.message[0]);
+    CHECK(code == WICK_OK || code == WICK_E_INTERNAL ||
+          info.n_labels > 0); /* weights that are no numbers; of pairs also that there is no room or no form for them */
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

@@ -19,6 +19,7 @@
 #define MAX_ROUTES 64
 #define MAX_TEXTS 16
 #define DIMENSION 12
+#define N_LABELS 3
 
 /* A tokenizer.json with a few words; what is in it matters little. */
 static const char tokenizer_json[] =
@@ -42,6 +43,8 @@ static const char tokenizer_json[] =
 
 static const char *const names[] = {"a/b", "c"};
 static const wick_prompt prompts[] = {{"query", "query: "}, {"document", ""}};
+static const char *const labels[N_LABELS] = {"no", "yes", "\"maybe\""};
+/* Of no kind: it gives whatever is asked for. */
 static wick_served served = {.name = "a/b",
                              .names = names,
                              .n_names = 2,
@@ -51,7 +54,10 @@ static wick_served served = {.name = "a/b",
                                       .dtype = "f32",
                                       .prompts = prompts,
                                       .n_prompts = 2,
-                                      .pools_prompt = true},
+                                      .pools_prompt = true,
+                                      .labels = labels,
+                                      .n_labels = N_LABELS,
+                                      .token_dimension = 2},
                              .provider_name = "candle"};
 static const wick_service service = {.max_texts = MAX_TEXTS, .allow_load = true, .cache_dir = "/nonexistent"};
 static const wick_route *routes[MAX_ROUTES];
@@ -121,6 +127,23 @@ static void set_up(void)
             routes[n_routes++] = route;
 }
 
+/* What a job would have gathered: of sparse and token vectors none to three rows a text. */
+static void make_rows(wick_call *call, uint8_t seed, float *values)
+{
+    static size_t offsets[MAX_TEXTS + 1];
+    static uint32_t indices[3 * MAX_TEXTS];
+    const bool is_scores = call->seconds != NULL;
+    for (size_t i = 0; i < call->n_texts; i++)
+        offsets[i + 1] = offsets[i] + (is_scores ? 1 : (seed + i) % 4);
+    for (size_t i = 0; i < 3 * MAX_TEXTS; i++)
+        indices[i] = (uint32_t)i * seed;
+    call->job.rows = (wick_rows_response){.n_texts = call->n_texts,
+                                          .dimension = is_scores ? N_LABELS : 2,
+                                          .offsets = offsets,
+                                          .indices = call->wanted == WICK_WANT_SPARSE ? indices : NULL,
+                                          .values = values};
+}
+
 static bool embed(wick_call *call, uint8_t seed, wick_buffer *out, wick_api_error *error)
 {
     float vectors[MAX_TEXTS * DIMENSION];
@@ -132,14 +155,20 @@ static bool embed(wick_call *call, uint8_t seed, wick_buffer *out, wick_api_erro
     wick_models_return(NULL, call->served);
     if (!wick_call_bind(call, error))
         return false;
-    CHECK(call->dimension >= 1 && call->dimension <= DIMENSION);
+    CHECK(call->wanted != WICK_WANT_VECTORS || (call->dimension >= 1 && call->dimension <= DIMENSION));
+    CHECK((call->wanted == WICK_WANT_SCORES || call->wanted == WICK_WANT_RANKING) == (call->seconds != NULL));
     for (size_t i = 0; i < call->n_texts; i++)
-        CHECK(call->texts[i]);
+        CHECK(call->texts[i] && (call->wanted != WICK_WANT_RANKING || call->seconds[i]));
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++)
         vectors[i] = (float)((double)(int8_t)(seed * (i + 1)) * 0.01);
-    call->vectors = vectors;
+    call->vectors = call->wanted == WICK_WANT_VECTORS ? vectors : NULL;
+    if (!call->vectors)
+        make_rows(call, seed, vectors);
     if (call->model) /* calls.c keeps it and the texts, and frees the body */
         CHECK((call->model = wick_arena_copy_text(call->arena, call->model, strlen(call->model))));
+    for (size_t i = 0; call->seconds && i < call->n_texts; i++)
+        if (call->seconds[i])
+            CHECK((call->seconds[i] = wick_arena_copy_text(call->arena, call->seconds[i], call->second_bytes[i])));
     wick_json_free(call->body);
     call->body = NULL;
     call->route->write(call, out);
@@ -177,7 +206,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         CHECK(error.refusal != WICK_REFUSE_NONE && error.message[0]);
         out.n_bytes = 0;
         status = route->dialect->status(error.refusal);
-        CHECK(status >= 400 && status < 500);
+        CHECK(status >= 400 && status < 500 && error.refusal != WICK_REFUSE_KIND);
         route->dialect->write_error(&error, status, &out);
     }
     CHECK(!out.failed && n_borrowed == 0);
