@@ -37,8 +37,10 @@ static bool has_local_angles(const wick_encoder *e)
 
 void wick_positions_open(wick_positions *p, const wick_encoder *e, size_t max_tokens)
 {
-    *p = (wick_positions){
-        .max_rows = max_tokens, .head_dim = e->head_dim, .theta = {e->rope_theta, e->rope_theta_local}};
+    *p = (wick_positions){.max_rows = max_tokens,
+                          .head_dim = e->head_dim,
+                          .theta = {e->rope_theta, e->rope_theta_local},
+                          .divisor = e->rope_divisor};
     if (e->position == WICK_POSITION_RELATIVE)
         fill_buckets(p->buckets, e->n_buckets);
     if (e->position == WICK_POSITION_ROTARY)
@@ -51,12 +53,13 @@ void wick_positions_close(wick_positions *p)
     *p = (wick_positions){0};
 }
 
-/* Su et al. 2021: pair j of the head turns by position * theta^(-2 j / head_dim). rows: [n, head_dim] */
-static void fill_angles(float *rows, size_t n, size_t head_dim, double theta)
+/* Su et al. 2021: pair j of the head turns by position * theta^(-2 j / head_dim) / divisor. rows: [n, head_dim] */
+static void fill_angles(float *rows, size_t n, size_t head_dim, double theta, double divisor)
 {
     const size_t half = head_dim / 2;
     for (size_t j = 0; j < half; j++) {
-        const float exponent = (float)(2 * j) / (float)head_dim, frequency = 1.0f / (float)pow(theta, exponent);
+        const float exponent = (float)(2 * j) / (float)head_dim,
+                    frequency = 1.0f / (float)pow(theta, exponent) / (float)divisor;
         for (size_t row = 0; row < n; row++) {
             const float angle = (float)row * frequency;
             rows[row * head_dim + j] = (float)cos(angle);
@@ -78,7 +81,7 @@ int wick_positions_reach(wick_positions *p, size_t n_rows, wick_error *error)
     if (!angles)
         return wick_fail_memory(error, "the angles of positions");
     for (size_t i = 0; i < p->n_tables; i++)
-        fill_angles(angles + i * n * p->head_dim, n, p->head_dim, p->theta[i]);
+        fill_angles(angles + i * n * p->head_dim, n, p->head_dim, p->theta[i], p->divisor);
     wick_pages_free(p->angles, p->memory_bytes);
     p->angles = angles;
     p->memory_bytes = n_bytes;

@@ -10,7 +10,7 @@
 typedef struct wick_positions {
     size_t max_rows, head_dim; /* max_rows: of a text, some day */
     size_t n_tables;           /* of angles: 0: nothing is turned; 2: layers with a window turn otherwise */
-    double theta[2];
+    double theta[2], divisor;
     size_t n_ready; /* rows of angles that are there */
     float *angles;  /* [n_tables, n_ready, head_dim]: a row's cosines, then its sines */
     size_t memory_bytes;

@@ -37,6 +37,8 @@ static const char *wrong_rotation(const wick_encoder *e)
 {
     if (e->head_dim % 2 != 0)
         return "rotated heads of odd width";
+    if (!is_theta(e->rope_divisor))
+        return "rope_divisor";
     for (size_t i = 0; i < e->n_layers; i++)
         if (!is_theta(e->has_window[i] ? e->rope_theta_local : e->rope_theta))
             return "rope_theta";

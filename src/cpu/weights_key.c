@@ -53,7 +53,8 @@ static void add_encoder(uint64_t *h, const wick_encoder *e)
                                 e->is_gated,
                                 e->has_up_bias,
                                 e->has_down_bias};
-    const double reals[] = {e->score_scale, e->norm_eps, e->embedding_scale, e->rope_theta, e->rope_theta_local};
+    const double reals[] = {e->score_scale, e->norm_eps,         e->embedding_scale,
+                            e->rope_theta,  e->rope_theta_local, e->rope_divisor};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         add(h, numbers[i]);
     for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)

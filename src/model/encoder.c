@@ -43,6 +43,7 @@ void wick_encoder_set_plain(wick_encoder *e)
                         .has_down_bias = true,
                         .has_embedding_norm = true,
                         .embedding_scale = 1,
+                        .rope_divisor = 1,
                         .position = WICK_POSITION_LEARNED,
                         .padding_id = -1,
                         .activation = WICK_ACT_GELU};

@@ -69,6 +69,7 @@ typedef struct wick_encoder {
     size_t n_buckets;        /* relative: of both directions; distances to WICK_RELATIVE_MAX_DISTANCE */
     double rope_theta;       /* rotary: of layers that see everything */
     double rope_theta_local; /* of layers with a window */
+    double rope_divisor;     /* rotary: what all frequencies are divided by: 1, or of positions that were stretched */
     size_t type_vocab_size;  /* rows of token_type_embeddings; 0: none is added */
 
     bool causal;   /* key j is seen from i only where j <= i */

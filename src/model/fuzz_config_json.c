@@ -43,7 +43,7 @@ static void fuzz_config(const char *text, size_t n)
     expect(e->padding_id < 0 ||
            ((size_t)e->padding_id < e->vocab_size && e->position_first == (size_t)e->padding_id + 1));
     expect(e->position != WICK_POSITION_ROTARY ||
-           (e->head_dim % 2 == 0 && e->rope_theta > 0 && e->rope_theta_local > 0));
+           (e->head_dim % 2 == 0 && e->rope_theta > 0 && e->rope_theta_local > 0 && e->rope_divisor >= 1));
 }
 
 static void fuzz_modules(const char *text, size_t n)

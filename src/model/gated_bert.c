@@ -164,6 +164,7 @@ static const wick_setting gte_settings[] = {
 
 static int read_gte_with(const wick_keys *keys, wick_model_files *files, double theta)
 {
+    double factor = 1;
     wick_encoder *e = &files->encoder;
     wick_encoder_set_plain(e);
     e->is_gated = true;
@@ -172,9 +173,11 @@ static int read_gte_with(const wick_keys *keys, wick_model_files *files, double 
     if (code == WICK_OK)
         code = wick_family_settings(keys, gte_settings, COUNT_OF(gte_settings));
     if (code == WICK_OK)
-        code = wick_rope_read(keys, "rope_theta", theta, e);
+        code = wick_rope_read_ntk(keys, theta, e, &factor);
     if (code == WICK_OK)
         code = wick_family_finish(keys, e);
+    if (code == WICK_OK)
+        wick_rope_stretch(e, factor);
     if (code == WICK_OK)
         code = wick_family_activation(keys, "hidden_act", WICK_ACT_GELU, &e->activation);
     if (code == WICK_OK)

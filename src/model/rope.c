@@ -2,6 +2,7 @@
  * rope.c: rope_parameters, rope_scaling and the keys before them (rope.h). */
 #include "model/rope.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -97,6 +98,47 @@ int wick_rope_read(const wick_keys *keys, const char *old_key, double otherwise,
         code = add_theta(keys, old_key, old_key, &t);
     encoder->rope_theta = encoder->rope_theta_local = t.value;
     return code;
+}
+
+/* rope_scaling as the files of model_type "new" have it: {"type": "ntk", "factor": 8.0}. *is_ntk false: it is of another type, or not there. */
+static int read_ntk(const wick_keys *keys, bool *is_ntk, double *factor)
+{
+    static const wick_setting settings[] = {WICK_MUST_BE_ABSENT("mixed_b"), WICK_MUST_BE_ABSENT("rope_theta")};
+    wick_keys inner;
+    const char *type = "";
+    int code = open_object(keys, "rope_scaling", &inner);
+    *is_ntk = false;
+    if (code != WICK_OK || !inner.object)
+        return code;
+    code = wick_key_text(&inner, "type", &type);
+    if (code != WICK_OK || strcmp(type, "ntk") != 0)
+        return code;
+    *is_ntk = true;
+    code = wick_family_number(&inner, "factor", 1e6, 1, factor);
+    if (code == WICK_OK && *factor < 1)
+        return wick_family_corrupt(keys, "factor is %g, expected at least 1", *factor);
+    return code == WICK_OK ? wick_family_settings(&inner, settings, COUNT_OF(settings)) : code;
+}
+
+int wick_rope_read_ntk(const wick_keys *keys, double otherwise, wick_encoder *encoder, double *factor)
+{
+    theta t = {otherwise, NULL};
+    bool is_ntk;
+    *factor = 1;
+    int code = read_ntk(keys, &is_ntk, factor);
+    if (code != WICK_OK || !is_ntk)
+        return code != WICK_OK ? code : wick_rope_read(keys, "rope_theta", otherwise, encoder);
+    encoder->position = WICK_POSITION_ROTARY;
+    code = add_theta(keys, "rope_theta", "rope_theta", &t);
+    encoder->rope_theta = encoder->rope_theta_local = t.value;
+    return code;
+}
+
+void wick_rope_stretch(wick_encoder *encoder, double factor)
+{
+    encoder->rope_theta *= factor;
+    encoder->rope_theta_local = encoder->rope_theta;
+    encoder->rope_divisor = pow(factor, 2.0 / (double)encoder->head_dim);
 }
 
 int wick_rope_read_by_layer(const wick_keys *keys, const wick_rope_names *names, wick_encoder *encoder)

@@ -124,7 +124,7 @@ static void test_gte(void **state)
     const wick_encoder *e = &files->encoder;
     check_sizes(files, 220, 2, 64);
     check_biases(e, true, true, false, true, true);
-    assert_true(e->rope_theta == 160000 && e->is_gated && !e->causal);
+    assert_true(e->rope_theta == 160000 && e->rope_divisor == 1 && e->is_gated && !e->causal);
     assert_int_equal(e->activation, WICK_ACT_GELU);
     wick_model_files_close(files);
 }
@@ -286,13 +286,26 @@ static void test_published_nomic(void **state)
     }
 }
 
+/* gte-multilingual-base's: theta times factor, frequencies divided by factor^(2 / head_dim). */
+static void test_stretched_gte(void **state)
+{
+    static const char text[] =
+        "{\"model_type\":\"new\",\"rope_theta\":20000,\"rope_scaling\":{\"factor\":8.0,\"type\":\"ntk\"},"
+        "\"hidden_size\":768,\"num_attention_heads\":12}";
+    const wick_architecture *architecture;
+    wick_model_files files = {0};
+    assert_int_equal(wick_model_config_parse(text, strlen(text), "config.json", &architecture, &files, NULL), WICK_OK);
+    assert_true(files.encoder.rope_theta == 160000 && files.encoder.rope_divisor == pow(8, 2.0 / 64));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_roberta_line), cmocka_unit_test(test_distilbert), cmocka_unit_test(test_mpnet),
-        cmocka_unit_test(test_nomic_bert),   cmocka_unit_test(test_gte),        cmocka_unit_test(test_modern_bert),
-        cmocka_unit_test(test_qwen),         cmocka_unit_test(test_eurobert),   cmocka_unit_test(test_gemma),
-        cmocka_unit_test(test_jina_bert),    cmocka_unit_test(test_lengths),    cmocka_unit_test(test_published_nomic),
+        cmocka_unit_test(test_roberta_line),  cmocka_unit_test(test_distilbert), cmocka_unit_test(test_mpnet),
+        cmocka_unit_test(test_nomic_bert),    cmocka_unit_test(test_gte),        cmocka_unit_test(test_modern_bert),
+        cmocka_unit_test(test_qwen),          cmocka_unit_test(test_eurobert),   cmocka_unit_test(test_gemma),
+        cmocka_unit_test(test_jina_bert),     cmocka_unit_test(test_lengths),    cmocka_unit_test(test_published_nomic),
+        cmocka_unit_test(test_stretched_gte),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -173,7 +173,7 @@ static void check_same_encoder(const wick_encoder *a, const wick_encoder *b)
     CHECK(norm_kind), CHECK(norm_place), CHECK(norm_eps), CHECK(has_norm_bias);
     CHECK(has_embedding_norm), CHECK(has_final_norm), CHECK(lacks_first_norm), CHECK(embedding_scale);
     CHECK(position), CHECK(max_positions), CHECK(position_first), CHECK(padding_id), CHECK(n_buckets);
-    CHECK(rope_theta), CHECK(rope_theta_local), CHECK(type_vocab_size);
+    CHECK(rope_theta), CHECK(rope_theta_local), CHECK(rope_divisor), CHECK(type_vocab_size);
     CHECK(causal), CHECK(window), CHECK(activation), CHECK(is_gated);
     for (size_t i = 0; i < a->n_layers; i++)
         CHECK(has_window[i]);
