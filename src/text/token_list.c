@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <wick.h>
 
 #include "base/json_list.h"
 #include "base/utf8.h"
@@ -19,7 +20,7 @@ static bool is_unigram(const char *json, size_t n)
 }
 
 /* Room for one more. */
-static bool grow(wick_token_list *list, size_t *capacity)
+static bool grow(wick_token_list *list, size_t *capacity, bool *out_of_memory)
 {
     if (list->n < *capacity)
         return true;
@@ -29,7 +30,8 @@ static bool grow(wick_token_list *list, size_t *capacity)
     void *scores = realloc(list->scores, n * sizeof *list->scores);
     list->scores = scores ? scores : list->scores;
     *capacity = keys && scores ? n : *capacity;
-    return keys && scores;
+    *out_of_memory = !keys || !scores;
+    return !*out_of_memory;
 }
 
 /* [TOKEN, SCORE] */
@@ -39,13 +41,13 @@ static bool read_entry(wick_json_cursor *c, char *text, size_t *n, double *score
            wick_json_take_number(c, score) && wick_json_take_mark(c, ']');
 }
 
-static bool read_entries(wick_json_cursor *c, wick_token_list *list)
+static bool read_entries(wick_json_cursor *c, wick_token_list *list, bool *out_of_memory)
 {
     size_t capacity = 0, at = 0, n = 0;
     if (!wick_json_take_mark(c, '['))
         return false;
     do {
-        if (!grow(list, &capacity) || !read_entry(c, list->texts + at, &n, &list->scores[list->n]))
+        if (!grow(list, &capacity, out_of_memory) || !read_entry(c, list->texts + at, &n, &list->scores[list->n]))
             return false;
         list->keys[list->n] = (wick_trie_key){list->texts + at, (uint32_t)n, (uint32_t)list->n};
         list->n++;
@@ -69,19 +71,24 @@ static bool cut(const char *json, size_t n, const char *begin, const char *end, 
     return true;
 }
 
-bool wick_token_list_read(const char *json, size_t n, wick_token_list *out)
+int wick_token_list_read(const char *json, size_t n, wick_token_list *out)
 {
     wick_json_cursor c;
+    bool out_of_memory = false;
     *out = (wick_token_list){0};
-    if (!is_unigram(json, n) || !wick_json_find(json, n, "model", "vocab", &c) || n > UINT32_MAX)
-        return false;
+    if (n > UINT32_MAX || !is_unigram(json, n) || !wick_json_find(json, n, "model", "vocab", &c))
+        return WICK_OK;
     const char *begin = c.at;
     out->texts = malloc((size_t)(c.end - c.at) + 1); /* no string is longer without its quotes */
-    if (out->texts && read_entries(&c, out) && wick_utf8_valid(begin, (size_t)(c.at - begin), NULL) &&
-        cut(json, n, begin, c.at, out))
-        return true;
+    out_of_memory = !out->texts;
+    if (!out_of_memory && read_entries(&c, out, &out_of_memory) &&
+        wick_utf8_valid(begin, (size_t)(c.at - begin), NULL)) {
+        if (cut(json, n, begin, c.at, out))
+            return WICK_OK;
+        out_of_memory = true;
+    }
     wick_token_list_free(out);
-    return false;
+    return out_of_memory ? WICK_E_NO_MEMORY : WICK_OK;
 }
 
 void wick_token_list_free(wick_token_list *list)

@@ -15,9 +15,9 @@ typedef struct wick_token_list {
     size_t n_rest;
 } wick_token_list;
 
-/* json[0..n): a tokenizer.json. False: its model is another, or something about it is unusual or malformed, or there is no memory: it is to be read
- * through base/json.h; then there is nothing to free. */
-bool wick_token_list_read(const char *json, size_t n, wick_token_list *out);
+/* json[0..n): a tokenizer.json. WICK_OK with out->rest NULL: its model is another, or something about it is unusual or malformed; it is to be read through
+ * base/json.h, and there is nothing to free. WICK_E_NO_MEMORY, nor is there then. */
+int wick_token_list_read(const char *json, size_t n, wick_token_list *out);
 void wick_token_list_free(wick_token_list *list);
 
 #endif

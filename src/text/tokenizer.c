@@ -113,7 +113,9 @@ static int parse_keeping(const char *json, size_t n, const char *where, const wi
     if (n > WICK_MAX_TOKENIZER_BYTES)
         return wick_fail(error, WICK_E_CORRUPT, where, NULL, "the tokenizer has %zu bytes, over %zu", n,
                          WICK_MAX_TOKENIZER_BYTES);
-    if (!vocabulary && wick_token_list_read(json, n, &tokens)) {
+    if (!vocabulary && wick_token_list_read(json, n, &tokens) != WICK_OK)
+        return wick_fail_memory(error, "the tokenizer's vocabulary");
+    if (!vocabulary && tokens.rest) {
         reading.tokens = &tokens;
         const int code = parse_document(tokens.rest, tokens.n_rest, &reading, out, document, error);
         wick_token_list_free(&tokens);

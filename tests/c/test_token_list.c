@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wick.h>
 
 #include <cmocka.h>
 
@@ -18,7 +19,8 @@ static void taken(void **state)
 {
     static const char json[] = DOCUMENT("[[\"\\u00e9\", -1.5], [\"\", 0] ,[\"a\\u0000b\",2e1]\n]");
     wick_token_list list;
-    assert_true(wick_token_list_read(json, strlen(json), &list));
+    assert_int_equal(wick_token_list_read(json, strlen(json), &list), WICK_OK);
+    assert_non_null(list.rest);
     assert_int_equal(list.n, 3);
     static const char *const texts[] = {"\xc3\xa9", "", "a\0b"};
     static const uint32_t n_bytes[] = {2, 0, 3};
@@ -61,10 +63,10 @@ static void left_alone(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         wick_token_list list;
-        if (wick_token_list_read(cases[i], strlen(cases[i]), &list))
+        assert_int_equal(wick_token_list_read(cases[i], strlen(cases[i]), &list), WICK_OK);
+        if (list.rest)
             fail_msg("taken: %s", cases[i]);
         assert_null(list.keys);
-        assert_null(list.rest);
     }
 }
 
@@ -77,7 +79,8 @@ static void cut_off(void **state)
         wick_token_list list;
         assert_non_null(copy);
         memcpy(copy, json, n);
-        if (wick_token_list_read(copy, n, &list)) {
+        assert_int_equal(wick_token_list_read(copy, n, &list), WICK_OK);
+        if (list.rest) {
             assert_int_equal(list.n, 2);
             wick_token_list_free(&list);
         }
