@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "base/number.h"
 #include "base/utf8.h"
 
 #define STEP 16
@@ -194,22 +193,15 @@ bool wick_json_take_integer(wick_json_cursor *c, int64_t *out)
     return true;
 }
 
-bool wick_json_take_number(wick_json_cursor *c, double *out)
+bool wick_json_take_number(wick_json_cursor *c, const char **text, size_t *n)
 {
     bool is_integer;
-    int64_t value;
     skip_space(c);
     const char *end = number_end(c->at, c->end, &is_integer);
     if (!end)
         return false;
-    if (is_integer) {
-        if (!wick_json_take_integer(c, &value))
-            return false;
-        *out = (double)value;
-        return true;
-    }
-    if (!wick_double_from_text(c->at, (size_t)(end - c->at), out))
-        return false;
+    *text = c->at;
+    *n = (size_t)(end - c->at);
     c->at = end;
     return true;
 }

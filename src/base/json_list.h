@@ -21,8 +21,9 @@ bool wick_json_find(const char *text, size_t n, const char *outer, const char *k
 bool wick_json_take_mark(wick_json_cursor *cursor, char mark);
 /* A string, without its escapes, into out, which has room for as many bytes as are left to read; no terminator; may hold U+0000. */
 bool wick_json_take_string(wick_json_cursor *cursor, char *out, size_t *n);
-/* A number; as a whole number where it is written as one. */
-bool wick_json_take_number(wick_json_cursor *cursor, double *out);
+/* A number as it is written, within the text. */
+bool wick_json_take_number(wick_json_cursor *cursor, const char **text, size_t *n);
+/* A whole number of at most 18 digits; a longer one is not taken. */
 bool wick_json_take_integer(wick_json_cursor *cursor, int64_t *out);
 /* Nothing but white space is left. */
 bool wick_json_at_end(wick_json_cursor *cursor);

@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// number.cc: base/number.h over C++17 std::to_chars and std::from_chars, which are locale-free and exact. In: a float. Out: its shortest decimal; and back.
-// Called by number_float.c, and by whoever writes JSON (server) or reads much of it (json_list.c).
+// number.cc: base/number.h over C++17 std::to_chars, which is locale-free and exact. In: a float. Out: its shortest decimal.
+// Called by number_float.c, and by whoever writes JSON (server).
 #include <charconv>
-#include <cmath>
-#include <locale>
-#include <new>
-#include <sstream>
-#include <string>
 
 extern "C" {
 #include "base/number.h"
@@ -23,26 +18,5 @@ size_t wick_double_to_text(double value, char out[WICK_DOUBLE_TEXT_BYTES])
     // The longest is "-1.7976931348623157e+308" (24 bytes).
     const std::to_chars_result result = std::to_chars(out, out + WICK_DOUBLE_TEXT_BYTES, value);
     return result.ec == std::errc() ? (size_t)(result.ptr - out) : 0;
-}
-
-bool wick_double_from_text(const char *text, size_t n, double *out)
-{
-    double value = 0;
-#ifdef __cpp_lib_to_chars
-    const std::from_chars_result result = std::from_chars(text, text + n, value);
-    if (result.ptr != text + n || result.ec != std::errc())
-        return false;
-#else // LLVM's library came to it late
-    try {
-        std::istringstream stream(std::string(text, n));
-        stream.imbue(std::locale::classic());
-        if (!(stream >> value))
-            return false;
-    } catch (const std::bad_alloc &) {
-        return false;
-    }
-#endif
-    *out = value;
-    return std::isfinite(value);
 }
 }

@@ -2,7 +2,6 @@
  * number.h: numbers as text, independent of the locale. */
 #ifndef WICK_BASE_NUMBER_H
 #define WICK_BASE_NUMBER_H
-#include <stdbool.h>
 #include <stddef.h>
 
 #define WICK_FLOAT_TEXT_BYTES 24
@@ -17,7 +16,5 @@ size_t wick_float_to_text_any(float value, char out[WICK_FLOAT_TEXT_BYTES]);
 
 /* The same for an f64. */
 size_t wick_double_to_text(double value, char out[WICK_DOUBLE_TEXT_BYTES]);
-/* The f64 nearest to a decimal of JSON's grammar, text[0..n). False: beyond the largest, or below the smallest. */
-bool wick_double_from_text(const char *text, size_t n, double *out);
 
 #endif

@@ -41,6 +41,8 @@ static bool make(const uint8_t *steps, size_t n_steps, const uint32_t *units, si
         out->texts[i] = choices[steps[i] / (WICK_STEP_LAST + 1) % N_CHOICES];
         if (step == WICK_STEP_REPLACE && out->texts[i].n_pattern == 0)
             out->texts[i].n_pattern = 1; /* a NUL */
+        if (step == WICK_STEP_REPLACE_RUN && out->texts[i].n_pattern > 2)
+            out->texts[i].n_pattern = 1; /* a run is made of one character */
         if (step == WICK_STEP_CHARSMAP && !has_map)
             return false;
         out->steps[out->n_steps++] = step;

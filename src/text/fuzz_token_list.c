@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * fuzz_token_list.c: hostile documents with a Unigram vocabulary, read in the text and through the JSON reader: what the first takes is what the second makes
  * of it, where that takes the document at all. Seeds: tests/fuzz/token_list. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,7 +22,8 @@ static void check_entry(const wick_json *entry, const wick_trie_key *key, double
     double wanted = 0;
     const char *text = wick_json_string(wick_json_at(entry, 0), &n);
     CHECK(wick_json_count(entry) == 2 && text && n == key->n_bytes && memcmp(text, key->text, n) == 0);
-    CHECK(wick_json_number(wick_json_at(entry, 1), &wanted) && memcmp(&wanted, &score, sizeof score) == 0);
+    CHECK(wick_json_number(wick_json_at(entry, 1), &wanted));
+    CHECK(fabs(wanted - score) <= 1e-15 * fabs(wanted) + 1e-300); /* the last bit may differ (score.h) */
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

@@ -8,6 +8,7 @@
 
 #include "base/json_list.h"
 #include "base/utf8.h"
+#include "text/score.h"
 
 #define UNIGRAM "\"Unigram\""
 #define EMPTY "[]"
@@ -37,8 +38,11 @@ static bool grow(wick_token_list *list, size_t *capacity, bool *out_of_memory)
 /* [TOKEN, SCORE] */
 static bool read_entry(wick_json_cursor *c, char *text, size_t *n, double *score)
 {
+    const char *number;
+    size_t n_number;
     return wick_json_take_mark(c, '[') && wick_json_take_string(c, text, n) && wick_json_take_mark(c, ',') &&
-           wick_json_take_number(c, score) && wick_json_take_mark(c, ']');
+           wick_json_take_number(c, &number, &n_number) && wick_score_read(number, n_number, score) &&
+           wick_json_take_mark(c, ']');
 }
 
 static bool read_entries(wick_json_cursor *c, wick_token_list *list, bool *out_of_memory)

@@ -5,6 +5,13 @@
 #include "base/utf8.h"
 #include "text/flat.h"
 
+/* Or none, which stands for white space. The pattern is UTF-8. */
+static bool is_one_character(const wick_step_texts *texts)
+{
+    uint32_t c;
+    return texts->n_pattern == 0 || wick_utf8_decode(texts->pattern, &c) == texts->n_pattern;
+}
+
 static bool is_step_sound(const wick_normalizer *normalizer, size_t i)
 {
     const wick_normalizer_step step = normalizer->steps[i];
@@ -13,7 +20,7 @@ static bool is_step_sound(const wick_normalizer *normalizer, size_t i)
            texts->n_content <= WICK_MAX_STEP_TEXT && wick_utf8_valid(texts->pattern, texts->n_pattern, NULL) &&
            wick_utf8_valid(texts->content, texts->n_content, NULL) &&
            (step != WICK_STEP_REPLACE || texts->n_pattern > 0) &&
-           (step != WICK_STEP_REPLACE_RUN || texts->min_run > 0) &&
+           (step != WICK_STEP_REPLACE_RUN || (texts->min_run > 0 && is_one_character(texts))) &&
            (step != WICK_STEP_CHARSMAP || normalizer->charsmap.n_units > 0);
 }
 

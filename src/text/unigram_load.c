@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/number.h"
+#include "text/score.h"
 #include "text/token_list.h"
 #include "text/unigram.h"
 
@@ -13,6 +15,16 @@
 #define VOCAB "model.vocab"
 /* What the tokenizers package, and SentencePiece before it, takes off the lowest score for an unknown character. */
 #define UNKNOWN_PENALTY 10.0
+
+/* The score that the tokenizers package makes of the number's decimal. The document's has become an f64 already: the shortest decimal of that one is what
+ * programs write. Such a document is rare (token_list.h). */
+static bool read_score(const wick_json *value, double *out)
+{
+    char text[WICK_DOUBLE_TEXT_BYTES];
+    double nearest;
+    return wick_json_number(value, &nearest) && isfinite(nearest) &&
+           wick_score_read(text, wick_double_to_text(nearest, text), out);
+}
 
 /* Reads the list: keys [n], whose texts stay the document's, and scores [n]. */
 static int list_tokens(const wick_reading *reading, const wick_json *vocab, wick_trie_key *keys, double *scores,
@@ -25,7 +37,7 @@ static int list_tokens(const wick_reading *reading, const wick_json *vocab, wick
         size_t n;
         const char *token = wick_json_string(wick_json_at(entry, 0), &n);
         if (wick_json_type_of(entry) != WICK_JSON_ARRAY || wick_json_count(entry) != 2 || !token ||
-            !wick_json_number(wick_json_at(entry, 1), &scores[id]))
+            !read_score(wick_json_at(entry, 1), &scores[id]))
             return wick_field_corrupt(reading, VOCAB, "has an entry %zu that is not a token and a score", id);
         keys[id] = (wick_trie_key){.text = token, .n_bytes = (uint32_t)n, .number = (uint32_t)id};
         *n_text_bytes += n + 1;
