@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * bpe.c: running the BPE model (bpe.h). Words of a few symbols, which are nearly all, are merged in place in short arrays; longer ones by a heap over a linked list, in
- * O(n log n) whatever the word. Both give what the package's heap gives: a pair's tokens only ever grow, so that of all pairs that stand the lowest (rank, place) is next. */
-#include "text/bpe.h"
+ * bpe.c: running the BPE model (bpe.h): a word is cut into parts that no token joins, each part's characters become symbols, these are merged (bpe_merge.c), and the tokens
+ * of short words are kept for the next time. */
+#include "text/bpe_merge.h"
 
 #include <string.h>
 
 #include "base/utf8.h"
 #include "text/byte_level.h"
 
-/* Up to so many symbols shifting arrays costs less than a heap. */
-#define SHORT_WORD 32
 /* Of the character that stands for a byte. */
 #define MAX_WRITTEN_BYTES 2
-#define NOWHERE UINT32_MAX
 
 /* ---- a symbol for each character ------------------------------------------------------------------------------------ */
 
@@ -73,12 +70,18 @@ static int32_t id_of_character(const wick_bpe *model, uint32_t c)
     }
 }
 
+/* Of any character; -1: the vocabulary lacks it. */
+static int32_t id_of_any(const wick_bpe *model, uint32_t c)
+{
+    return c < 0x80 ? model->first_ids[c] : id_of_character(model, c);
+}
+
 static void add_characters(const wick_bpe *model, building *b, const char *word, size_t n)
 {
     for (size_t at = 0; at < n;) {
         uint32_t c;
         const unsigned length = wick_utf8_decode(word + at, &c);
-        const int32_t id = c < 0x80 ? model->first_ids[c] : id_of_character(model, c);
+        const int32_t id = id_of_any(model, c);
         if (id >= 0) {
             end_unknown(b, model->unknown_id);
             add_symbol(b, id, length);
@@ -126,125 +129,6 @@ static bool add_bytes(const wick_bpe *model, building *b, const char *word, size
     return all >= 0;
 }
 
-/* ---- merging -------------------------------------------------------------------------------------------------------- */
-
-/* In place; returns how many symbols are left. */
-static size_t merge_short(const wick_bpe *model, wick_bpe_symbol *symbols, size_t n)
-{
-    uint32_t ranks[SHORT_WORD], ids[SHORT_WORD]; /* of symbol i and the next */
-    for (size_t i = 0; i + 1 < n; i++) {
-        const wick_merge *merge = wick_bpe_merge(model, symbols[i].id, symbols[i + 1].id);
-        ranks[i] = merge->rank;
-        ids[i] = merge->id;
-    }
-    while (n > 1) {
-        size_t best = 0;
-        for (size_t i = 1; i + 1 < n; i++)
-            best = ranks[i] < ranks[best] ? i : best;
-        if (ranks[best] == WICK_NO_RANK)
-            break;
-        symbols[best] = (wick_bpe_symbol){ids[best], symbols[best + 1].end};
-        n--;
-        for (size_t i = best + 1; i < n; i++) {
-            symbols[i] = symbols[i + 1];
-            ranks[i - 1] = ranks[i];
-            ids[i - 1] = ids[i];
-        }
-        for (size_t i = best > 0 ? best - 1 : 0; i <= best && i + 1 < n; i++) {
-            const wick_merge *merge = wick_bpe_merge(model, symbols[i].id, symbols[i + 1].id);
-            ranks[i] = merge->rank;
-            ids[i] = merge->id;
-        }
-    }
-    return n;
-}
-
-static void sift_down(uint64_t *heap, size_t n, size_t at)
-{
-    const uint64_t key = heap[at];
-    for (size_t child; (child = 2 * at + 1) < n; at = child) {
-        child += child + 1 < n && heap[child + 1] < heap[child];
-        if (heap[child] >= key)
-            break;
-        heap[at] = heap[child];
-    }
-    heap[at] = key;
-}
-
-static void push(uint64_t *heap, size_t *n, uint64_t key)
-{
-    size_t at = (*n)++;
-    for (; at > 0 && heap[(at - 1) / 2] > key; at = (at - 1) / 2)
-        heap[at] = heap[(at - 1) / 2];
-    heap[at] = key;
-}
-
-static uint64_t pop(uint64_t *heap, size_t *n)
-{
-    const uint64_t key = heap[0];
-    heap[0] = heap[--*n];
-    if (*n > 1)
-        sift_down(heap, *n, 0);
-    return key;
-}
-
-/* The rank of the pair that begins at symbol i, for the heap; its merge is remembered. */
-static uint32_t look_up(const wick_bpe *model, const wick_bpe_symbol *symbols, wick_bpe_link *links, uint32_t i)
-{
-    wick_bpe_link *link = &links[i];
-    const wick_merge *merge = wick_bpe_merge(model, symbols[i].id, symbols[link->next].id);
-    link->rank = merge->rank;
-    link->id = merge->id;
-    return merge->rank;
-}
-
-static uint64_t heap_key(uint32_t rank, uint32_t i)
-{
-    return (uint64_t)rank << 32 | i;
-}
-
-static size_t fill_heap(const wick_bpe *model, const wick_bpe_symbol *symbols, size_t n, wick_bpe_link *links,
-                        uint64_t *heap)
-{
-    size_t n_heap = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        links[i] = (wick_bpe_link){i > 0 ? i - 1 : NOWHERE, i + 1 < n ? i + 1 : NOWHERE, WICK_NO_RANK, 0};
-        if (i + 1 < n && look_up(model, symbols, links, i) != WICK_NO_RANK)
-            heap[n_heap++] = heap_key(links[i].rank, i);
-    }
-    for (size_t i = n_heap / 2; i-- > 0;)
-        sift_down(heap, n_heap, i);
-    return n_heap;
-}
-
-/* As merge_short, for any length. links: [n]; heap: [3 * n], since each merge brings two pairs and there are n - 1 at first and n - 1 merges. */
-static size_t merge_long(const wick_bpe *model, wick_bpe_symbol *symbols, size_t n, wick_bpe_link *links,
-                         uint64_t *heap)
-{
-    size_t n_heap = fill_heap(model, symbols, n, links, heap), n_left = 0;
-    while (n_heap > 0) {
-        const uint64_t key = pop(heap, &n_heap);
-        const uint32_t i = (uint32_t)key;
-        wick_bpe_link *link = &links[i];
-        if (link->rank != key >> 32) /* the pair is no more */
-            continue;
-        const uint32_t right = link->next;
-        symbols[i] = (wick_bpe_symbol){link->id, symbols[right].end};
-        link->next = links[right].next;
-        link->rank = links[right].rank = WICK_NO_RANK;
-        if (link->next != NOWHERE) {
-            links[link->next].previous = i;
-            if (look_up(model, symbols, links, i) != WICK_NO_RANK)
-                push(heap, &n_heap, heap_key(link->rank, i));
-        }
-        if (link->previous != NOWHERE && look_up(model, symbols, links, link->previous) != WICK_NO_RANK)
-            push(heap, &n_heap, heap_key(links[link->previous].rank, link->previous));
-    }
-    for (uint32_t i = 0; i != NOWHERE; i = links[i].next)
-        symbols[n_left++] = symbols[i];
-    return n_left;
-}
-
 /* ---- a word --------------------------------------------------------------------------------------------------------- */
 
 /* The symbols' tokens. */
@@ -280,13 +164,12 @@ static void give_written(const wick_bpe_symbol *symbols, size_t n, const char *w
     }
 }
 
-static void keep_word(wick_cached_word *place, const uint64_t key[2], size_t n_bytes, const wick_bpe_symbol *symbols,
-                      size_t n)
+static void keep_word(wick_cached_word *place, const uint64_t key[WICK_CACHED_KEYS], size_t n_bytes,
+                      const wick_bpe_symbol *symbols, size_t n)
 {
     if (n > WICK_CACHED_TOKENS)
         return;
-    place->key[0] = key[0];
-    place->key[1] = key[1];
+    memcpy(place->key, key, sizeof place->key);
     place->n_bytes = (uint8_t)n_bytes;
     place->n_tokens = (uint8_t)n;
     for (size_t i = 0; i < n; i++) {
@@ -312,10 +195,7 @@ static bool tokenize(const wick_bpe *model, const char *word, size_t n_bytes, wi
         b.n = 0;
         add_written_bytes(model, &b, word, n_bytes);
     }
-    if (b.n > SHORT_WORD && !wick_bpe_reserve_links(state, b.n))
-        return false;
-    *n = b.n <= SHORT_WORD ? merge_short(model, b.symbols, b.n)
-                           : merge_long(model, b.symbols, b.n, scratch->links, scratch->heap);
+    *n = wick_bpe_merge_symbols(model, b.symbols, b.n, model->byte_level && is_plain ? word : NULL, state);
     return is_plain;
 }
 
@@ -334,17 +214,14 @@ static void give_cached(const wick_cached_word *cached, const uint32_t *origins,
     }
 }
 
-void wick_bpe_run(const wick_bpe *model, const char *word, const uint32_t *origins, size_t n,
-                  wick_encoding_state *state)
+/* A word, or a part of one that nothing outside of it merges with. */
+static void run_part(const wick_bpe *model, const char *word, const uint32_t *origins, size_t n,
+                     wick_encoding_state *state)
 {
-    uint64_t key[2] = {0};
+    uint64_t key[WICK_CACHED_KEYS] = {0};
     wick_cached_word *place = NULL;
     size_t n_symbols;
     uint32_t id;
-    if (state->words.serial != model->serial && !wick_word_cache_claim(&state->words, model->serial)) {
-        state->out_of_memory = true;
-        return;
-    }
     if (n <= WICK_CACHED_BYTES) {
         wick_cached_key(word, n, key);
         place = wick_word_cache_place(&state->words, key, n);
@@ -363,5 +240,37 @@ void wick_bpe_run(const wick_bpe *model, const char *word, const uint32_t *origi
             keep_word(place, key, n, state->bpe.symbols, n_symbols);
     } else if (!state->out_of_memory) {
         give_written(state->bpe.symbols, n_symbols, word, origins, state);
+    }
+}
+
+/* Where the first part of word[at, n) ends that no token goes beyond: between two characters of the vocabulary that no token has next to each other. What stands on
+ * both sides are then symbols whose texts end and begin with these, and the text of what they merge into would have both. */
+static size_t end_of_part(const wick_bpe *model, const char *word, size_t at, size_t n)
+{
+    uint32_t left, right;
+    if (model->byte_level) {
+        while (++at < n && wick_bpe_joins(model, (uint8_t)word[at - 1], (uint8_t)word[at])) {
+        }
+        return at;
+    }
+    for (at += wick_utf8_decode(word + at, &left); at < n; left = right) {
+        const unsigned length = wick_utf8_decode(word + at, &right);
+        if (!wick_bpe_joins(model, left, right) && id_of_any(model, left) >= 0 && id_of_any(model, right) >= 0)
+            break;
+        at += length;
+    }
+    return at;
+}
+
+void wick_bpe_run(const wick_bpe *model, const char *word, const uint32_t *origins, size_t n,
+                  wick_encoding_state *state)
+{
+    if (state->words.serial != model->serial && !wick_word_cache_claim(&state->words, model->serial)) {
+        state->out_of_memory = true;
+        return;
+    }
+    for (size_t at = 0, end; at < n && !state->out_of_memory; at = end) {
+        end = n <= WICK_CACHED_BYTES || !model->can_cut ? n : end_of_part(model, word, at, n);
+        run_part(model, word + at, origins + at, end - at, state);
     }
 }

@@ -9,6 +9,8 @@
 #include "text/vocabulary.h"
 
 #define WICK_NO_RANK UINT32_MAX
+#define WICK_FILTER_BITS 8 /* for each slot of the table of merges */
+#define WICK_BYTE_PAIRS ((size_t)256 * 256)
 
 /* A slot of the table of merges: left and right become id. */
 typedef struct wick_merge {
@@ -27,14 +29,20 @@ typedef struct wick_bpe {
     const wick_vocabulary *vocabulary; /* its `whole` has the bytes of all tokens where ignore_merges is on */
     uint64_t serial;                   /* of the words that are kept in encodings (word_cache.h) */
     const wick_merge *merges; /* [merge_mask + 1], open addressing by left and right; one slot at least is empty */
+    const uint64_t *filter;   /* [filter_mask / 64 + 1] bits: a bit of each merge's hash */
     const wick_char_id *characters; /* [character_mask + 1], the same by code point; those that are not ASCII */
-    size_t merge_mask, character_mask;
+    const uint64_t *
+        joins; /* [join_mask / 64 + 1] bits: neighbours that stand next to each other in some token that merging gives */
+    const int32_t *
+        byte_ranks; /* byte_level: [256 * 256] by two bytes: the rank of their tokens' merge, INT32_MAX: none; else NULL */
+    size_t merge_mask, filter_mask, character_mask, join_mask;
     int32_t first_ids[256];    /* byte_level: by byte; else of ASCII characters; -1: none */
     int32_t fallback_ids[256]; /* by byte: the token <0xXX>; -1: none */
     int32_t unknown_id;        /* -1: none */
     bool byte_level;           /* symbols are bytes */
     bool byte_fallback;
     bool fuse_unknown;  /* unknown characters next to each other are one token */
+    bool can_cut;       /* a word's parts between neighbours that no token joins may be merged one by one */
     bool ignore_merges; /* a word that is a token stays one, whatever the merges say */
 } wick_bpe;
 
@@ -44,10 +52,15 @@ int wick_bpe_load(const wick_reading *reading, const wick_json *value, size_t n_
 void wick_bpe_run(const wick_bpe *model, const char *word, const uint32_t *origins, size_t n,
                   wick_encoding_state *state);
 
-static inline size_t wick_merge_slot(uint32_t left, uint32_t right)
+static inline uint64_t wick_merge_hash(uint32_t left, uint32_t right)
 {
     const uint64_t h = ((uint64_t)left << 32 | right) * 0x9E3779B97F4A7C15u;
-    return (size_t)(h ^ h >> 32);
+    return h ^ h >> 32;
+}
+
+static inline size_t wick_join_bit(bool byte_level, uint32_t left, uint32_t right)
+{
+    return byte_level ? (size_t)left << 8 | right : (size_t)wick_merge_hash(left, right);
 }
 
 static inline size_t wick_character_slot(uint32_t code_point)
@@ -56,10 +69,28 @@ static inline size_t wick_character_slot(uint32_t code_point)
     return h ^ h >> 15;
 }
 
-/* The merge of two tokens, or an empty slot. */
+/* The bit of two neighbours: exact for bytes; characters may share one, which only makes parts longer. */
+static inline bool wick_bpe_joins(const wick_bpe *model, uint32_t left, uint32_t right)
+{
+    const size_t bit = wick_join_bit(model->byte_level, left, right) & model->join_mask;
+    return model->joins[bit / 64] >> bit % 64 & 1;
+}
+
+/* The bit of a merge. */
+static inline size_t wick_filter_bit(uint64_t hash)
+{
+    return (size_t)(hash >> 24 ^ hash);
+}
+
+/* The merge of two tokens, or an empty slot. Most pairs have none, which nearly always the filter tells, a sixteenth of the table's size. */
 static inline const wick_merge *wick_bpe_merge(const wick_bpe *model, uint32_t left, uint32_t right)
 {
-    for (size_t at = wick_merge_slot(left, right);; at++) {
+    static const wick_merge none = {0, 0, WICK_NO_RANK, 0};
+    const uint64_t hash = wick_merge_hash(left, right);
+    const size_t bit = wick_filter_bit(hash) & model->filter_mask;
+    if (!(model->filter[bit / 64] >> bit % 64 & 1))
+        return &none;
+    for (size_t at = (size_t)hash;; at++) {
         const wick_merge *merge = &model->merges[at & model->merge_mask];
         if ((merge->left == left && merge->right == right) || merge->rank == WICK_NO_RANK)
             return merge;

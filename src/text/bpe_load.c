@@ -196,7 +196,7 @@ static int64_t id_of_joined(loading *l, part left, part right)
 /* Of equal pairs the last counts. */
 static bool put_merge(wick_merge *slots, size_t mask, wick_merge merge)
 {
-    size_t at = wick_merge_slot(merge.left, merge.right);
+    size_t at = (size_t)wick_merge_hash(merge.left, merge.right);
     for (size_t n_probes = 0; n_probes < MAX_PROBES; n_probes++, at++) {
         wick_merge *slot = &slots[at & mask];
         if (slot->rank == WICK_NO_RANK || (slot->left == merge.left && slot->right == merge.right)) {
@@ -230,6 +230,23 @@ static bool is_version(const wick_json *value)
     return text && strncmp(text, "#version", 8) == 0;
 }
 
+static int load_filter(loading *l)
+{
+    const size_t n_bits = (l->out->merge_mask + 1) * WICK_FILTER_BITS;
+    uint64_t *filter = wick_arena_take(l->reading->arena, n_bits / 64, sizeof *filter);
+    if (!filter)
+        return wick_fail_memory(l->reading->error, "the tokenizer's merges");
+    for (size_t i = 0; i <= l->out->merge_mask; i++) {
+        const wick_merge *merge = &l->out->merges[i];
+        const size_t bit = wick_filter_bit(wick_merge_hash(merge->left, merge->right)) & (n_bits - 1);
+        if (merge->rank != WICK_NO_RANK)
+            filter[bit / 64] |= (uint64_t)1 << bit % 64;
+    }
+    l->out->filter = filter;
+    l->out->filter_mask = n_bits - 1;
+    return WICK_OK;
+}
+
 static int load_merges(loading *l, const wick_json *list)
 {
     const size_t n = wick_json_count(list);
@@ -252,7 +269,87 @@ static int load_merges(loading *l, const wick_json *list)
     }
     l->out->merges = slots;
     l->out->merge_mask = n_slots - 1;
-    return code;
+    return code == WICK_OK ? load_filter(l) : code;
+}
+
+/* ---- neighbours ----------------------------------------------------------------------------------------------------- */
+
+#define MIN_JOIN_BITS ((size_t)1 << 16) /* all pairs of bytes */
+#define MAX_JOIN_BITS ((size_t)1 << 22)
+/* So many bits for each byte of the tokens: of pairs of characters that no token has, few share a bit with one that some has. */
+#define BITS_A_BYTE 4
+
+static void mark_joins(loading *l, uint64_t *joins, const char *text, size_t n)
+{
+    uint32_t left = 0, right;
+    for (size_t at = 0; at < n; left = right) {
+        const unsigned length = l->out->byte_level ? 1 : wick_utf8_decode(text + at, &right);
+        right = l->out->byte_level ? (uint8_t)text[at] : right;
+        if (at > 0) {
+            const size_t bit = wick_join_bit(l->out->byte_level, left, right) & l->out->join_mask;
+            joins[bit / 64] |= (uint64_t)1 << bit % 64;
+        }
+        at += length;
+    }
+}
+
+/* The neighbours in every token: more than those that merging gives, and no fewer. */
+static int load_joins(loading *l)
+{
+    const wick_token_map *map = &l->vocabulary->by_text;
+    size_t n_bytes = 0, n_longest = 0, n_bits = MIN_JOIN_BITS;
+    for (size_t i = 0; i <= map->mask; i++) {
+        n_bytes += map->slots[i].length;
+        n_longest = map->slots[i].length > n_longest ? map->slots[i].length : n_longest;
+    }
+    while (!l->out->byte_level && n_bits < MAX_JOIN_BITS && n_bits / BITS_A_BYTE < n_bytes)
+        n_bits *= 2;
+    uint64_t *joins = wick_arena_take(l->reading->arena, n_bits / 64, sizeof *joins);
+    char *bytes = malloc(n_longest + 1);
+    if (!joins || !bytes) {
+        free(bytes);
+        return wick_fail_memory(l->reading->error, "the tokenizer's merges");
+    }
+    l->out->joins = joins;
+    l->out->join_mask = n_bits - 1;
+    for (size_t i = 0; i <= map->mask; i++) {
+        size_t n = map->slots[i].length;
+        const char *text = n > 0 ? l->vocabulary->texts[map->slots[i].number] : NULL;
+        if (n == 0 || (l->out->byte_level && !wick_byte_level_bytes(text, n, bytes, &n)))
+            continue;
+        mark_joins(l, joins, l->out->byte_level ? bytes : text, n);
+    }
+    free(bytes);
+    return WICK_OK;
+}
+
+/* Parts are the same as the whole unless characters are left out, which moves all that follow, or words are looked up as a whole. */
+static bool can_cut(const wick_bpe *model)
+{
+    bool has_all = !model->ignore_merges;
+    for (unsigned byte = 0; byte < 256; byte++)
+        has_all &= model->byte_level
+                       ? model->first_ids[byte] >= 0
+                       : model->unknown_id >= 0 || (model->byte_fallback && model->fallback_ids[byte] >= 0);
+    return has_all;
+}
+
+static int load_byte_ranks(loading *l)
+{
+    const int32_t *first_ids = l->out->first_ids;
+    int32_t *ranks = wick_arena_take(l->reading->arena, WICK_BYTE_PAIRS, sizeof *ranks);
+    if (!ranks)
+        return wick_fail_memory(l->reading->error, "the tokenizer's merges");
+    for (size_t pair = 0; pair < WICK_BYTE_PAIRS; pair++) {
+        const int32_t left = first_ids[pair >> 8], right = first_ids[pair & 0xFF];
+        ranks[pair] = INT32_MAX;
+        if (left >= 0 && right >= 0 && wick_bpe_joins(l->out, (uint32_t)(pair >> 8), pair & 0xFF)) {
+            const uint32_t rank = wick_bpe_merge(l->out, (uint32_t)left, (uint32_t)right)->rank;
+            ranks[pair] = rank < INT32_MAX ? (int32_t)rank : INT32_MAX;
+        }
+    }
+    l->out->byte_ranks = ranks;
+    return WICK_OK;
 }
 
 /* ---- tokens as whole words ------------------------------------------------------------------------------------------ */
@@ -313,6 +410,11 @@ int wick_bpe_load(const wick_reading *reading, const wick_json *value, size_t n_
         code = load_characters(&l);
     if (code == WICK_OK)
         code = load_merges(&l, wick_json_get(value, "merges"));
+    if (code == WICK_OK)
+        code = load_joins(&l);
+    if (code == WICK_OK && byte_level)
+        code = load_byte_ranks(&l);
+    out->can_cut = can_cut(out);
     if (code == WICK_OK && out->ignore_merges)
         code = load_words(&l);
     free(l.joined);

@@ -22,6 +22,13 @@ static void put_bpe(wick_flat_writer *w, const wick_bpe *model, wick_flat_model 
 {
     out->merges = wick_flat_put(w, model->merges, model->merge_mask + 1, sizeof *model->merges);
     out->characters = wick_flat_put(w, model->characters, model->character_mask + 1, sizeof *model->characters);
+    out->joins = wick_flat_put(w, model->joins, model->join_mask / 64 + 1, sizeof *model->joins);
+    out->byte_ranks =
+        wick_flat_put(w, model->byte_ranks, model->byte_ranks ? WICK_BYTE_PAIRS : 0, sizeof *model->byte_ranks);
+    out->filter = wick_flat_put(w, model->filter, model->filter_mask / 64 + 1, sizeof *model->filter);
+    out->as_is.bpe.filter = NULL;
+    out->as_is.bpe.joins = NULL;
+    out->as_is.bpe.byte_ranks = NULL;
     out->as_is.bpe.vocabulary = NULL;
     out->as_is.bpe.merges = NULL;
     out->as_is.bpe.characters = NULL;
@@ -45,7 +52,7 @@ static bool has_good_merges(const wick_merge *merges, size_t n, size_t n_ids)
     bool holds = true, has_empty = false;
     for (size_t i = 0; i < n; i++) {
         const bool is_empty = merges[i].rank == WICK_NO_RANK;
-        holds &= is_empty | (merges[i].id < n_ids);
+        holds &= merges[i].id < n_ids; /* of an empty slot too */
         has_empty |= is_empty;
     }
     return holds && has_empty;
@@ -67,8 +74,13 @@ static void read_bpe(wick_flat_reader *r, const wick_flat_model *flat, wick_toke
     const size_t n_ids = tk->vocabulary.n_ids;
     const wick_merge *merges = wick_flat_view(r, flat->merges, sizeof *merges);
     const wick_char_id *characters = wick_flat_view(r, flat->characters, sizeof *characters);
+    const uint64_t *joins = wick_flat_view(r, flat->joins, sizeof *joins);
+    const int32_t *byte_ranks = wick_flat_view(r, flat->byte_ranks, sizeof *byte_ranks);
+    const uint64_t *filter = wick_flat_view(r, flat->filter, sizeof *filter);
+    wick_flat_expect(r, is_mask(model->filter_mask, 64 * flat->filter.n));
     wick_flat_expect(r, is_mask(model->merge_mask, flat->merges.n) &&
                             is_mask(model->character_mask, flat->characters.n) &&
+                            is_mask(model->join_mask, 64 * flat->joins.n) && wick_flat_is_bool(&model->can_cut) &&
                             wick_flat_is_bool(&model->byte_level) && wick_flat_is_bool(&model->byte_fallback) &&
                             wick_flat_is_bool(&model->fuse_unknown) && wick_flat_is_bool(&model->ignore_merges));
     if (r->is_bad)
@@ -76,13 +88,16 @@ static void read_bpe(wick_flat_reader *r, const wick_flat_model *flat, wick_toke
     wick_flat_read_trie(r, flat->whole, n_ids, model->ignore_merges, &tk->vocabulary.whole);
     wick_flat_expect(r, has_good_merges(merges, (size_t)flat->merges.n, n_ids));
     wick_flat_expect(r, has_good_characters(characters, (size_t)flat->characters.n, n_ids));
-    bool holds = is_id(model->unknown_id, n_ids);
+    bool holds = is_id(model->unknown_id, n_ids) && (!model->byte_level || flat->byte_ranks.n == WICK_BYTE_PAIRS);
     for (size_t i = 0; i < 256; i++)
         holds &= is_id(model->first_ids[i], n_ids) && is_id(model->fallback_ids[i], n_ids);
     wick_flat_expect(r, holds);
     model->vocabulary = &tk->vocabulary;
     model->merges = merges;
     model->characters = characters;
+    model->joins = joins;
+    model->filter = filter;
+    model->byte_ranks = model->byte_level ? byte_ranks : NULL;
     model->serial = wick_word_cache_serial();
 }
 

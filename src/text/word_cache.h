@@ -8,16 +8,16 @@
 #include <stdint.h>
 #include <string.h>
 
-#define WICK_CACHED_BYTES 16 /* longer words are not kept */
-#define WICK_CACHED_TOKENS 8 /* nor those of more tokens */
+#define WICK_CACHED_BYTES 32  /* longer words are not kept */
+#define WICK_CACHED_TOKENS 14 /* nor those of more tokens */
+#define WICK_CACHED_KEYS 4
 
-/* One cache line. */
+/* Two cache lines; of most words the first is enough. */
 typedef struct wick_cached_word {
-    uint64_t key[2]; /* the word's bytes, with n_bytes */
-    int32_t ids[WICK_CACHED_TOKENS];
-    uint8_t ends[WICK_CACHED_TOKENS]; /* in bytes of the word */
+    uint64_t key[WICK_CACHED_KEYS];   /* the word's bytes, with n_bytes */
     uint8_t n_bytes, n_tokens;        /* n_bytes 0: empty */
-    uint8_t unused[6];
+    uint8_t ends[WICK_CACHED_TOKENS]; /* in bytes of the word */
+    int32_t ids[WICK_CACHED_TOKENS];
 } wick_cached_word;
 
 typedef struct wick_word_cache {
@@ -41,9 +41,15 @@ static inline uint64_t wick_cached_load8(const char *s)
 }
 
 /* The key of word[0..n), 1 <= n <= WICK_CACHED_BYTES: together with n it tells words apart. Reads nothing else. */
-static inline void wick_cached_key(const char *word, size_t n, uint64_t key[2])
+static inline void wick_cached_key(const char *word, size_t n, uint64_t key[WICK_CACHED_KEYS])
 {
-    if (n >= 8) {
+    key[1] = key[2] = key[3] = 0;
+    if (n >= 16) {
+        key[0] = wick_cached_load8(word);
+        key[1] = wick_cached_load8(word + 8);
+        key[2] = wick_cached_load8(word + n - 16);
+        key[3] = wick_cached_load8(word + n - 8);
+    } else if (n >= 8) {
         key[0] = wick_cached_load8(word);
         key[1] = wick_cached_load8(word + n - 8);
     } else if (n >= 4) {
@@ -51,24 +57,28 @@ static inline void wick_cached_key(const char *word, size_t n, uint64_t key[2])
         memcpy(&low, word, 4);
         memcpy(&high, word + n - 4, 4);
         key[0] = (uint64_t)high << 32 | low;
-        key[1] = 0;
     } else {
         const uint8_t *b = (const uint8_t *)word;
         key[0] = (uint64_t)b[0] | (uint64_t)b[n >> 1] << 8 | (uint64_t)b[n - 1] << 16;
-        key[1] = 0;
     }
 }
 
 /* The one place of a key; it may hold another word. */
-static inline wick_cached_word *wick_word_cache_place(const wick_word_cache *cache, const uint64_t key[2], size_t n)
+static inline wick_cached_word *wick_word_cache_place(const wick_word_cache *cache,
+                                                      const uint64_t key[WICK_CACHED_KEYS], size_t n)
 {
-    uint64_t h = (key[0] ^ (key[1] + n) * 0xA0761D6478BD642Fu) * 0x9E3779B97F4A7C15u;
+    const uint64_t odd = 0xA0761D6478BD642Fu;
+    uint64_t h = (key[0] ^ (key[1] + n) * odd) + (key[2] ^ key[3] * odd) * 0xE7037ED1A0B428DBu;
+    h *= 0x9E3779B97F4A7C15u;
     return &cache->words[(h >> 40) % WICK_CACHED_WORDS];
 }
 
-static inline bool wick_cached_is(const wick_cached_word *word, const uint64_t key[2], size_t n)
+static inline bool wick_cached_is(const wick_cached_word *word, const uint64_t key[WICK_CACHED_KEYS], size_t n)
 {
-    return word->n_bytes == n && word->key[0] == key[0] && word->key[1] == key[1];
+    uint64_t differs = word->n_bytes ^ n;
+    for (size_t i = 0; i < WICK_CACHED_KEYS; i++)
+        differs |= word->key[i] ^ key[i];
+    return differs == 0;
 }
 
 #endif

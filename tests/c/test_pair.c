@@ -104,7 +104,7 @@ static void golden_pairs(void **state)
 #define DOCUMENT(pair)                                                                                                 \
     "{\"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": [{\"Sequence\": {\"id\": \"A\", "             \
     "\"type_id\": 0}}], " pair "\"special_tokens\": {\"s\": {\"id\": \"s\", \"ids\": [0, 0], \"tokens\": [\"a\", "     \
-                               "\"a\"]}}}, \"model\": {\"type\": "                                                     \
+    "\"a\"]}}}, \"model\": {\"type\": "                                                                                \
     "\"WordPiece\", \"unk_token\": \"a\", \"continuing_subword_prefix\": \"#\", "                                      \
     "\"max_input_chars_per_word\": 9, \"vocab\": {\"a\": 0}}}"
 

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * bpe_merge.c: merging symbols (bpe_merge.h). Words of a few symbols, which are nearly all, are merged in place in short arrays; longer ones by a heap over a linked list, in
+ * O(n log n) whatever the word. Both give what the package's heap gives: a pair's tokens only ever grow, so that of all pairs that stand the lowest (rank, place) is next. */
+#include "text/bpe_merge.h"
+
+/* Up to so many symbols shifting arrays costs less than a heap. */
+#define SHORT_WORD 32
+#define NOWHERE UINT32_MAX
+
+/* Of no merge; ranks of short words are signed, as compilers compare many at once. */
+#define NEVER INT32_MAX
+
+static int32_t rank_of(const wick_bpe *model, uint32_t left, uint32_t right)
+{
+    const uint32_t rank = wick_bpe_merge(model, left, right)->rank;
+    return rank < NEVER ? (int32_t)rank : NEVER; /* no file has so many */
+}
+
+/* The ranks of neighbours in a word that is nothing but bytes come from a table. */
+static void rank_pairs(const wick_bpe *model, const wick_bpe_symbol *symbols, size_t n, const char *bytes,
+                       int32_t *ranks)
+{
+    if (bytes) {
+        for (size_t i = 0; i + 1 < n; i++)
+            ranks[i] = model->byte_ranks[(size_t)(uint8_t)bytes[i] << 8 | (uint8_t)bytes[i + 1]];
+    } else {
+        for (size_t i = 0; i + 1 < n; i++)
+            ranks[i] = rank_of(model, symbols[i].id, symbols[i + 1].id);
+    }
+}
+
+/* In place; returns how many symbols are left. bytes: the word, where symbol i is its byte i; else NULL. */
+static size_t merge_short(const wick_bpe *model, wick_bpe_symbol *symbols, size_t n, const char *bytes)
+{
+    int32_t ranks[SHORT_WORD]; /* of symbol i and the next */
+    rank_pairs(model, symbols, n, bytes, ranks);
+    while (n > 1) {
+        int32_t lowest = NEVER;
+        for (size_t i = 0; i + 1 < n; i++)
+            lowest = ranks[i] < lowest ? ranks[i] : lowest;
+        if (lowest == NEVER)
+            break;
+        size_t best = 0;
+        while (ranks[best] != lowest)
+            best++;
+        const uint32_t id = wick_bpe_merge(model, symbols[best].id, symbols[best + 1].id)->id;
+        symbols[best] = (wick_bpe_symbol){id, symbols[best + 1].end};
+        n--;
+        for (size_t i = best + 1; i < n; i++) {
+            symbols[i] = symbols[i + 1];
+            ranks[i - 1] = ranks[i];
+        }
+        if (best > 0)
+            ranks[best - 1] = rank_of(model, symbols[best - 1].id, id);
+        if (best + 1 < n)
+            ranks[best] = rank_of(model, id, symbols[best + 1].id);
+    }
+    return n;
+}
+
+static void sift_down(uint64_t *heap, size_t n, size_t at)
+{
+    const uint64_t key = heap[at];
+    for (size_t child; (child = 2 * at + 1) < n; at = child) {
+        child += child + 1 < n && heap[child + 1] < heap[child];
+        if (heap[child] >= key)
+            break;
+        heap[at] = heap[child];
+    }
+    heap[at] = key;
+}
+
+static void push(uint64_t *heap, size_t *n, uint64_t key)
+{
+    size_t at = (*n)++;
+    for (; at > 0 && heap[(at - 1) / 2] > key; at = (at - 1) / 2)
+        heap[at] = heap[(at - 1) / 2];
+    heap[at] = key;
+}
+
+static uint64_t pop(uint64_t *heap, size_t *n)
+{
+    const uint64_t key = heap[0];
+    heap[0] = heap[--*n];
+    if (*n > 1)
+        sift_down(heap, *n, 0);
+    return key;
+}
+
+/* The rank of the pair that begins at symbol i, for the heap; its merge is remembered. */
+static uint32_t look_up(const wick_bpe *model, const wick_bpe_symbol *symbols, wick_bpe_link *links, uint32_t i)
+{
+    wick_bpe_link *link = &links[i];
+    const wick_merge *merge = wick_bpe_merge(model, symbols[i].id, symbols[link->next].id);
+    link->rank = merge->rank;
+    link->id = merge->id;
+    return merge->rank;
+}
+
+static uint64_t heap_key(uint32_t rank, uint32_t i)
+{
+    return (uint64_t)rank << 32 | i;
+}
+
+static size_t fill_heap(const wick_bpe *model, const wick_bpe_symbol *symbols, size_t n, wick_bpe_link *links,
+                        uint64_t *heap)
+{
+    size_t n_heap = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        links[i] = (wick_bpe_link){i > 0 ? i - 1 : NOWHERE, i + 1 < n ? i + 1 : NOWHERE, WICK_NO_RANK, 0};
+        if (i + 1 < n && look_up(model, symbols, links, i) != WICK_NO_RANK)
+            heap[n_heap++] = heap_key(links[i].rank, i);
+    }
+    for (size_t i = n_heap / 2; i-- > 0;)
+        sift_down(heap, n_heap, i);
+    return n_heap;
+}
+
+/* As merge_short, for any length. links: [n]; heap: [3 * n], since each merge brings two pairs and there are n - 1 at first and n - 1 merges. */
+static size_t merge_long(const wick_bpe *model, wick_bpe_symbol *symbols, size_t n, wick_bpe_link *links,
+                         uint64_t *heap)
+{
+    size_t n_heap = fill_heap(model, symbols, n, links, heap), n_left = 0;
+    while (n_heap > 0) {
+        const uint64_t key = pop(heap, &n_heap);
+        const uint32_t i = (uint32_t)key;
+        wick_bpe_link *link = &links[i];
+        if (link->rank != key >> 32) /* the pair is no more */
+            continue;
+        const uint32_t right = link->next;
+        symbols[i] = (wick_bpe_symbol){link->id, symbols[right].end};
+        link->next = links[right].next;
+        link->rank = links[right].rank = WICK_NO_RANK;
+        if (link->next != NOWHERE) {
+            links[link->next].previous = i;
+            if (look_up(model, symbols, links, i) != WICK_NO_RANK)
+                push(heap, &n_heap, heap_key(link->rank, i));
+        }
+        if (link->previous != NOWHERE && look_up(model, symbols, links, link->previous) != WICK_NO_RANK)
+            push(heap, &n_heap, heap_key(links[link->previous].rank, link->previous));
+    }
+    for (uint32_t i = 0; i != NOWHERE; i = links[i].next)
+        symbols[n_left++] = symbols[i];
+    return n_left;
+}
+
+size_t wick_bpe_merge_symbols(const wick_bpe *model, wick_bpe_symbol *symbols, size_t n, const char *bytes,
+                              wick_encoding_state *state)
+{
+    if (n <= SHORT_WORD)
+        return merge_short(model, symbols, n, bytes);
+    if (!wick_bpe_reserve_links(state, n))
+        return 0;
+    return merge_long(model, symbols, n, state->bpe.links, state->bpe.heap);
+}
