@@ -10,23 +10,31 @@
 #define MAX_WRITTEN 2
 #define LAST_CHARACTER 0x143u
 
-/* The byte that a character stands for; -1: none. */
-static int byte_of(uint32_t character)
+/* The byte that a character stands for, the other way round than wick_byte_level_character; -1: none. */
+static inline int byte_of(uint32_t character)
 {
-    for (int byte = 0; character <= LAST_CHARACTER && byte < 256; byte++)
-        if (wick_byte_level_character((uint8_t)byte) == character)
-            return byte;
-    return -1;
+    enum { FIRST = 0x100, N_BEFORE_VISIBLE = 0x21, DELETE = 0x7F, NO_BREAK_SPACE = 0xA0, SOFT_HYPHEN = 0xAD };
+    const uint32_t moved = character - FIRST;
+    if (character < FIRST)
+        return wick_byte_level_character((uint8_t)character) == character ? (int)character : -1;
+    if (moved < N_BEFORE_VISIBLE)
+        return (int)moved;
+    if (moved <= N_BEFORE_VISIBLE + NO_BREAK_SPACE - DELETE)
+        return (int)(moved - N_BEFORE_VISIBLE + DELETE);
+    return character == LAST_CHARACTER ? SOFT_HYPHEN : -1;
 }
 
 bool wick_byte_level_bytes(const char *text, size_t n, char *out, size_t *n_out)
 {
     *n_out = 0;
     for (size_t at = 0; at < n;) {
-        uint32_t character;
+        uint32_t character = (uint8_t)text[at];
+        if (character >= '!' && character <= '~') {
+            out[(*n_out)++] = text[at++];
+            continue;
+        }
         at += wick_utf8_decode(text + at, &character);
-        const bool is_itself = character >= '!' && character <= '~';
-        const int byte = is_itself ? (int)character : byte_of(character);
+        const int byte = byte_of(character);
         if (byte < 0)
             return false;
         out[(*n_out)++] = (char)byte;

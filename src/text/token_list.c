@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * token_list.c: reading a Unigram vocabulary out of a text (token_list.h). */
+ * token_list.c: reading a vocabulary out of a text (token_list.h). */
 #include "text/token_list.h"
 
 #include <stdlib.h>
@@ -10,29 +10,46 @@
 #include "base/utf8.h"
 #include "text/score.h"
 
-#define UNIGRAM "\"Unigram\""
-#define EMPTY "[]"
+/* What is being read; a list of one place is empty. */
+typedef struct building {
+    wick_token_list *list;
+    size_t capacity, merge_capacity, at; /* at: end of the texts */
+    bool out_of_memory;
+} building;
 
-static bool is_unigram(const char *json, size_t n)
+static bool has_type(const char *json, size_t n, const char *type)
 {
-    wick_json_cursor type;
-    return wick_json_find(json, n, "model", "type", &type) && (size_t)(type.end - type.at) >= strlen(UNIGRAM) &&
-           memcmp(type.at, UNIGRAM, strlen(UNIGRAM)) == 0;
+    wick_json_cursor c;
+    return wick_json_find(json, n, "model", "type", &c) && (size_t)(c.end - c.at) >= strlen(type) &&
+           memcmp(c.at, type, strlen(type)) == 0;
 }
 
-/* Room for one more. */
-static bool grow(wick_token_list *list, size_t *capacity, bool *out_of_memory)
+/* Room for one more of *array. */
+static bool grow_array(building *b, void **array, size_t n, size_t *capacity, size_t size)
 {
-    if (list->n < *capacity)
+    if (n < *capacity)
         return true;
-    const size_t n = 2 * *capacity + 1024; /* far below SIZE_MAX: the file has more bytes than that */
-    void *keys = realloc(list->keys, n * sizeof *list->keys);
-    list->keys = keys ? keys : list->keys;
-    void *scores = realloc(list->scores, n * sizeof *list->scores);
-    list->scores = scores ? scores : list->scores;
-    *capacity = keys && scores ? n : *capacity;
-    *out_of_memory = !keys || !scores;
-    return !*out_of_memory;
+    const size_t more = 2 * *capacity + 1024; /* far below SIZE_MAX: the file has more bytes than that */
+    void *grown = realloc(*array, more * size);
+    *array = grown ? grown : *array;
+    *capacity = grown ? more : *capacity;
+    b->out_of_memory |= !grown;
+    return grown;
+}
+
+/* ---- Unigram: [[TOKEN, SCORE], ...] --------------------------------------------------------------------------------- */
+
+/* Room for one more. */
+static bool grow(building *b)
+{
+    wick_token_list *list = b->list;
+    size_t of_scores = b->capacity;
+    void *keys = list->keys, *scores = list->scores;
+    const bool grown = grow_array(b, &keys, list->n, &b->capacity, sizeof *list->keys) &&
+                       grow_array(b, &scores, list->n, &of_scores, sizeof *list->scores);
+    list->keys = keys;
+    list->scores = scores;
+    return grown;
 }
 
 /* [TOKEN, SCORE] */
@@ -45,60 +62,173 @@ static bool read_entry(wick_json_cursor *c, char *text, size_t *n, double *score
            wick_json_take_mark(c, ']');
 }
 
-static bool read_entries(wick_json_cursor *c, wick_token_list *list, bool *out_of_memory)
+static bool read_scored(wick_json_cursor *c, building *b)
 {
-    size_t capacity = 0, at = 0, n = 0;
+    wick_token_list *list = b->list;
+    size_t n = 0;
     if (!wick_json_take_mark(c, '['))
         return false;
     do {
-        if (!grow(list, &capacity, out_of_memory) || !read_entry(c, list->texts + at, &n, &list->scores[list->n]))
+        if (!grow(b) || !read_entry(c, list->texts + b->at, &n, &list->scores[list->n]))
             return false;
-        list->keys[list->n] = (wick_trie_key){list->texts + at, (uint32_t)n, (uint32_t)list->n};
+        list->keys[list->n] = (wick_trie_key){list->texts + b->at, (uint32_t)n, (uint32_t)list->n};
         list->n++;
         list->n_text_bytes += n + 1;
-        at += n;
+        b->at += n;
     } while (wick_json_take_mark(c, ','));
     return wick_json_take_mark(c, ']');
 }
 
-/* The document with an empty list in place of [begin, end). */
-static bool cut(const char *json, size_t n, const char *begin, const char *end, wick_token_list *list)
+/* ---- BPE: {TOKEN: ID, ...}, [[LEFT, RIGHT], ...] or ["LEFT RIGHT", ...] ---------------------------------------------- */
+
+static bool read_numbered(wick_json_cursor *c, building *b)
 {
-    const size_t n_before = (size_t)(begin - json), n_after = (size_t)(json + n - end);
-    list->n_rest = n_before + strlen(EMPTY) + n_after;
-    list->rest = malloc(list->n_rest);
-    if (!list->rest)
+    wick_token_list *list = b->list;
+    if (!wick_json_take_mark(c, '{'))
         return false;
-    memcpy(list->rest, json, n_before);
-    memcpy(list->rest + n_before, EMPTY, strlen(EMPTY));
-    memcpy(list->rest + n_before + strlen(EMPTY), end, n_after);
+    do {
+        size_t n = 0;
+        int64_t id = -1;
+        void *keys = list->keys;
+        const bool has_room = grow_array(b, &keys, list->n, &b->capacity, sizeof *list->keys);
+        list->keys = keys;
+        if (!has_room || !wick_json_take_string(c, list->texts + b->at, &n) || !wick_json_take_mark(c, ':') ||
+            !wick_json_take_integer(c, &id) || id < 0 || id > UINT32_MAX)
+            return false;
+        list->keys[list->n++] = (wick_trie_key){list->texts + b->at, (uint32_t)n, (uint32_t)id};
+        list->n_text_bytes += n + 1;
+        b->at += n;
+    } while (wick_json_take_mark(c, ','));
+    return wick_json_take_mark(c, '}');
+}
+
+/* "LEFT RIGHT", in text[0..n). */
+static bool part_at_space(const char *text, size_t n, wick_listed_merge *out)
+{
+    const char *space = memchr(text, ' ', n);
+    if (!space)
+        return false;
+    const size_t n_left = (size_t)(space - text), n_right = n - n_left - 1;
+    *out = (wick_listed_merge){text, space + 1, (uint32_t)n_left, (uint32_t)n_right};
+    return !memchr(space + 1, ' ', n_right);
+}
+
+static bool read_merge(wick_json_cursor *c, building *b, wick_listed_merge *out)
+{
+    char *left = b->list->texts + b->at;
+    size_t n_left = 0, n_right = 0;
+    if (!wick_json_take_mark(c, '[')) {
+        if (!wick_json_take_string(c, left, &n_left))
+            return false;
+        b->at += n_left;
+        return part_at_space(left, n_left, out);
+    }
+    if (!wick_json_take_string(c, left, &n_left) || !wick_json_take_mark(c, ',') ||
+        !wick_json_take_string(c, left + n_left, &n_right))
+        return false;
+    *out = (wick_listed_merge){left, left + n_left, (uint32_t)n_left, (uint32_t)n_right};
+    b->at += n_left + n_right;
+    return wick_json_take_mark(c, ']');
+}
+
+static bool read_merges(wick_json_cursor *c, building *b)
+{
+    wick_token_list *list = b->list;
+    if (!wick_json_take_mark(c, '['))
+        return false;
+    do {
+        void *merges = list->merges;
+        const bool has_room = grow_array(b, &merges, list->n_merges, &b->merge_capacity, sizeof *list->merges);
+        list->merges = merges;
+        if (!has_room || !read_merge(c, b, &list->merges[list->n_merges]))
+            return false;
+        list->n_merges++;
+    } while (wick_json_take_mark(c, ','));
+    return wick_json_take_mark(c, ']');
+}
+
+/* ---- the document --------------------------------------------------------------------------------------------------- */
+
+/* A value that was read out of the text. */
+typedef struct stretch {
+    const char *begin, *end;
+    const char *empty; /* what takes its place */
+} stretch;
+
+/* The document with empty values in place of the stretches, which are in order. */
+static bool cut(const char *json, size_t n, const stretch *stretches, size_t n_stretches, building *b)
+{
+    wick_token_list *list = b->list;
+    const char *from = json;
+    list->rest = malloc(n + 1); /* what takes a place is no longer */
+    if (!list->rest) {
+        b->out_of_memory = true;
+        return false;
+    }
+    for (size_t i = 0; i < n_stretches; i++) {
+        const stretch *s = &stretches[i];
+        memcpy(list->rest + list->n_rest, from, (size_t)(s->begin - from));
+        list->n_rest += (size_t)(s->begin - from);
+        memcpy(list->rest + list->n_rest, s->empty, strlen(s->empty));
+        list->n_rest += strlen(s->empty);
+        from = s->end;
+    }
+    memcpy(list->rest + list->n_rest, from, (size_t)(json + n - from));
+    list->n_rest += (size_t)(json + n - from);
     return true;
+}
+
+typedef bool reader(wick_json_cursor *c, building *b);
+
+/* Reads the value of the model's member. */
+static bool take(const char *json, size_t n, const char *key, reader *read, building *b, stretch *out)
+{
+    wick_json_cursor c;
+    if (!wick_json_find(json, n, "model", key, &c))
+        return false;
+    out->begin = c.at;
+    if (!read(&c, b) || !wick_utf8_valid(out->begin, (size_t)(c.at - out->begin), NULL))
+        return false;
+    out->end = c.at;
+    return true;
+}
+
+static bool read_model(const char *json, size_t n, building *b)
+{
+    stretch found[2] = {{NULL, NULL, "[]"}, {NULL, NULL, "[]"}};
+    if (has_type(json, n, "\"Unigram\""))
+        return take(json, n, "vocab", read_scored, b, &found[0]) && cut(json, n, found, 1, b);
+    if (!has_type(json, n, "\"BPE\"") || !take(json, n, "vocab", read_numbered, b, &found[0]) ||
+        !take(json, n, "merges", read_merges, b, &found[1]))
+        return false;
+    found[0].empty = "{}";
+    if (found[1].begin < found[0].begin) {
+        const stretch first = found[1];
+        found[1] = found[0];
+        found[0] = first;
+    }
+    return cut(json, n, found, 2, b);
 }
 
 int wick_token_list_read(const char *json, size_t n, wick_token_list *out)
 {
-    wick_json_cursor c;
-    bool out_of_memory = false;
+    building b = {.list = out};
     *out = (wick_token_list){0};
-    if (n > UINT32_MAX || !is_unigram(json, n) || !wick_json_find(json, n, "model", "vocab", &c))
+    if (n > UINT32_MAX)
         return WICK_OK;
-    const char *begin = c.at;
-    out->texts = malloc((size_t)(c.end - c.at) + 1); /* no string is longer without its quotes */
-    out_of_memory = !out->texts;
-    if (!out_of_memory && read_entries(&c, out, &out_of_memory) &&
-        wick_utf8_valid(begin, (size_t)(c.at - begin), NULL)) {
-        if (cut(json, n, begin, c.at, out))
-            return WICK_OK;
-        out_of_memory = true;
-    }
+    out->texts = malloc(n + 1); /* no string is longer without its quotes */
+    b.out_of_memory = !out->texts;
+    if (out->texts && read_model(json, n, &b))
+        return WICK_OK;
     wick_token_list_free(out);
-    return out_of_memory ? WICK_E_NO_MEMORY : WICK_OK;
+    return b.out_of_memory ? WICK_E_NO_MEMORY : WICK_OK;
 }
 
 void wick_token_list_free(wick_token_list *list)
 {
     free(list->keys);
     free(list->scores);
+    free(list->merges);
     free(list->texts);
     free(list->rest);
     *list = (wick_token_list){0};

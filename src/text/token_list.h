@@ -1,17 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0
- * token_list.h: a Unigram vocabulary read where it stands in the text of tokenizer.json, without an object for each of its tokens (base/json_list.h says why). The
- * rest of the document, without it, is read through base/json.h as always. Called by tokenizer.c. */
+ * token_list.h: the vocabulary of a Unigram or BPE model and the merges read where they stand in the text of tokenizer.json, without an object for each token (base/json_list.h says why). The
+ * rest of the document, without them, is read through base/json.h as always. Called by tokenizer.c. */
 #ifndef WICK_TEXT_TOKEN_LIST_H
 #define WICK_TEXT_TOKEN_LIST_H
 #include "text/fields.h"
 #include "text/token_trie.h"
 
+/* Two tokens that merge; their texts stand in `texts`. */
+typedef struct wick_listed_merge {
+    const char *left, *right;
+    uint32_t n_left, n_right; /* bytes */
+} wick_listed_merge;
+
 typedef struct wick_token_list {
-    wick_trie_key *keys; /* [n] by id; their texts stand in `texts` */
-    double *scores;      /* [n] */
+    wick_trie_key *keys;       /* [n] Unigram: by id; BPE: number is the id. Their texts stand in `texts` */
+    double *scores;            /* [n] Unigram; else NULL */
+    wick_listed_merge *merges; /* [n_merges] BPE */
+    size_t n_merges;
     char *texts;
     size_t n, n_text_bytes; /* of all texts, with a terminator each */
-    char *rest;             /* [n_rest] the document with an empty list in its place */
+    char *rest;             /* [n_rest] the document with empty ones in their places */
     size_t n_rest;
 } wick_token_list;
 

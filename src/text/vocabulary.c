@@ -76,7 +76,10 @@ static int build_map(const wick_reading *reading, const wick_trie_key *keys, siz
     for (size_t i = 0; i < n_keys; i++)
         if (!wick_token_map_put(&out->by_text, keys[i].text, keys[i].n_bytes, keys[i].number))
             return wick_field_corrupt(reading, PATH, "has tokens that are made to collide");
-    return WICK_OK;
+    size_t n_different = 0;
+    for (size_t i = 0; i <= out->by_text.mask; i++)
+        n_different += out->by_text.slots[i].length > 0;
+    return n_different == n_keys ? WICK_OK : wick_field_corrupt(reading, PATH, "has a token twice");
 }
 
 int wick_vocabulary_build(const wick_reading *reading, wick_trie_key *keys, size_t n_text_bytes,
@@ -120,6 +123,21 @@ int wick_vocabulary_load(const wick_reading *reading, const wick_json *vocab, si
         code = wick_vocabulary_build(reading, keys, n_text_bytes, index, out);
     free(keys);
     return code;
+}
+
+int wick_vocabulary_take(const wick_reading *reading, const wick_token_list *list, size_t n_added,
+                         const wick_vocabulary_index *index, wick_vocabulary *out)
+{
+    *out = (wick_vocabulary){.n_entries = list->n};
+    for (size_t i = 0; i < list->n; i++) {
+        const size_t id = list->keys[i].number;
+        if (id >= list->n + MAX_UNUSED_IDS)
+            return wick_field_corrupt(reading, PATH, "gives a token the id %zu, outside of 0 to %zu", id,
+                                      list->n + MAX_UNUSED_IDS - 1);
+        out->n_ids = id >= out->n_ids ? id + 1 : out->n_ids;
+    }
+    out->capacity = (out->n_ids > out->n_entries ? out->n_ids : out->n_entries) + n_added;
+    return wick_vocabulary_build(reading, list->keys, list->n_text_bytes, index, out);
 }
 
 int64_t wick_vocabulary_id(const wick_vocabulary *vocabulary, const char *token, size_t n)

@@ -3,6 +3,7 @@
 #ifndef WICK_TEXT_VOCABULARY_H
 #define WICK_TEXT_VOCABULARY_H
 #include "text/fields.h"
+#include "text/token_list.h"
 #include "text/token_map.h"
 #include "text/token_trie.h"
 
@@ -30,6 +31,9 @@ typedef struct wick_vocabulary_index {
 
 /* Reads the model's "vocab", an object of token: id. n_added: how many more tokens may come. */
 int wick_vocabulary_load(const wick_reading *reading, const wick_json *vocab, size_t n_added,
+                         const wick_vocabulary_index *index, wick_vocabulary *out);
+/* The same of a list that was read already; its keys change places. */
+int wick_vocabulary_take(const wick_reading *reading, const wick_token_list *list, size_t n_added,
                          const wick_vocabulary_index *index, wick_vocabulary *out);
 /* The second half of loading: from n_entries keys, whose texts are lent, to the arena's texts and the index. n_ids, n_entries and capacity of *out are set; keys is
  * changed. n_text_bytes: of all texts with their ends. */

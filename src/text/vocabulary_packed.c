@@ -147,6 +147,8 @@ int wick_vocabulary_unpack(const wick_reading *reading, size_t n_added, const wi
 int wick_vocabulary_read(const wick_reading *reading, const wick_json *vocab, size_t n_added,
                          const wick_vocabulary_index *index, wick_vocabulary *out)
 {
+    if (reading->tokens)
+        return wick_vocabulary_take(reading, reading->tokens, n_added, index, out);
     return reading->vocabulary ? wick_vocabulary_unpack(reading, n_added, index, out)
                                : wick_vocabulary_load(reading, vocab, n_added, index, out);
 }

@@ -10,7 +10,7 @@ int wick_vocabulary_pack(const wick_json *vocab, uint8_t **out, size_t *n, wick_
 int wick_vocabulary_unpack(const wick_reading *reading, size_t n_added, const wick_vocabulary_index *index,
                            wick_vocabulary *out);
 
-/* From the list where reading has one, else from vocab. */
+/* From the lists that reading has, else from vocab. */
 int wick_vocabulary_read(const wick_reading *reading, const wick_json *vocab, size_t n_added,
                          const wick_vocabulary_index *index, wick_vocabulary *out);
 
