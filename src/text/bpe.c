@@ -199,21 +199,6 @@ static bool tokenize(const wick_bpe *model, const char *word, size_t n_bytes, wi
     return is_plain;
 }
 
-static void give_cached(const wick_cached_word *cached, const uint32_t *origins, wick_encoding_state *state)
-{
-    size_t begin = 0;
-    if (!wick_encoding_reserve(state, WICK_CACHED_TOKENS))
-        return;
-    for (size_t i = 0; i < cached->n_tokens; i++) {
-        const size_t to = state->n_tokens++;
-        state->ids[to] = cached->ids[i];
-        state->starts[to] = origins[begin];
-        state->ends[to] = origins[cached->ends[i] - 1] + 1;
-        state->is_special[to] = false;
-        begin = cached->ends[i];
-    }
-}
-
 /* A word, or a part of one that nothing outside of it merges with. */
 static void run_part(const wick_bpe *model, const char *word, const uint32_t *origins, size_t n,
                      wick_encoding_state *state)
@@ -226,7 +211,7 @@ static void run_part(const wick_bpe *model, const char *word, const uint32_t *or
         wick_cached_key(word, n, key);
         place = wick_word_cache_place(&state->words, key, n);
         if (wick_cached_is(place, key, n)) {
-            give_cached(place, origins, state);
+            wick_encoding_push_cached(state, place, origins);
             return;
         }
     }

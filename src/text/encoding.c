@@ -106,6 +106,21 @@ void wick_encoding_push(wick_encoding_state *state, int32_t id, uint32_t start, 
     state->is_special[i] = is_special;
 }
 
+void wick_encoding_push_cached(wick_encoding_state *state, const wick_cached_word *cached, const uint32_t *origins)
+{
+    size_t begin = 0;
+    if (!wick_encoding_reserve(state, cached->n_tokens))
+        return;
+    for (size_t i = 0; i < cached->n_tokens; i++) {
+        const size_t to = state->n_tokens++;
+        state->ids[to] = cached->ids[i];
+        state->starts[to] = origins[begin];
+        state->ends[to] = origins[cached->ends[i] - 1] + 1;
+        state->is_special[to] = false;
+        begin = cached->ends[i];
+    }
+}
+
 bool wick_normalized_room(wick_encoding_state *state, wick_normalized *text, size_t n_bytes)
 {
     if (n_bytes <= text->capacity)

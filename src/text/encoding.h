@@ -115,4 +115,7 @@ void wick_encoding_show(wick_encoding_state *state);
 /* Appends a token. Out of memory is remembered. */
 void wick_encoding_push(wick_encoding_state *state, int32_t id, uint32_t start, uint32_t end, bool is_special);
 
+/* Appends the tokens of a word of the cache; origins: the original character of each of its bytes. Out of memory is remembered. */
+void wick_encoding_push_cached(wick_encoding_state *state, const wick_cached_word *cached, const uint32_t *origins);
+
 #endif

@@ -35,8 +35,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     memcpy(copy, data, n);
     CHECK(wick_token_list_read(copy, n, &list) == WICK_OK);
     if (list.rest) {
-        const bool is_rest = wick_json_parse(list.rest, list.n_rest, "fuzz", &rest, NULL) == WICK_OK;
-        const bool is_whole = wick_json_parse(copy, n, "fuzz", &whole, NULL) == WICK_OK;
+        const bool is_rest = wick_json_parse_reals(list.rest, list.n_rest, "fuzz", &rest, NULL) == WICK_OK;
+        const bool is_whole = wick_json_parse_reals(copy, n, "fuzz", &whole, NULL) == WICK_OK;
         CHECK(is_rest == is_whole); /* the list is as it should be: only the rest may be at fault */
         const wick_json *vocab = wick_json_get(wick_json_get(whole, "model"), "vocab");
         CHECK(!is_whole || wick_json_count(vocab) == list.n);

@@ -117,18 +117,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     }
     CHECK(wick_token_trie_build(&arena, keys, n_keys, &vocabulary.whole) == WICK_OK);
     model.unknown_score = lowest - 10;
+    model.serial = wick_word_cache_serial();
     for (size_t byte = 0; byte < 256; byte++)
         model.byte_ids[byte] = -1;
     for (size_t i = 0; i < MAX_WORD; i++)
         origins[i] = (uint32_t)i;
     wick_encoding_state *state = (wick_encoding_state *)(void *)encoding;
-    state->n_tokens = 0;
-    wick_unigram_run(&model, word, origins, n_word, state);
     const size_t n_ids = reference(&all, model.unknown_score, word, n_word, ids, ends);
-    CHECK(!state->out_of_memory && state->n_tokens == n_ids);
-    for (size_t i = 0; i < n_ids; i++) {
-        CHECK(state->ids[i] == ids[n_ids - 1 - i] && state->ends[i] == ends[n_ids - 1 - i]);
-        CHECK(state->starts[i] == (i == 0 ? 0 : ends[n_ids - i]));
+    for (int pass = 0; pass < 2; pass++) { /* the second may come from the cache */
+        state->n_tokens = 0;
+        wick_unigram_run(&model, word, origins, n_word, state);
+        CHECK(!state->out_of_memory && state->n_tokens == n_ids);
+        for (size_t i = 0; i < n_ids; i++) {
+            CHECK(state->ids[i] == ids[n_ids - 1 - i] && state->ends[i] == ends[n_ids - 1 - i]);
+            CHECK(state->starts[i] == (i == 0 ? 0 : ends[n_ids - i]));
+        }
     }
     wick_arena_clear(&arena);
     free(word);

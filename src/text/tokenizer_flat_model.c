@@ -109,6 +109,7 @@ static void put_unigram(wick_flat_writer *w, const wick_tokenizer *tk, wick_flat
     out->scores = wick_flat_put(w, model->scores, tk->vocabulary.n_entries, sizeof *model->scores);
     out->as_is.unigram.vocabulary = NULL;
     out->as_is.unigram.scores = NULL;
+    out->as_is.unigram.serial = 0;
 }
 
 static void read_unigram(wick_flat_reader *r, const wick_flat_model *flat, wick_tokenizer *tk)
@@ -129,6 +130,7 @@ static void read_unigram(wick_flat_reader *r, const wick_flat_model *flat, wick_
     wick_flat_expect(r, holds);
     model->vocabulary = &tk->vocabulary;
     model->scores = scores;
+    model->serial = wick_word_cache_serial();
 }
 
 /* ---- all ------------------------------------------------------------------------------------------------------------ */

@@ -5,6 +5,7 @@
 #include "text/unigram.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/utf8.h"
 
@@ -87,19 +88,33 @@ static void reverse_tokens(wick_encoding_state *state, size_t first)
     }
 }
 
-void wick_unigram_run(const wick_unigram *model, const char *word, const uint32_t *origins, size_t n,
-                      wick_encoding_state *state)
+/* Keeps a word whose tokens, each of its own bytes, are the encoding's from `first` on; their first bytes are in path. */
+static void keep_word(wick_cached_word *place, const uint64_t key[WICK_CACHED_KEYS], size_t n,
+                      const wick_path_node *path, const wick_encoding_state *state, size_t first)
+{
+    const size_t n_tokens = state->n_tokens - first;
+    wick_cached_word word = {.n_bytes = (uint8_t)n, .n_tokens = (uint8_t)n_tokens};
+    memcpy(word.key, key, sizeof word.key);
+    memcpy(word.ids, state->ids + first, n_tokens * sizeof *word.ids);
+    for (size_t i = n_tokens, end = n; i-- > 0; end = path[end].start)
+        word.ends[i] = (uint8_t)end;
+    *place = word;
+}
+
+/* The tokens of the best way through a word. Returns whether each stands for bytes of its own on that way, so that the word may be kept. */
+static bool find_tokens(const wick_unigram *model, const char *word, const uint32_t *origins, size_t n,
+                        wick_encoding_state *state)
 {
     const size_t first = state->n_tokens;
-    if (!wick_path_reserve(state, n + 1) || !wick_encoding_reserve(state, n)) /* no token is empty */
-        return;
     wick_path_node *path = state->path.nodes;
+    size_t n_steps = 0;
     find_path(model, word, n, path);
-    for (size_t end = n; end > 0;) {
+    for (size_t end = n; end > 0; n_steps++) {
         const uint32_t unknown = (uint32_t)model->unknown_id, id = path[end].id;
         size_t start = path[end].start;
         while (id == unknown && start > 0 && path[start].id == unknown)
             start = path[start].start;
+        path[end].start = (uint32_t)start;
         if (id == unknown)
             put_unknown(model, word + start, end - start, origins[start], origins[end - 1] + 1, state);
         else
@@ -107,4 +122,29 @@ void wick_unigram_run(const wick_unigram *model, const char *word, const uint32_
         end = start;
     }
     reverse_tokens(state, first);
+    return state->n_tokens - first == n_steps;
+}
+
+void wick_unigram_run(const wick_unigram *model, const char *word, const uint32_t *origins, size_t n,
+                      wick_encoding_state *state)
+{
+    const size_t first = state->n_tokens;
+    uint64_t key[WICK_CACHED_KEYS] = {0};
+    wick_cached_word *place = NULL;
+    if (state->words.serial != model->serial && !wick_word_cache_claim(&state->words, model->serial)) {
+        state->out_of_memory = true;
+        return;
+    }
+    if (n <= WICK_CACHED_BYTES) {
+        wick_cached_key(word, n, key);
+        place = wick_word_cache_place(&state->words, key, n);
+        if (wick_cached_is(place, key, n)) {
+            wick_encoding_push_cached(state, place, origins);
+            return;
+        }
+    }
+    if (!wick_path_reserve(state, n + 1) || !wick_encoding_reserve(state, n)) /* no token is empty */
+        return;
+    if (find_tokens(model, word, origins, n, state) && place && state->n_tokens - first <= WICK_CACHED_TOKENS)
+        keep_word(place, key, n, state->path.nodes, state, first);
 }

@@ -14,6 +14,7 @@ typedef struct wick_unigram {
     const double *scores; /* [n_entries of the vocabulary] by id: log probabilities */
     double unknown_score; /* of a character that is no token */
     int32_t unknown_id;
+    uint64_t serial;       /* of the words that are kept in encodings (word_cache.h) */
     int32_t byte_ids[256]; /* by byte: the token that stands for it where a character is unknown, or -1 */
 } wick_unigram;
 

@@ -10,6 +10,7 @@
 #include "text/score.h"
 #include "text/token_list.h"
 #include "text/unigram.h"
+#include "text/word_cache.h"
 
 #define PATH "model"
 #define VOCAB "model.vocab"
@@ -109,7 +110,7 @@ int wick_unigram_load(const wick_reading *reading, const wick_json *value, size_
     static const char *const known[] = {"type", "unk_id", "vocab", "byte_fallback", NULL};
     bool byte_fallback = false;
     int64_t unknown = 0;
-    *out = (wick_unigram){.vocabulary = vocabulary};
+    *out = (wick_unigram){.vocabulary = vocabulary, .serial = wick_word_cache_serial()};
     int code = wick_fields_check(reading, value, PATH, known);
     const wick_json *unk_id = wick_json_get(value, "unk_id");
     if (code == WICK_OK && wick_json_type_of(unk_id) == WICK_JSON_NULL)
