@@ -135,6 +135,8 @@ static void put_served(const wick_served *served, wick_buffer *out)
     wick_json_put_text(out, info->dtype);
     wick_buffer_text(out, ",\"device\":");
     wick_json_put_text(out, info->device);
+    wick_buffer_text(out, ",\"kind\":");
+    wick_json_put_text(out, info->kind);
     wick_buffer_format(out, ",\"dimension\":%zu,\"max_dimensions\":%zu,\"max_tokens\":%zu,\"max_seq_length\":%zu",
                        info->dimension, info->max_dimensions, info->max_tokens, info->max_seq_length);
     wick_buffer_text(out, ",\"similarity\":");

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-COMMANDS = ("embed", "similarity", "tokenize", "info", "bench")
+COMMANDS = ("embed", "similarity", "tokenize", "info", "bench", "rerank")
 
 
 def test_version(wick):

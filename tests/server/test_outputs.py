@@ -46,6 +46,12 @@ def near(got, expected):
     np.testing.assert_allclose(got, expected, atol=1e-4)
 
 
+def test_models_list_their_kinds(live):
+    listed = {one["name"]: one for one in live.ask("GET", "/api/v1/models").json["models"]}
+    kinds = {"reranker": "reranker", "classifier": "classifier", "sparse": "sparse", "tokens": "multi-vector", "vectors": "embedding"}
+    assert {name: listed[name]["kind"] for name in MODELS} == kinds
+
+
 # ---- rerank
 
 
