@@ -46,13 +46,12 @@ static const wick_option options[] = {
     WICK_OPTIONS_ENGINE(offsetof(rerank_values, settings)),
 };
 
-static const char notes[] =
-    "A reranker must be named: the default model gives vectors.\n"
-    "A line is score, number of the text, text.\n\n"
-    "Examples:\n"
-    "  wick rerank -m cross-encoder/ms-marco-MiniLM-L6-v2 \"how do I boil eggs\" \\\n"
-    "      \"Eggs take nine minutes.\" \"A ferry leaves at dawn.\"\n"
-    "  wick rerank -m BAAI/bge-reranker-v2-m3 \"opening hours\" --input p.jsonl --top 9\n";
+static const char notes[] = "A reranker must be named: the default model gives vectors.\n"
+                            "A line is score, number of the text, text.\n\n"
+                            "Examples:\n"
+                            "  wick rerank -m cross-encoder/ms-marco-MiniLM-L6-v2 \"how do I boil eggs\" \\\n"
+                            "      \"Eggs take nine minutes.\" \"A ferry leaves at dawn.\"\n"
+                            "  wick rerank -m BAAI/bge-reranker-v2-m3 \"opening hours\" --input p.jsonl --top 9\n";
 
 /* A text with its place in the ranking. */
 typedef struct result {
