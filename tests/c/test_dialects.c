@@ -370,7 +370,8 @@ static void wick_lists_and_switches_models(void **state)
     check_answer(WICK_GET, "/api/v1/models", NULL,
                  "{\"models\":[{\"name\":\"org/tiny\",\"names\":[\"org/"
                  "tiny\",\"alias\"],\"loaded\":true,\"provider\":\"candle\","
-                 "\"dtype\":\"f32\",\"device\":\"cpu\",\"kind\":\"embedding\",\"dimension\":4,\"max_dimensions\":4,\"max_tokens\":64,\"max_"
+                 "\"dtype\":\"f32\",\"device\":\"cpu\",\"kind\":\"embedding\",\"dimension\":4,\"max_dimensions\":4,"
+                 "\"max_tokens\":64,\"max_"
                  "seq_length\":48,"
                  "\"similarity\":\"cosine\",\"prompts\":[\"query\",\"passage\"],\"default_prompt_name\":null,"
                  "\"loaded_at\":1795423800}],\"cached\":[]}");
