@@ -241,12 +241,51 @@ static void tokens_are_near(void **state)
     }
 }
 
+/* ---- long texts ---------------------------------------------------------------------------------------------------- */
+
+/* A model that takes long texts has memory for short ones until a long one comes; then the same bits as ever, alone and among others, on one thread and on several. */
+static void long_texts_come_late(void **state)
+{
+    static const size_t long_lengths[] = {5, 600, 40, 2200, 1030, 7};
+    enum { N = sizeof long_lengths / sizeof *long_lengths, MOST = 2300 };
+    support_random_model model;
+    wick_encoder e = around();
+    (void)state;
+    e.n_layers = 2;
+    wick_encoder_derive(&e);
+    support_random_model_make(&model, &e, MOST, 77);
+    size_t n = 0;
+    for (size_t i = 0; i < N; i++)
+        n += long_lengths[i];
+    support_sequences s = support_sequences_new(N, n, e.hidden_size);
+    for (size_t i = 0; i < N; i++)
+        s.offsets[i + 1] = s.offsets[i] + (uint32_t)long_lengths[i];
+    for (size_t j = 0; j < n; j++)
+        s.ids[j] = (int32_t)support_random_below(&model.random, VOCABULARY);
+    static const char *const dtypes[] = {"f32", "bf16", "int8"};
+    for (size_t d = 0; d < 3; d++) {
+        support_backend b;
+        support_backend_open(&b, &model.files, NULL, dtypes[d], 1);
+        for (size_t i = 0; i < N; i++)
+            support_backend_run(&b, &s, i, 1);
+        support_backend_close(&b);
+        support_backend_open(&b, &model.files, NULL, dtypes[d], 3);
+        support_same_in_batches(&b, &s, dtypes[d]);
+        support_backend_close(&b);
+    }
+    for (size_t j = 0; j < N * e.hidden_size; j++)
+        assert_true(isfinite(s.vectors[j]));
+    support_sequences_free(&s);
+    support_random_model_free(&model);
+}
+
 int main(void)
 {
     static const struct CMUnitTest each = cmocka_unit_test(tokens_are_near);
     static char names[SUPPORT_N_TIERS][64];
-    struct CMUnitTest tests[SUPPORT_N_TIERS];
+    struct CMUnitTest tests[SUPPORT_N_TIERS + 1];
     for (size_t i = 0; i < SUPPORT_N_TIERS; i++)
         support_tier_test(&tests[i], &each, support_tiers[i], names[i]);
+    tests[SUPPORT_N_TIERS] = (struct CMUnitTest)cmocka_unit_test(long_texts_come_late);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
