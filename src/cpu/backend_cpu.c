@@ -63,15 +63,20 @@ static int parse_dtype(const char *dtype, wick_compute *out, wick_error *error)
                      "dtype %s is not supported on the CPU", dtype);
 }
 
+/* The widest rows of which as many as WICK_MOST_ALONE_ROWS fit a cache of 2 MiB in f32, beside a panel. */
+#define WIDEST_OF_MOST_ROWS 1536
+
 /* Rows that stay in a core's second-level cache together with a panel while all panels pass: 128 rows of 1536 values are 786 KB. In f32, where
  * reading the weights again costs most, as many more as a larger cache has room for. */
-static size_t row_block_of(wick_compute compute)
+static size_t row_block_of(wick_compute compute, const wick_encoder *e)
 {
 #ifdef _SC_LEVEL2_CACHE_SIZE
-    if (compute == WICK_COMPUTE_F32 && sysconf(_SC_LEVEL2_CACHE_SIZE) >= 2 << 20)
+    if (compute == WICK_COMPUTE_F32 && e->intermediate_size <= WIDEST_OF_MOST_ROWS &&
+        sysconf(_SC_LEVEL2_CACHE_SIZE) >= 2 << 20)
         return WICK_MOST_ALONE_ROWS;
 #endif
     (void)compute;
+    (void)e;
     return WICK_ALONE_ROWS;
 }
 
@@ -98,7 +103,7 @@ static int cpu_open(const wick_model_files *files, const wick_backend_options *o
     b->model = (wick_cpu_model){.kernels = kernels,
                                 .compute = compute,
                                 .panel_width = kernels->panel_width,
-                                .row_block = row_block_of(compute),
+                                .row_block = row_block_of(compute, &files->encoder),
                                 .files = files};
     code = wick_cpu_model_open(&b->model, options->prepared_dir, options->pool, error);
     if (code == WICK_OK)
