@@ -226,8 +226,9 @@ WICK_API const wick_tokenizer *wick_model_tokenizer(const wick_model *model);
 
 typedef struct wick_embed_options {
     size_t size;
-    bool normalize; /* scale each vector to length 1; false after init, as in AkiDB's interface */
-    bool truncate;  /* true after init; false: a text over max_seq_length is WICK_E_INVALID_INPUT */
+    bool
+        normalize; /* scale each vector to length 1, whatever the model's own Normalize says; false after init, as in AkiDB's interface */
+    bool truncate; /* true after init; false: a text over max_seq_length is WICK_E_INVALID_INPUT */
     size_t
         dimensions; /* keep the first so many values, before normalising (Matryoshka); 0: wick_model_info.dimension */
     uint8_t truncate_side; /* WICK_TRUNCATE_*; WICK_TRUNCATE_DEFAULT after init */
