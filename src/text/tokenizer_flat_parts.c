@@ -52,7 +52,8 @@ static bool is_stage_sound(const wick_split_stage *stage)
            (unsigned)stage->behavior <= (unsigned)WICK_SPLIT_LAST_BEHAVIOR && wick_flat_is_bool(&stage->invert) &&
            wick_flat_is_bool(&stage->byte_level) && (unsigned)stage->prepend <= (unsigned)WICK_PREPEND_LAST &&
            ((stage->pattern != WICK_SPLIT_STRING && stage->rewrite != WICK_REWRITE_METASPACE) ||
-            (stage->n_string >= 1 && stage->n_string <= WICK_MAX_SPLIT_STRING)) &&
+            (stage->n_string >= 1 && stage->n_string <= WICK_MAX_SPLIT_STRING &&
+             wick_utf8_valid(stage->string, stage->n_string, NULL))) &&
            (stage->pattern != WICK_SPLIT_QWEN2 || stage->max_digits >= 1) && are_kinds_sound(&stage->kinds);
 }
 

@@ -177,10 +177,25 @@ static void decomposing_twice_is_refused(void **state)
     free(flat);
 }
 
+/* The visible space of Metaspace, cut within its character: texts would be no UTF-8 any more. */
+static void cut_string_is_refused(void **state)
+{
+    (void)state;
+    wick_tokenizer *tokenizer = read_json(MODEL("camembert")), *back;
+    size_t n;
+    assert_int_equal(tokenizer->pretokenizer.stages[0].n_string, 3);
+    tokenizer->pretokenizer.stages[0].n_string = 1;
+    uint8_t *flat = flatten(tokenizer, &n);
+    assert_int_equal(wick_tokenizer_unflatten(flat, n, &back), WICK_E_CORRUPT);
+    wick_tokenizer_free(tokenizer);
+    free(flat);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(there_and_back), cmocka_unit_test(cut_forms_are_refused),
                                        cmocka_unit_test(decomposing_twice_is_refused),
+                                       cmocka_unit_test(cut_string_is_refused),
                                        cmocka_unit_test(changed_forms_do_no_harm)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
