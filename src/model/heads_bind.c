@@ -36,7 +36,7 @@ static const wick_head_names heads[] = {
      false},
     {WICK_HEAD_TERMS, roberta, "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder", "lm_head.bias", NULL,
      WICK_ACT_GELU, WICK_POOL_CLS, false, false, false},
-    {WICK_HEAD_TERMS, gte, "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder", NULL, NULL, WICK_ACT_GELU,
+    {WICK_HEAD_TERMS, gte, "lm_head.dense", "lm_head.norm", "lm_head.decoder", NULL, NULL, WICK_ACT_GELU,
      WICK_POOL_CLS, false, false, false},
     {WICK_HEAD_TERMS, distilbert, "vocab_transform", "vocab_layer_norm", "vocab_projector", NULL, "activation",
      WICK_ACT_GELU, WICK_POOL_CLS, false, false, false},
