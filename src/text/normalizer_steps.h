@@ -34,7 +34,7 @@ size_t wick_step_charsmap(const wick_charsmap *map, const wick_normalized *in, b
 static inline void wick_step_put_text(wick_encoding_state *state, wick_normalized *out, const char *text, size_t n,
                                       uint32_t origin)
 {
-    if (out->capacity - out->n_bytes < n && !wick_normalized_room(state, out, out->n_bytes + n))
+    if (n == 0 || (out->capacity - out->n_bytes < n && !wick_normalized_room(state, out, out->n_bytes + n)))
         return;
     memcpy(out->bytes + out->n_bytes, text, n);
     for (size_t i = 0; i < n; i++)
