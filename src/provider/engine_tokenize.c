@@ -13,8 +13,8 @@
 #define MIN_SHARE_BYTES 1024
 /* A text costs something beside its bytes. */
 #define TEXT_OVERHEAD_BYTES 16
-/* Contexts that met a longer text are not kept: the encoding's arrays would stay that large. */
-#define BLOATED_BYTES ((size_t)1 << 20)
+/* Contexts that met a longer text are not kept: BPE and Unigram take up to a hundred bytes for each of a word's, and the encoding's arrays would stay that large. */
+#define BLOATED_BYTES ((size_t)64 << 10)
 
 typedef struct job {
     wick_model *model;

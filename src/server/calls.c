@@ -51,9 +51,9 @@ static bool to_worker(wick_handling *handling, void (*fn)(void *arg, unsigned wo
     return wick_workers_add(handling->server->workers, &handling->work, must);
 }
 
-static wick_encoding *loop_encoding(const wick_server *server)
+static wick_encoding **loop_encoding(const wick_server *server)
 {
-    return server->encodings[server->options.n_workers];
+    return &server->encodings[server->options.n_workers];
 }
 
 /* ---- before the queue --------------------------------------------------------------------------------------------- */
@@ -207,10 +207,27 @@ static void prepared(void *arg)
         finish(handling);
 }
 
+/* From so many bytes of body on: its longest text may have made the encoding hold a hundred times its bytes, for good. */
+#define LARGE_BODY_BYTES ((size_t)128 << 10)
+
+/* prepare with the scratch in *encoding, which is made anew where it may have become large. */
+static bool prepare_with(wick_handling *handling, wick_encoding **encoding)
+{
+    size_t n_body;
+    wick_exchange_body(handling->exchange, &n_body); /* it may be gone afterwards */
+    const bool ok = prepare(handling, *encoding);
+    wick_encoding *fresh = *encoding && n_body > LARGE_BODY_BYTES ? wick_encoding_new() : NULL;
+    if (fresh) {
+        wick_encoding_free(*encoding);
+        *encoding = fresh;
+    }
+    return ok;
+}
+
 static void prepare_on_worker(void *arg, unsigned worker)
 {
     wick_handling *handling = arg;
-    handling->ok = prepare(handling, handling->server->encodings[worker]);
+    handling->ok = prepare_with(handling, &handling->server->encodings[worker]);
     to_loop(handling, prepared);
 }
 
@@ -427,7 +444,7 @@ void wick_call_begin(wick_handling *handling)
         wick_handling_refuse(handling, WICK_REFUSE_OVERLOADED, NULL,
                              "too many large requests; try again after the time in Retry-After");
     } else if (route->kind == WICK_ROUTE_EMBED) {
-        handling->ok = prepare(handling, loop_encoding(server));
+        handling->ok = prepare_with(handling, loop_encoding(server));
         prepared(handling);
         return;
     } else {

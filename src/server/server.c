@@ -15,8 +15,13 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 #define TICK_MS 200
+/* Arrays from so many bytes on go back to the system when they are freed. */
+#define LARGE_ARRAY_BYTES (1 << 20)
 /* Work that may wait for a worker; beyond it large requests are refused. */
 #define MAX_QUEUED_WORK 256
 
@@ -416,6 +421,11 @@ static int open_http(wick_server *server, wick_error *error)
 
 static int open_parts(wick_server *server, wick_error *error)
 {
+#if defined(__GLIBC__)
+    mallopt(
+        M_MMAP_THRESHOLD,
+        LARGE_ARRAY_BYTES); /* else it rises to 32 MiB with the first large text, and what several texts took stays in the heaps */
+#endif
     wick_server_options *options = &server->options;
     int rc = wick_keys_load(options->api_key_file, options->api_keys, &server->keys, error);
     if (rc == WICK_OK)
