@@ -59,6 +59,8 @@ static int load_entry(loading *l, const wick_json *value, size_t index)
         return wick_field_corrupt(reading, path, "has the id %lld", (long long)said);
     if (read.n_bytes == 0)
         return WICK_OK; /* never found in a text */
+    if (read.n_bytes > WICK_MAX_KEY_BYTES)
+        return wick_field_corrupt(reading, path, "is a token of %zu bytes, over %d", read.n_bytes, WICK_MAX_KEY_BYTES);
     int64_t seen = wick_token_map_find(&l->by_content, content, read.n_bytes);
     if (seen >= 0) {
         read.content = l->entries[seen].content;
@@ -128,6 +130,9 @@ static int build_set(const loading *l, const wick_normalizer *normalizer, bool n
         if (n_bytes == 0) /* the tokenizers package would find it everywhere, or never come to an end */
             return wick_field_unsupported(l->reading, PATH, "a token that is normalised to nothing",
                                           "tokens that leave something");
+        if (n_bytes > WICK_MAX_KEY_BYTES)
+            return wick_field_corrupt(l->reading, PATH, "has a token that is normalised to %zu bytes (id %d), over %d",
+                                      n_bytes, l->entries[i].token.id, WICK_MAX_KEY_BYTES);
         uint8_t first = (uint8_t)pattern[0];
         patterns[out->n_tokens] = (wick_trie_key){pattern, (uint32_t)n_bytes, (uint32_t)out->n_tokens};
         out->only_first = out->n_tokens == 0 || out->only_first == first ? first : -1;

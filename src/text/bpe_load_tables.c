@@ -153,14 +153,15 @@ static int load_words(wick_bpe_loading *l)
         n_bytes += l->lengths[id];
     wick_trie_key *keys = calloc(l->vocabulary->n_ids + 1, sizeof *keys);
     char *bytes = malloc(n_bytes);
-    int code = WICK_E_NO_MEMORY;
+    int code;
     if (keys && bytes)
-        code = wick_token_trie_build(l->reading->arena, keys, list_words(l, keys, bytes), &l->vocabulary->whole);
+        code = wick_vocabulary_build_trie(l->reading, PATH ".vocab", keys, list_words(l, keys, bytes),
+                                          &l->vocabulary->whole);
+    else
+        code = wick_fail_memory(l->reading->error, "the tokenizer's vocabulary");
     free(keys);
     free(bytes);
-    if (code == WICK_E_CORRUPT)
-        return wick_field_corrupt(l->reading, PATH, "has tokens that are made to take up room");
-    return code == WICK_OK ? WICK_OK : wick_fail_memory(l->reading->error, "the tokenizer's vocabulary");
+    return code;
 }
 
 int wick_bpe_load_tables(wick_bpe_loading *l)

@@ -267,10 +267,26 @@ static int finish(const builder *b, wick_arena *arena, wick_token_trie *out)
     return WICK_OK;
 }
 
+/* Whether no key is too long; else the first that is changes places with the first of all. */
+static bool has_good_lengths(wick_trie_key *keys, size_t n_keys)
+{
+    for (size_t i = 0; i < n_keys; i++) {
+        if (keys[i].n_bytes <= WICK_MAX_KEY_BYTES)
+            continue;
+        const wick_trie_key too_long = keys[i];
+        keys[i] = keys[0];
+        keys[0] = too_long;
+        return false;
+    }
+    return true;
+}
+
 int wick_token_trie_build(wick_arena *arena, wick_trie_key *keys, size_t n_keys, wick_token_trie *out)
 {
     builder b = {.keys = keys};
     int code = WICK_E_NO_MEMORY;
+    if (!has_good_lengths(keys, n_keys))
+        return WICK_E_INVALID_INPUT;
     if (n_keys < UINT32_MAX / 2) {
         b.spare = calloc(n_keys + 1, sizeof *b.spare);
         b.stack = calloc(n_keys + 1, sizeof *b.stack);

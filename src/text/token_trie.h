@@ -29,9 +29,19 @@ typedef struct wick_token_trie {
     size_t n_slots;              /* any node's first child + 255 is within */
 } wick_token_trie;
 
-/* Of equal keys the last counts. keys is put in another order. WICK_E_CORRUPT: too sparse, which only a file made for that purpose brings
- * about; or WICK_E_NO_MEMORY: which the caller describes. */
+/* A walk is begun at every byte of a text, so that this bounds the time a byte of it may take. Published vocabularies' longest tokens are runs of spaces and dashes of 128
+ * to 512 bytes. */
+#define WICK_MAX_KEY_BYTES 1024
+
+/* Of equal keys the last counts. keys is put in another order. WICK_E_INVALID_INPUT: a key is longer than WICK_MAX_KEY_BYTES, and has become the first one;
+ * WICK_E_CORRUPT: too sparse, which only a file made for that purpose brings about; or WICK_E_NO_MEMORY: all of which the caller describes. */
 int wick_token_trie_build(wick_arena *arena, wick_trie_key *keys, size_t n_keys, wick_token_trie *out);
+
+/* How far a walk over text[0..n) may go: whatever a file that holds a trie says. */
+static inline size_t wick_token_trie_reach(size_t n)
+{
+    return n < WICK_MAX_KEY_BYTES ? n : WICK_MAX_KEY_BYTES;
+}
 
 /* The length of the longest key that text[0..n) begins with, and its *number; 0: none. */
 static inline size_t wick_token_trie_longest(const wick_token_trie *trie, const char *text, size_t n, uint32_t *number)
@@ -40,6 +50,7 @@ static inline size_t wick_token_trie_longest(const wick_token_trie *trie, const 
     size_t length = 0;
     uint32_t at = 0, found = 0;
     uint32_t first_last = nodes[0].first_last;
+    n = wick_token_trie_reach(n);
     for (size_t i = 0; i < n; i++) {
         uint32_t next = (first_last >> 1) + (uint8_t)text[i];
         wick_trie_node node = nodes[next];

@@ -28,8 +28,9 @@ static void find_path(const wick_unigram *model, const char *word, size_t n, wic
         const double score = path[at].score;
         uint32_t slot = 0, first_last = nodes[0].first_last, c;
         bool is_known = false;
+        const size_t end = at + wick_token_trie_reach(n - at);
         next = at + wick_utf8_decode(word + at, &c);
-        for (size_t i = at; i < n; i++) {
+        for (size_t i = at; i < end; i++) {
             const uint32_t child = (first_last >> 1) + (uint8_t)word[i];
             const wick_trie_node node = nodes[child];
             if (node.parent != slot)

@@ -2,6 +2,7 @@
  * vocabulary.c: reading the model's tokens (vocabulary.h). The texts of all tokens stand in one block of the arena. */
 #include "text/vocabulary.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,6 +83,18 @@ static int build_map(const wick_reading *reading, const wick_trie_key *keys, siz
     return n_different == n_keys ? WICK_OK : wick_field_corrupt(reading, PATH, "has a token twice");
 }
 
+int wick_vocabulary_build_trie(const wick_reading *reading, const char *path, wick_trie_key *keys, size_t n_keys,
+                               wick_token_trie *out)
+{
+    const int code = wick_token_trie_build(reading->arena, keys, n_keys, out);
+    if (code == WICK_E_INVALID_INPUT)
+        return wick_field_corrupt(reading, path, "has a token of %" PRIu32 " bytes (id %" PRIu32 "), over %d",
+                                  keys[0].n_bytes, keys[0].number, WICK_MAX_KEY_BYTES);
+    if (code == WICK_E_CORRUPT)
+        return wick_field_corrupt(reading, path, "has tokens that are made to take up room");
+    return code == WICK_OK ? WICK_OK : wick_fail_memory(reading->error, "the tokenizer's vocabulary");
+}
+
 int wick_vocabulary_build(const wick_reading *reading, wick_trie_key *keys, size_t n_text_bytes,
                           const wick_vocabulary_index *index, wick_vocabulary *out)
 {
@@ -95,14 +108,12 @@ int wick_vocabulary_build(const wick_reading *reading, wick_trie_key *keys, size
         return code;
     if (index->kind == WICK_INDEX_TABLE)
         return build_map(reading, keys, n_keys, out);
-    code = wick_token_trie_build(reading->arena, keys, n_keys, &out->whole);
+    code = wick_vocabulary_build_trie(reading, PATH, keys, n_keys, &out->whole);
     if (code == WICK_OK && index->kind == WICK_INDEX_TRIES) {
         n_keys = cut_prefix(keys, n_keys, index->prefix, index->prefix_bytes);
-        code = wick_token_trie_build(reading->arena, keys, n_keys, &out->tails);
+        code = wick_vocabulary_build_trie(reading, PATH, keys, n_keys, &out->tails);
     }
-    if (code == WICK_E_CORRUPT)
-        return wick_field_corrupt(reading, PATH, "has tokens that are made to take up room");
-    return code == WICK_OK ? WICK_OK : wick_fail_memory(reading->error, "the tokenizer's vocabulary");
+    return code;
 }
 
 int wick_vocabulary_load(const wick_reading *reading, const wick_json *vocab, size_t n_added,

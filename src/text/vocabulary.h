@@ -39,6 +39,9 @@ int wick_vocabulary_take(const wick_reading *reading, const wick_token_list *lis
  * changed. n_text_bytes: of all texts with their ends. */
 int wick_vocabulary_build(const wick_reading *reading, wick_trie_key *keys, size_t n_text_bytes,
                           const wick_vocabulary_index *index, wick_vocabulary *out);
+/* The trie of n_keys keys, whose numbers are ids; path: where they stand, for the error. keys is put in another order. */
+int wick_vocabulary_build_trie(const wick_reading *reading, const char *path, wick_trie_key *keys, size_t n_keys,
+                               wick_token_trie *out);
 /* The id of a token of the model, or -1. */
 int64_t wick_vocabulary_id(const wick_vocabulary *vocabulary, const char *token, size_t n);
 /* Names a token that the model lacks. token lives in the arena. WICK_E_CORRUPT where another has the id. */
