@@ -18,11 +18,13 @@
 #define SUPPORT_ALLOC 0
 #endif
 
+#define SUPPORT_MAYBE_UNUSED __attribute__((unused)) /* where SUPPORT_ALLOC is 0 */
+
 /* Allocations since it was last set to 0, and how many were not freed. For programs of one thread. */
-static size_t support_n_allocations;
-static long support_n_live;
+SUPPORT_MAYBE_UNUSED static size_t support_n_allocations;
+SUPPORT_MAYBE_UNUSED static long support_n_live;
 /* The allocation that fails, counted from 1 when support_n_allocations is 0; 0: none. */
-static size_t support_fail_at;
+SUPPORT_MAYBE_UNUSED static size_t support_fail_at;
 
 #if SUPPORT_ALLOC
 extern void *__libc_malloc(size_t n);
