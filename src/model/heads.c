@@ -204,11 +204,14 @@ static int read_head(const wick_keys *keys, const wick_head_names *names, wick_a
                                .has_dense_bias = names->dense != NULL,
                                .has_norm_bias = names->norm != NULL,
                                .has_last_bias = !names->is_plain,
-                               .has_types = names->gives_types};
+                               .has_types = names->gives_types,
+                               .ties_words = true}; /* transformers' default */
     int code = names->activation_key ? wick_key_text(keys, names->activation_key, &activation) : WICK_OK;
     if (code == WICK_OK && activation && !wick_activation_of_name(activation, &head->activation))
         return unsupported(keys, names->activation_key, activation,
                            "gelu, gelu_new, gelu_pytorch_tanh, relu, silu, tanh");
+    if (code == WICK_OK)
+        code = wick_key_bool(keys, "tie_word_embeddings", &head->ties_words);
     if (code == WICK_OK && names->has_choices)
         code = read_choices(keys, head);
     if (code == WICK_OK && head->kind == WICK_HEAD_LABELS)

@@ -25,7 +25,8 @@ int wick_head_types_parse(const char *text, size_t n, const char *where, wick_ou
 /* 1_SpladePooling/config.json. */
 int wick_head_splade_parse(const char *text, size_t n, const char *where, wick_output_head *head, wick_error *error);
 
-/* Finds the head's tensors and adds to n_parameters. After the encoder's: a decoder that the file does not hold is the word embeddings. */
+/* Finds the head's tensors and adds to n_parameters. After the encoder's: a decoder that the file does not hold is the word embeddings, unless config.json
+ * says that they are not tied: WICK_E_CORRUPT. */
 int wick_head_bind(const wick_weights *weights, wick_model_files *files, wick_error *error);
 
 #endif

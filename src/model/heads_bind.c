@@ -112,12 +112,22 @@ static int take_norm(const wick_weights *weights, const wick_head_names *names, 
     return code;
 }
 
+/* What transformers would draw at random. */
+static int fail_untied(const wick_weights *weights, const wick_head_names *names, const char *part, wick_error *error)
+{
+    return wick_fail(error, WICK_E_CORRUPT, weights->origin, "download the model again",
+                     "tensor %s.%s is missing, and config.json's tie_word_embeddings is false", names->last, part);
+}
+
+/* Tied, as transformers has it by default: a weight that the file lacks is the word embeddings, a bias that it lacks has its other name. */
 static int take_last(const wick_weights *weights, const wick_head_names *names, wick_model_files *files,
                      wick_error *error)
 {
     wick_output_head *head = &files->head;
     const bool is_tied = head->kind == WICK_HEAD_TERMS && !is_there(weights, names->last, "weight");
     const bool has_other_bias = names->last_bias && !is_there(weights, names->last, "bias");
+    if (!head->ties_words && (is_tied || has_other_bias))
+        return fail_untied(weights, names, is_tied ? "weight" : "bias", error);
     int code = WICK_OK;
     if (is_tied)
         head->last.weight = files->word_embeddings;

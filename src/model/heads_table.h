@@ -8,7 +8,7 @@ typedef struct wick_head_names {
     wick_head_kind kind;
     const char *const *types;   /* model types, ended by NULL */
     const char *dense, *norm;   /* stems, whatever the file puts in front of them; NULL: none */
-    const char *last;           /* TERMS: a file that has none takes the word embeddings */
+    const char *last;           /* TERMS: a file that has none takes the word embeddings, unless they are not tied */
     const char *last_bias;      /* another name of its bias, whole; NULL: none */
     const char *activation_key; /* config.json's; NULL: always `activation`, which is also its default */
     wick_activation activation;

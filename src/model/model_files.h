@@ -104,6 +104,7 @@ typedef struct wick_output_head {
     bool has_sigmoid;           /* LABELS: a score is the sigmoid of its logit, in CrossEncoder.predict */
     bool sums_tokens;           /* TERMS: the sum over the tokens, else the largest */
     bool has_second_log;        /* TERMS: log(1 + log(1 + relu)) */
+    bool ties_words;            /* TERMS: last is the word embeddings where the file has no weight of its own */
     bool has_dense, has_norm, has_dense_bias, has_norm_bias, has_last_bias;
 } wick_output_head;
 
