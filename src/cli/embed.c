@@ -7,6 +7,7 @@
 #include "cli/input.h"
 #include "cli/progress.h"
 #include "cli/writer.h"
+#include "provider/kinds.h"
 #include <string.h>
 #include <sys/stat.h>
 
@@ -210,6 +211,8 @@ static int run_job(embed_job *job, wick_settings *settings, wick_format format, 
         status = wick_settings_open(settings, &job->provider, error);
     if (!status)
         status = wick_provider_model_info(job->provider, &info, error);
+    if (!status)
+        status = wick_kind_check(info.kind, WICK_WANT_VECTORS, info.model, error);
     if (!status)
         status = find_dimension(job, &info, &dimension, error);
     if (!status)

@@ -8,6 +8,7 @@
 #include "provider/kinds.h"
 #include "provider/prompts.h"
 #include "server/decode.h"
+#include "server/precision.h"
 #include "server/request.h"
 
 /* What a provider that computes in nothing else says nothing of. */
@@ -48,13 +49,6 @@ static bool bind_dtype(const wick_call *call, wick_api_error *error)
         return true;
     return wick_refuse(error, WICK_REFUSE_INVALID, "dtype",
                        "this model is served in %s; leave dtype out, or ask for that", served);
-}
-
-static bool bind_ranges(const wick_call *call, wick_api_error *error)
-{
-    return !call->ranges || call->n_ranges == call->dimension ||
-           wick_refuse(error, WICK_REFUSE_INVALID, "ranges", "ranges are of %zu values, but the vectors have %zu",
-                       call->n_ranges, call->dimension);
 }
 
 /* The ids of text i into ids, which has room for them. */
@@ -130,7 +124,7 @@ bool wick_call_bind(wick_call *call, wick_api_error *error)
 {
     const bool is_vectors = call->wanted == WICK_WANT_VECTORS;
     if (!bind_kind(call, error) || (is_vectors && !bind_dimension(call, error)) || !bind_dtype(call, error) ||
-        (is_vectors && !bind_ranges(call, error)) || !bind_prompt(call, error))
+        (is_vectors && !wick_precision_bind(call, error)) || !bind_prompt(call, error))
         return false;
     if (!call->ids)
         return true;

@@ -51,9 +51,15 @@ bool wick_precision_read(wick_call *call, wick_api_error *error)
     if (precision != WICK_PRECISION_F32 && call->format != WICK_FORMAT_FLOAT && call->format != WICK_FORMAT_BASE64)
         return wick_refuse(error, WICK_REFUSE_INVALID, "encoding_format",
                            "with a precision encoding_format must be \"float\", which gives integers, or \"base64\"");
-    if (has_ranges)
-        return read_ranges(call, ranges, error);
-    return !is_scalar(call) || call->n_texts > 1 ||
+    return !has_ranges || read_ranges(call, ranges, error);
+}
+
+bool wick_precision_bind(const wick_call *call, wick_api_error *error)
+{
+    if (call->ranges && call->n_ranges != call->dimension)
+        return wick_refuse(error, WICK_REFUSE_INVALID, "ranges", "ranges are of %zu values, but the vectors have %zu",
+                           call->n_ranges, call->dimension);
+    return call->ranges || !is_scalar(call) || call->n_texts > 1 ||
            wick_refuse(
                error, WICK_REFUSE_INVALID, "ranges",
                "int8 and uint8 need ranges of values, which one text alone has not; send ranges, or more texts");

@@ -52,6 +52,19 @@ def test_models_list_their_kinds(live):
     assert {name: listed[name]["kind"] for name in MODELS} == kinds
 
 
+@pytest.mark.parametrize("path, body", [
+    ("/api/v1/embed", {"inputs": "a", "precision": "int8"}), ("/api/v1/embed", {"inputs": "a", "precision": "uint8", "ranges": [[0], [1]]}),
+    ("/api/v1/embed", {"inputs": "a", "dimensions": 9999}), ("/api/v1/embed", {"inputs": "a", "prompt_name": "none"}), ("/api/v1/embed", {"inputs": "a", "dtype": "bf16"}),
+    ("/v1/embeddings", {"input": [999999], "dimensions": 9999}), ("/embed", {"inputs": "a", "dimensions": 9999}), ("/embed", {"inputs": "a", "prompt_name": "none"}),
+    ("/api/embed", {"input": "a", "dimensions": 9999}), ("/similarity", {"inputs": {"source_sentence": "a", "sentences": ["b"]}, "parameters": {"prompt_name": "none"}}),
+    ("/embed_sparse", {"inputs": "a", "prompt_name": "none"}), ("/embed_all", {"inputs": "a", "prompt_name": "none"}),
+])
+def test_what_a_model_is_comes_first(live, path, body):
+    """Whatever else is wrong with a request, the wrong kind of model is told."""
+    reply = live.ask("POST", path, {"model": "reranker", **body})
+    assert reply.status == (400 if path.startswith(("/api/", "/v1/")) else 424) and b"the model is a reranker" in reply.body
+
+
 # ---- rerank
 
 
