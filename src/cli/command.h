@@ -12,7 +12,7 @@ typedef enum wick_option_kind {
     WICK_OPTION_FLAG,   /* bool: true where the option stands */
     WICK_OPTION_TEXT,   /* const char *: the value, borrowed from argv; not empty */
     WICK_OPTION_STRING, /* const char *: the same, and it may be empty */
-    WICK_OPTION_COUNT,  /* size_t: 0 to max, decimal digits only */
+    WICK_OPTION_COUNT,  /* size_t: min to max, decimal digits only */
     WICK_OPTION_CHOICE, /* const char *: one of choices */
     WICK_OPTION_LIST    /* wick_option_list: may stand many times */
 } wick_option_kind;
@@ -31,7 +31,7 @@ typedef struct wick_option {
     size_t offset;          /* of the value in the struct that wick_options_parse fills */
     const char *help;       /* a line break in it starts an indented line */
     const char *choices;    /* "json|csv" */
-    size_t max;
+    size_t max, min;        /* of a count */
 } wick_option;
 
 typedef struct wick_command {

@@ -99,7 +99,7 @@ static bool is_choice(const char *choices, const char *value)
     return false;
 }
 
-static bool read_count(const char *value, size_t max, size_t *out)
+static bool read_count(const char *value, size_t min, size_t max, size_t *out)
 {
     size_t count = 0;
     if (!*value)
@@ -109,7 +109,7 @@ static bool read_count(const char *value, size_t max, size_t *out)
             __builtin_add_overflow(count, (size_t)(*value - '0'), &count))
             return false;
     }
-    if (count > max)
+    if (count < min || count > max)
         return false;
     *out = count;
     return true;
@@ -153,8 +153,8 @@ static int store(const wick_command *command, const wick_option *option, const c
         *(const char **)place = value;
         return 0;
     case WICK_OPTION_COUNT:
-        if (!read_count(value, option->max, (size_t *)place)) {
-            snprintf(mend, sizeof mend, "a whole number from 0 to %zu", option->max);
+        if (!read_count(value, option->min, option->max, (size_t *)place)) {
+            snprintf(mend, sizeof mend, "a whole number from %zu to %zu", option->min, option->max);
             return wick_fail(error, WICK_E_INVALID_INPUT, command->name, mend, "--%s cannot be \"%s\"", option->name,
                              value);
         }
