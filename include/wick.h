@@ -193,7 +193,7 @@ typedef struct wick_model_info {
     size_t max_seq_length; /* what texts are cut at: 256 for all-MiniLM-L6-v2 */
     size_t n_layers, hidden_size, n_heads, intermediate_size, vocab_size, n_parameters;
     const char *architecture; /* config.json's model_type: "bert" */
-    const char *pooling;      /* "mean", "cls", "max", "mean_sqrt_len", "weightedmean", "lasttoken" */
+    const char *pooling;      /* "mean", "cls", "max", "mean_sqrt_len", "weightedmean", "lasttoken"; or NULL */
     const char *dtype;        /* "f32", "bf16", "int8" */
     const char *device;       /* "cpu" */
     const char *tier;         /* instruction tier of the CPU kernels: "generic", "avx2", "avx512bf16", "neon"... */
@@ -204,7 +204,7 @@ typedef struct wick_model_info {
     size_t n_prompts;
     const char *default_prompt_name; /* the one that applies where none is asked for; NULL: none does */
     bool pools_prompt;               /* a prompt's tokens take part in pooling */
-    const char *similarity;          /* how its vectors are compared: "cosine", "dot", "euclidean", "manhattan" */
+    const char *similarity; /* how its vectors are compared: "cosine", "dot", "euclidean", "manhattan"; or NULL */
     /* The encoder's make (docs/models.md). */
     size_t n_kv_heads, head_dim; /* heads of keys and values, which several of the n_heads may share; width of a head */
     size_t window;               /* the largest distance that layers with a window see; 0: no layer has one */
@@ -213,7 +213,7 @@ typedef struct wick_model_info {
     const char *activation;        /* "gelu", "gelu_tanh", "relu", "silu", "tanh" */
     bool is_gated, is_causal;      /* act(gate) * up; a token sees none behind it */
     const char *
-        kind; /* what the model is for: "embedding", "reranker"..., see wick_rerank. Of kinds that give no vectors, dimension is 0 */
+        kind; /* what the model is for: "embedding", "reranker"..., see wick_rerank. Of kinds that give no vectors, dimension is 0; pooling and similarity are of "embedding" alone */
     const char *const *labels; /* [n_labels] of rerankers and classifiers */
     size_t n_labels;
     size_t token_dimension; /* length of a token's vector; 0 where the model gives none */

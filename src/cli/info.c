@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * info.c: `wick info`: what the model is, whether it runs and why not, and what runs it here. Called by main.c. */
+#include "base/utf8.h"
 #include "cli/command.h"
+#include "cli/display.h"
 #include "cli/engine_options.h"
 #include "cli/output.h"
+#include "provider/kinds.h"
 #include <string.h>
 
 typedef struct info_values {
@@ -20,14 +23,15 @@ static const wick_option options[] = {
 /* One line of the report. What the provider does not know, or what is not so, has no line. */
 typedef struct info_row {
     const char *key, *label;
-    enum { TEXT, COUNT, FLAG } kind;
-    const char *text; /* NULL: not known */
-    size_t count;     /* 0: not known */
+    enum { TEXT, LIST, COUNT, FLAG } kind; /* LIST: names that stand in the model's files */
+    const char *text;                      /* NULL: not known */
+    size_t count;                          /* 0: not known */
     bool flag, is_known;
 } info_row;
 
 #define N_ROWS 40
 #define LIST_BYTES 512
+#define LIST_COLUMNS 120
 
 typedef struct report_source {
     const char *model, *provider, *config; /* model: as it was named */
@@ -36,21 +40,46 @@ typedef struct report_source {
     wick_model_info info;               /* zeros where it does not run */
 } report_source;
 
+/* One more name behind what list holds, n bytes of it; what has no room is cut off. Returns the bytes that stand there now. */
+static size_t add_name(char list[LIST_BYTES], size_t n, const char *name)
+{
+    size_t bad;
+    const int wanted = snprintf(list + n, LIST_BYTES - n, "%s%s", n ? ", " : "", name);
+    if (wanted >= 0 && (size_t)wanted < LIST_BYTES - n)
+        return n + (size_t)wanted;
+    if (!wick_utf8_valid(list, LIST_BYTES - 1, &bad)) /* the middle of a character */
+        list[bad] = '\0';
+    return LIST_BYTES;
+}
+
 /* The names of the prompts that have a text: "query, passage". NULL: none has. */
 static const char *list_prompts(const wick_model_info *info, char list[LIST_BYTES])
 {
     size_t n = 0;
-    list[0] = '\0';
     for (size_t i = 0; i < info->n_prompts && n < LIST_BYTES; i++)
         if (info->prompts[i].text[0])
-            n += (size_t)snprintf(list + n, LIST_BYTES - n, "%s%s", n ? ", " : "", info->prompts[i].name);
+            n = add_name(list, n, info->prompts[i].name);
     return n ? list : NULL;
 }
 
-/* list: room for the prompts' names */
-static size_t fill_rows(info_row rows[N_ROWS], char list[LIST_BYTES], const report_source *source)
+/* The names of the labels: "no, yes". NULL: there are none. */
+static const char *list_labels(const wick_model_info *info, char list[LIST_BYTES])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < info->n_labels && n < LIST_BYTES; i++)
+        n = add_name(list, n, info->labels[i]);
+    return n ? list : NULL;
+}
+
+typedef struct report_lists {
+    char prompts[LIST_BYTES], labels[LIST_BYTES];
+} report_lists;
+
+/* lists: room for the names */
+static size_t fill_rows(info_row rows[N_ROWS], report_lists *lists, const report_source *source)
 {
     const wick_model_info *info = &source->info;
+    const wick_wanted purpose = wick_kind_purpose(info->kind);
     const info_row all[] = {
         {"version", "wick", TEXT, wick_version()},
         {"model", "model", TEXT, info->model ? info->model : source->model},
@@ -64,16 +93,17 @@ static size_t fill_rows(info_row rows[N_ROWS], char list[LIST_BYTES], const repo
         {"n_threads", "threads", COUNT, .count = info->n_threads},
         {"dtype", "dtype", TEXT, info->dtype},
         {"kind", "kind", TEXT, info->kind},
-        {"labels", "labels", COUNT, .count = info->n_labels},
-        {"dimension", "dimension", COUNT, .count = info->dimension},
-        {"max_dimensions", "at most values", COUNT, .count = info->max_dimensions},
+        {"gives", "gives", TEXT, wick_kind_gives(info->kind)},
+        {"labels", "labels", LIST, list_labels(info, lists->labels)},
+        {"dimension", "dimension", COUNT, .count = purpose == WICK_WANT_TOKENS ? 0 : info->dimension},
+        {"max_dimensions", "at most values", COUNT, .count = purpose == WICK_WANT_VECTORS ? info->max_dimensions : 0},
         {"token_dimension", "of a token", COUNT, .count = info->token_dimension},
         {"max_seq_length", "texts cut at", COUNT, .count = info->max_seq_length},
         {"max_tokens", "at most tokens", COUNT, .count = info->max_tokens},
         {"architecture", "architecture", TEXT, info->architecture},
         {"pooling", "pooling", TEXT, info->pooling},
         {"similarity", "compared by", TEXT, info->similarity},
-        {"prompts", "prompts", TEXT, list_prompts(info, list)},
+        {"prompts", "prompts", LIST, list_prompts(info, lists->prompts)},
         {"default_prompt_name", "default prompt", TEXT, info->default_prompt_name},
         {"n_layers", "layers", COUNT, .count = info->n_layers},
         {"hidden_size", "hidden size", COUNT, .count = info->hidden_size},
@@ -139,6 +169,13 @@ static void print_json(wick_output *output, const info_row *rows, size_t n, cons
     wick_output_text(output, "}\n");
 }
 
+static void print_list(wick_output *output, const info_row *row)
+{
+    wick_output_format(output, "%-16s", row->label);
+    wick_display_text(output, row->text, strlen(row->text), LIST_COLUMNS);
+    wick_output_text(output, "\n");
+}
+
 static void print_table(wick_output *output, const info_row *rows, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -146,6 +183,8 @@ static void print_table(wick_output *output, const info_row *rows, size_t n)
         const bool is_runs = row->kind == FLAG && strcmp(row->key, "runs") == 0;
         if (row->kind == TEXT && row->text)
             wick_output_format(output, "%-16s%s\n", row->label, row->text);
+        else if (row->kind == LIST && row->text)
+            print_list(output, row);
         else if (row->kind == COUNT && row->count)
             wick_output_format(output, "%-16s%zu\n", row->label, row->count);
         else if (row->kind == FLAG && (row->flag || is_runs))
@@ -178,13 +217,13 @@ static int report(info_values *values, wick_provider **provider, wick_output **o
 {
     report_source source = {0};
     info_row rows[N_ROWS];
-    char list[LIST_BYTES];
+    report_lists lists;
     int status = find_out(values, provider, &source, error);
     if (!status)
         status = wick_output_open(NULL, output, error);
     if (status)
         return status;
-    const size_t n = fill_rows(rows, list, &source);
+    const size_t n = fill_rows(rows, &lists, &source);
     if (values->json)
         print_json(*output, rows, n, &source.info);
     else

@@ -220,6 +220,7 @@ int wick_model_get_info(const wick_model *model, wick_model_info *info)
     const wick_model_files *files = model->files;
     const wick_encoder *e = &files->encoder;
     const bool has_encoder = !files->static_embedding.is_wanted;
+    const bool has_vectors = wick_kind_purpose(wick_engine_kind(files)) == WICK_WANT_VECTORS;
     const wick_model_info own = {
         .size = sizeof own,
         .model = model->name,
@@ -234,7 +235,7 @@ int wick_model_get_info(const wick_model *model, wick_model_info *info)
         .vocab_size = files->encoder.vocab_size,
         .n_parameters = files->n_parameters,
         .architecture = files->architecture,
-        .pooling = wick_pooling_name(files->pooling),
+        .pooling = has_vectors ? wick_pooling_name(files->pooling) : NULL,
         .dtype = model->dtype,
         .device = model->backend_info.device,
         .tier = model->backend_info.tier,
@@ -245,7 +246,7 @@ int wick_model_get_info(const wick_model *model, wick_model_info *info)
         .n_prompts = files->sentence.n_prompts,
         .default_prompt_name = files->sentence.default_prompt_name,
         .pools_prompt = files->sentence.pools_prompt,
-        .similarity = files->sentence.similarity,
+        .similarity = has_vectors ? files->sentence.similarity : NULL,
         .n_kv_heads = e->n_kv_heads,
         .head_dim = e->head_dim,
         .window = wick_encoder_has_windows(e) ? e->window : 0,

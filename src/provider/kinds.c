@@ -39,6 +39,11 @@ int wick_kind_check(const char *kind, wick_wanted wanted, const char *where, wic
                      kinds[i].in_words, kinds[i].gives);
 }
 
+const char *wick_kind_gives(const char *kind)
+{
+    return kind ? kinds[find(kind)].gives : NULL;
+}
+
 wick_wanted wick_kind_purpose(const char *kind)
 {
     return kinds[find(kind)].purpose;

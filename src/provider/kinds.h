@@ -21,6 +21,8 @@ typedef enum wick_wanted {
 /* WICK_E_INVALID_INPUT where a model of this kind does not give it: says what the model is, and which command, function and route fit. kind NULL: gives everything (mock).
  * where: the model's name. */
 int wick_kind_check(const char *kind, wick_wanted wanted, const char *where, wick_error *error);
+/* "vectors", "scores of pairs"...; static. NULL of NULL. */
+const char *wick_kind_gives(const char *kind);
 /* What a model of this kind is for. */
 wick_wanted wick_kind_purpose(const char *kind);
 

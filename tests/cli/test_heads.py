@@ -6,6 +6,7 @@ tests/server/test_outputs.py and tests/c/test_outputs.c compare."""
 import json
 import math
 import pathlib
+import shutil
 
 import pytest
 from test_families import NO_CACHE, needs_candle  # noqa: F401
@@ -49,10 +50,61 @@ def test_kinds(wick, name):
     assert known["kind"] == KINDS[name]
     assert known["max_seq_length"] == golden["max_seq_length"]
     assert known.get("labels") == (golden["labels"] if "labels" in golden else None)
+    assert GIVES[KINDS[name]].endswith(known["gives"])
+    assert (known["pooling"], known["similarity"]) == (None, None)  # nothing is pooled, or compared by vectors of texts
     said = wick("embed", "a text", "--model", folder, env=NO_CACHE, check=1).stderr.decode()
     assert f"the model is {GIVES[KINDS[name]]} ({folder}); use " in said
     said = wick("rerank", "a query", "a text", "--model", folder, env=NO_CACHE, check=0 if KINDS[name] == "reranker" else 1).stderr.decode()
     assert KINDS[name] == "reranker" or GIVES[KINDS[name]] in said
+
+
+@pytest.mark.parametrize("name, says, not_said", [
+    ("rerank-bert", {"kind": "reranker", "gives": "scores of pairs", "labels": "LABEL_0"}, ["dimension", "pooling", "compared by"]),
+    ("classify-bert", {"kind": "classifier", "gives": "scores of labels", "labels": "contradiction, entailment, neutral"}, ["dimension", "pooling", "compared by"]),
+    ("splade-bert", {"kind": "sparse", "gives": "sparse vectors", "dimension": "320"}, ["labels", "at most values", "pooling", "compared by"]),
+    ("colbert-bert", {"kind": "multi-vector", "gives": "a vector for each token", "of a token": "16"},
+     ["dimension", "at most values", "labels", "pooling", "compared by"]),
+])
+def test_info_for_people(wick, name, says, not_said):
+    lines = wick("info", str(HEADS / name), env=NO_CACHE).stdout.decode().splitlines()
+    known = {line[:16].rstrip(): line[16:] for line in lines}
+    assert {key: known.get(key) for key in says} == says
+    assert not known.keys() & set(not_said)
+
+
+def test_labels_of_a_file_do_no_harm(wick, tmp_path):
+    """Control characters are not for the terminal, and a list that is too long ends in dots."""
+    folder = tmp_path / "model"
+    shutil.copytree(HEADS / "classify-bert", folder)
+    change(folder / "config.json", id2label={"0": "a\x1b[31m\nb", "1": "\u00e9" * 700, "2": "last"}, label2id=None)
+    out = wick("info", str(folder), env=NO_CACHE).stdout.decode()
+    (line,) = [line for line in out.splitlines() if line.startswith("labels ")]
+    assert line[16:].startswith("a [31m b, \u00e9\u00e9") and line.endswith("...") and "\x1b" not in out
+    assert json.loads(wick("info", str(folder), "--json", env=NO_CACHE).stdout)["labels"][2] == "last"
+
+
+def change(path, **values):
+    document = json.loads(path.read_text()) | values
+    path.write_text(json.dumps({key: value for key, value in document.items() if value is not None}))
+
+
+@pytest.mark.parametrize("name, weight", [("splade-bert", "cls.predictions.decoder.weight"), ("splade-distilbert", "vocab_projector.weight")])
+def test_words_that_are_not_tied(wick, tmp_path, name, weight):
+    """transformers ties by default. With tie_word_embeddings false it draws a weight that the file lacks at random, which is no model."""
+    folder = tmp_path / "model"
+    shutil.copytree(HEADS / name, folder)
+    change(folder / "config.json", tie_word_embeddings=False)
+    said = wick("info", str(folder), env=NO_CACHE, check=1).stderr.decode()
+    assert f"tensor {weight} is missing" in said and "tie_word_embeddings" in said and f"({folder}/model.safetensors)" in said
+    change(folder / "config.json", tie_word_embeddings=None)
+    assert json.loads(wick("info", str(folder), "--json", env=NO_CACHE).stdout)["kind"] == "sparse"
+
+
+@pytest.mark.parametrize("arguments", [["--dimensions", "5"], ["--precision", "int8"], ["--prompt-name", "none"], ["--precision", "int8", "--calibration", "x.npy"]])
+@pytest.mark.parametrize("name", [name for name in KINDS if name.endswith("-bert")])
+def test_what_a_model_is_comes_first(wick, name, arguments):
+    said = wick("embed", "a text", "--model", str(HEADS / name), *arguments, env=NO_CACHE, check=1).stderr.decode()
+    assert f"the model is {GIVES[KINDS[name]]}" in said
 
 
 @pytest.mark.parametrize("name", RERANKERS)
@@ -113,6 +165,8 @@ def test_csv_and_output(wick):
 @pytest.mark.parametrize("arguments, code, said", [
     ([], 2, "rerank takes a query, then texts"),
     (["q", "a", "--input", "x"], 2, "both texts and --input"),
+    *[(["q", "a", "--top", top], 2, f'--top cannot be "{top}" (rerank); a whole number from 1 to 1048576')
+      for top in ("0", "-1", "1048577", "9" * 30, "two", "1.5", "")],
     (["q", "--scores", "best"], 2, "one of model|probability|raw"),
     (["q", "a", b"\xff"], 1, "(argument 3)"),
     ([b"\xff"], 1, "(argument 1)"),
