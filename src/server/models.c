@@ -4,6 +4,7 @@
 #include "server/models.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/slices.h"
 #include "base/utf8.h"
 #include "hub/cache.h"
 #include "provider/vectors.h"
@@ -235,6 +236,33 @@ static int open_served(const wick_models *models, entry *one, wick_error *error)
     return WICK_OK;
 }
 
+typedef struct opening {
+    const wick_models *models;
+    entry *one;
+    wick_error *error;
+    int rc;
+} opening;
+
+static void *open_behind(void *arg)
+{
+    opening *own = arg;
+    wick_thread_step_back();
+    own->rc = open_served(own->models, own->one, own->error);
+    return NULL;
+}
+
+/* Opens it on a thread of its own, from which the engine's threads and the lane's, which compute without a break under load, inherit that they stand back for those that
+ * read requests, refuse and reply. Waits. */
+static int open_standing_back(const wick_models *models, entry *one, wick_error *error)
+{
+    opening own = {models, one, error, WICK_OK};
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, open_behind, &own) != 0)
+        return open_served(models, one, error);
+    pthread_join(thread, NULL);
+    return own.rc;
+}
+
 /* Waits, the mutex held, until one has been loaded by another thread; WICK_OK, or why not. */
 static int wait_loaded(wick_models *models, entry *one, wick_error *error)
 {
@@ -298,7 +326,7 @@ int wick_models_load(wick_models *models, const char *model, const char *const *
     }
     const double start = wick_now_ms();
     wick_error failure = {0};
-    rc = open_served(models, one, &failure);
+    rc = open_standing_back(models, one, &failure);
     const bool is_open = rc == WICK_OK;
     if (is_open)
         wick_log(WICK_LOG_INFO, "serving %s, loaded in %.0f ms", one->served.name, wick_now_ms() - start);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Tests of base/slices.c: a thread that asks for short slices gets them, and those that it makes do not inherit them. */
+ * Tests of base/slices.c: a thread that asks for short slices gets them, and those that it makes do not inherit them; one that steps back does so with those that it makes,
+ * and nobody else. */
 #include "base/slices.h"
 
 #include <pthread.h>
@@ -65,12 +66,48 @@ static void slices_are_short_for_who_asks(void **state)
     assert_true(seen[3] == seen[0]);
     assert_int_equal(getpriority(PRIO_PROCESS, 0), nice_before);
 }
+
+static void *nice_child(void *arg)
+{
+    *(int *)arg = getpriority(PRIO_PROCESS, 0);
+    return NULL;
+}
+
+static void *stepper(void *arg)
+{
+    int *seen = arg;
+    pthread_t thread;
+    seen[0] = wick_thread_step_back();
+    seen[1] = getpriority(PRIO_PROCESS, 0);
+    if (pthread_create(&thread, NULL, nice_child, &seen[2]) == 0)
+        pthread_join(thread, NULL);
+    wick_thread_step_back();
+    wick_thread_step_back();
+    seen[3] = getpriority(PRIO_PROCESS, 0);
+    return NULL;
+}
+
+static void who_steps_back_takes_its_own_along(void **state)
+{
+    (void)state;
+    int seen[4] = {0};
+    pthread_t thread;
+    const int before = getpriority(PRIO_PROCESS, 0), due = before + 8 < 19 ? before + 8 : 19;
+    assert_int_equal(pthread_create(&thread, NULL, stepper, seen), 0);
+    pthread_join(thread, NULL);
+    assert_int_equal(seen[0], 1);
+    assert_int_equal(seen[1], due);
+    assert_int_equal(seen[2], due);
+    assert_int_equal(seen[3], 19); /* there is no more */
+    assert_int_equal(getpriority(PRIO_PROCESS, 0), before);
+}
 #endif
 
 int main(void)
 {
 #ifdef __linux__
-    const struct CMUnitTest tests[] = {cmocka_unit_test(slices_are_short_for_who_asks)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(slices_are_short_for_who_asks),
+                                       cmocka_unit_test(who_steps_back_takes_its_own_along)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 #else
     return 0;

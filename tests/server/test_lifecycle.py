@@ -24,6 +24,18 @@ def test_health_is_cached_for_a_second(server):
     assert time.monotonic() - begin < 5
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="niceness is a thread's own on Linux alone")
+def test_who_computes_stands_back_for_who_replies(server):
+    """The lane's thread has a lower priority than the loop's, and workers that tokenize have the loop's."""
+    server.embed()
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    pid = server.process.pid
+    nice = {int(task): int(open(f"/proc/{pid}/task/{task}/stat").read().rpartition(")")[2].split()[16]) for task in os.listdir(f"/proc/{pid}/task")}
+    assert nice[pid] == own
+    assert sorted(nice.values()).count(min(own + 8, 19)) == 1
+    assert set(nice.values()) == {own, min(own + 8, 19)}
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_with_0(start, number):
     server = start()
