@@ -4,6 +4,7 @@
 A part is a function of Settings that returns {"title", "notes", "rows"}; a row is a dict whose keys are the table's columns."""
 import dataclasses
 import os
+import statistics
 import sys
 import threading
 import time
@@ -56,6 +57,19 @@ def _mean_batch(before, after):
     return (total(after, "wick_batch_texts_sum") - total(before, "wick_batch_texts_sum")) / batches if batches else 0
 
 
+# A shared host gives and takes by a factor of two from one minute to the next: what is compared alternates in slices as short as wrk's shortest, and the median
+# of the slices counts.
+SLICE_SECONDS, LEAST_SLICES = 1, 3
+
+
+def _slices(settings):
+    return max(LEAST_SLICES, round(settings.seconds / SLICE_SECONDS))
+
+
+def _median(rows, key):
+    return round(statistics.median(row[key] for row in rows), 3)
+
+
 def rates(settings):
     rows = []
     for dtype in settings.dtypes:
@@ -63,22 +77,28 @@ def rates(settings):
             generators.wrk(server, settings.texts, 16, 1)
             for connections in settings.connections:
                 before = server.metrics()
-                result = generators.wrk(server, settings.texts, connections, settings.seconds)
+                generators.wrk(server, settings.texts, connections, SLICE_SECONDS)
                 batch = _mean_batch(before, server.metrics())
-                engine = generators.engine(settings.model, dtype, settings.texts, max(1, round(batch)), min(settings.seconds, 3))
-                left = 2 - result["generator_cores"]
+                ours, engines = [], []
+                for _ in range(_slices(settings)):
+                    ours.append(generators.wrk(server, settings.texts, connections, SLICE_SECONDS))
+                    engines.append(generators.engine(settings.model, dtype, settings.texts, max(1, round(batch)), SLICE_SECONDS))
+                shares = [{"share": our["rate"] / engine["texts_a_second"], "extra": our["p50"] - engine["p50_ms"],
+                           "left": our["rate"] / engine["texts_a_second"] * 2 / (2 - our["generator_cores"])}
+                          for our, engine in zip(ours, engines)]
                 rows.append({
-                    "dtype": dtype, "connections": connections, "requests/s": result["rate"], "p50 ms": result["p50"],
-                    "p95 ms": result["p95"], "p99 ms": result["p99"], "texts a batch": round(batch, 1),
-                    "engine alone texts/s": engine["texts_a_second"], "engine p50 ms": engine["p50_ms"],
-                    "share": round(result["rate"] / engine["texts_a_second"], 3),
-                    "share of what wrk leaves": round(result["rate"] / engine["texts_a_second"] * 2 / left, 3),
-                    "errors": result["not_2xx"] + result["timeout"] + result["read"], "RSS MB": server.rss_kib() // 1024,
-                    "wrk cores": result["generator_cores"], "other cores": result["others_cores"],
-                    "other cores (engine)": engine["others_cores"]})
+                    "dtype": dtype, "connections": connections, "slices": len(ours), "requests/s": _median(ours, "rate"),
+                    "p50 ms": _median(ours, "p50"), "p95 ms": _median(ours, "p95"), "p99 ms": _median(ours, "p99"), "texts a batch": round(batch, 1),
+                    "engine alone texts/s": _median(engines, "texts_a_second"), "engine p50 ms": _median(engines, "p50_ms"),
+                    "p50 over the engine's ms": _median(shares, "extra") if connections == 1 else None,
+                    "share": _median(shares, "share"), "share of what wrk leaves": _median(shares, "left"),
+                    "errors": sum(our["not_2xx"] + our["timeout"] + our["read"] for our in ours), "RSS MB": server.rss_kib() // 1024,
+                    "wrk cores": _median(ours, "generator_cores"), "other cores": _median(ours, "others_cores"),
+                    "other cores (engine)": _median(engines, "others_cores")})
     return {"title": "One text a request, closed loop (wrk)",
-            "notes": "Server and wrk share all cores; the engine alone (libwick, batches as large as the server's mean batch) has them to itself. "
-                     "\"Share of what wrk leaves\" sets wrk's CPU time aside.", "rows": rows}
+            "notes": f"Server and wrk share all cores; the engine alone (libwick, batches as large as the server's mean batch) has them to itself. They take turns, "
+                     f"{SLICE_SECONDS} s each; all figures are medians of the slices, shares and differences those of neighbouring slices. \"Share of what wrk leaves\" "
+                     "sets wrk's CPU time aside.", "rows": rows}
 
 
 def mock(settings):
@@ -108,21 +128,29 @@ def _times(result, status, kind="from_due_ms"):
     return result["statuses"].get(str(status), {}).get(kind, {})
 
 
+LOAD80_SECONDS = 3  # of load after each look at the capacity
+
+
 def load80(settings):
     rows = []
     for dtype in settings.dtypes:
         with Server(model=settings.model, dtype=dtype) as server:
             generators.wrk(server, settings.texts, 16, 1)
-            peak = _peak(server, settings, max(2, settings.seconds / 2))
-            result = generators.paced(server, settings.texts, 0.8 * peak["rate"], settings.seconds, 1024)
-            times = _times(result, 200)
-            rows.append({"dtype": dtype, "capacity requests/s": peak["rate"], "offered requests/s": result["offered"],
-                         "p50 ms": times.get("p50"), "p95 ms": times.get("p95"), "p99 ms": times.get("p99"),
-                         "answered": result["answered"], "not 200": result["answered"] - result["statuses"].get("200", {}).get("n", 0),
-                         "failed": result["failed"] + result["unanswered"], "generator cores": result["generator_cores"],
-                         "other cores": result["others_cores"], "other cores (capacity)": peak["others_cores"]})
-    return {"title": "80 % of capacity, open loop", "notes": "Poisson arrivals; latency from when a request was due. Capacity: wrk's best of 64 and 256 "
-            "connections just before.", "rows": rows}
+            peaks, results = [], []
+            for _ in range(max(LEAST_SLICES, round(settings.seconds / LOAD80_SECONDS))):
+                peaks.append(generators.wrk(server, settings.texts, 64, SLICE_SECONDS))
+                results.append(generators.paced(server, settings.texts, 0.8 * peaks[-1]["rate"], LOAD80_SECONDS, 1024))
+            times = [_times(result, 200) for result in results]
+            rows.append({"dtype": dtype, "slices": len(results), "capacity requests/s": _median(peaks, "rate"), "offered requests/s": _median(results, "offered"),
+                         "p50 ms": _median(times, "p50"), "p95 ms": _median(times, "p95"), "p99 ms": _median(times, "p99"),
+                         "p95 ms of each": sorted(round(one["p95"]) for one in times),
+                         "answered": sum(result["answered"] for result in results),
+                         "not 200": sum(result["answered"] - result["statuses"].get("200", {}).get("n", 0) for result in results),
+                         "failed": sum(result["failed"] + result["unanswered"] for result in results),
+                         "generator cores": _median(results, "generator_cores"), "other cores": _median(results, "others_cores")})
+    return {"title": "80 % of capacity, open loop", "notes": f"Poisson arrivals; latency from when a request was due. Slices of {LOAD80_SECONDS} s, before each the "
+            f"capacity as wrk sees it with 64 connections for {SLICE_SECONDS} s; medians of the slices. A slice in which the host takes a fifth of its time away is overloaded.",
+            "rows": rows}
 
 
 # An overload that is one has more requests under way than one client may have waiting: three quarters of the queue's 131,072 tokens are some 8,000
@@ -141,7 +169,8 @@ def overload(settings):
             good = result["statuses"].get("200", {}).get("n", 0) / result["seconds"]
             refused = _times(result, 429, "from_sent_ms")
             rss = sampler.growth(1)
-            after = generators.wrk(server, settings.texts, 16, 1)
+            after = _peak(server, settings, max(2, settings.seconds / 4))
+            peak["rate"] = round((peak["rate"] + after["rate"]) / 2, 1)
             rows.append({"dtype": dtype, "peak requests/s": peak["rate"], "offered requests/s": result["offered"],
                          "goodput requests/s": round(good, 1), "of peak": round(good / peak["rate"], 3),
                          "of peak, the generators' time aside": round(good / peak["rate"] * (cores - peak["generator_cores"]) /
@@ -152,10 +181,11 @@ def overload(settings):
                          "other statuses": {k: v["n"] for k, v in result["statuses"].items() if k not in ("200", "429")},
                          "failed": result["failed"] + result["unanswered"], "200 p50 ms": _times(result, 200).get("p50"),
                          "RSS MB first third": rss[0] // 1024, "RSS MB last third": rss[1] // 1024, "fds after": server.fds(),
-                         "requests/s afterwards": after["rate"], "server cores": result["server_cores"],
+                         "peak afterwards": after["rate"], "server cores": result["server_cores"],
                          "generator cores": result["generator_cores"], "other cores": result["others_cores"]})
     return {"title": f"Four times the capacity for {settings.seconds:g} s, open loop",
-            "notes": "The generator and refusing take CPU time from the engine on the same cores. 429s' times count from the sending.", "rows": rows}
+            "notes": "The peak is the mean of the ones before and after. The generator and refusing take CPU time from the engine on the same cores. 429s' times count "
+            "from the sending.", "rows": rows}
 
 
 # What a soak may grow by from its second quarter to its last: memory that the allocator has not settled yet, a probe's connection.
