@@ -53,6 +53,52 @@ static void every_pair_and_triple(void **state)
     }
 }
 
+/* The length of the character at s, of n bytes, by the definition: the encoding of a scalar value; or 0. */
+static size_t character_at(const char *s, size_t n)
+{
+    const uint8_t first = (uint8_t)*s;
+    const size_t length = first < 0x80   ? 1
+                          : first < 0xC0 ? 0
+                          : first < 0xE0 ? 2
+                          : first < 0xF0 ? 3
+                          : first < 0xF8 ? 4
+                                         : 0;
+    uint32_t c;
+    char again[4];
+    if (length == 0 || length > n)
+        return 0;
+    wick_utf8_decode(s, &c);
+    if (c > 0x10FFFF || (c >= 0xD800 && c <= 0xDFFF) || wick_utf8_encode(c, again) != length)
+        return 0;
+    return memcmp(again, s, length) == 0 ? length : 0;
+}
+
+/* Texts of characters of every length, of which one byte is changed or the end is missing. */
+static void damaged_texts(void **state)
+{
+    uint64_t random = 1;
+    for (size_t round = 0; round < 300000; round++) {
+        char text[128];
+        size_t n = 0, at = 0, bad = 999, n_wanted = 1 + round % 100;
+        while (n < n_wanted) {
+            static const uint32_t limits[] = {0x80, 0x80, 0x800, 0x10000, 0x110000};
+            random = random * 6364136223846793005u + 1442695040888963407u;
+            const uint32_t c = (uint32_t)(random >> 32) % limits[(random >> 28) % (round % 5 + 1)];
+            n += wick_utf8_encode(c >= 0xD800 && c <= 0xDFFF ? 0xE9 : c, text + n);
+        }
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        if (round % 4 < 2)
+            text[(random >> 32) % n] = (char)(random >> 24);
+        else if (round % 4 == 2)
+            n -= (random >> 32) % 4 < n ? (random >> 32) % 4 : 0;
+        for (size_t length; at < n && (length = character_at(text + at, n - at)) > 0;)
+            at += length;
+        const bool is_valid = wick_utf8_valid(text, n, &bad);
+        if (is_valid != (at == n) || (!is_valid && bad != at))
+            fail_msg("round %zu: %d, byte %zu, not %zu of %zu", round, is_valid, bad, at, n);
+    }
+}
+
 static void malformed_at_every_offset(void **state)
 {
     static const struct {
@@ -104,9 +150,8 @@ static void valid_texts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_scalar_value),
-        cmocka_unit_test(every_pair_and_triple),
-        cmocka_unit_test(malformed_at_every_offset),
+        cmocka_unit_test(every_scalar_value), cmocka_unit_test(every_pair_and_triple),
+        cmocka_unit_test(damaged_texts),      cmocka_unit_test(malformed_at_every_offset),
         cmocka_unit_test(valid_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
