@@ -16,6 +16,7 @@ struct wick_arena_block {
     struct wick_arena_block *next;
     size_t capacity_bytes; /* behind the header */
     size_t used_bytes;
+    void *adopted; /* malloc'd elsewhere, of a block without room; else NULL */
 };
 
 #define HEADER_BYTES ((sizeof(struct wick_arena_block) + ALIGNMENT - 1) & ~(ALIGNMENT - 1))
@@ -30,6 +31,7 @@ static struct wick_arena_block *block_new(size_t capacity_bytes)
     block->next = NULL;
     block->capacity_bytes = capacity_bytes;
     block->used_bytes = 0;
+    block->adopted = NULL;
     return block;
 }
 
@@ -40,7 +42,7 @@ void *wick_arena_take(wick_arena *arena, size_t n, size_t size)
         return NULL;
     struct wick_arena_block *block = arena->blocks;
     if (!block || block->capacity_bytes - block->used_bytes < rounded) {
-        size_t capacity = block ? block->capacity_bytes * 2 : FIRST_BLOCK_BYTES;
+        size_t capacity = block && !block->adopted ? block->capacity_bytes * 2 : FIRST_BLOCK_BYTES;
         capacity = capacity > LARGEST_BLOCK_BYTES ? LARGEST_BLOCK_BYTES : capacity;
         struct wick_arena_block *fresh = block_new(capacity < rounded ? rounded : capacity);
         if (!fresh)
@@ -52,6 +54,20 @@ void *wick_arena_take(wick_arena *arena, size_t n, size_t size)
     block->used_bytes += rounded;
     arena->used_bytes += rounded;
     return memset(piece, 0, rounded);
+}
+
+bool wick_arena_adopt(wick_arena *arena, void *memory)
+{
+    struct wick_arena_block *block = block_new(0), *open = arena->blocks;
+    if (!block)
+        return false;
+    block->adopted = memory;
+    block->next = open ? open->next : NULL; /* behind the block that has room */
+    if (open)
+        open->next = block;
+    else
+        arena->blocks = block;
+    return true;
 }
 
 char *wick_arena_copy_text(wick_arena *arena, const char *text, size_t n)
@@ -67,6 +83,7 @@ void wick_arena_clear(wick_arena *arena)
 {
     for (struct wick_arena_block *block = arena->blocks, *next; block; block = next) {
         next = block->next;
+        free(block->adopted);
         free(block);
     }
     arena->blocks = NULL;

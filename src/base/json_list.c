@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/digits.h"
 #include "base/utf8.h"
 
 #define STEP 16
@@ -23,7 +24,7 @@ bool wick_json_at_end(wick_json_cursor *c)
     return c->at == c->end;
 }
 
-bool wick_json_take_mark(wick_json_cursor *c, char mark)
+bool wick_json_take_spaced_mark(wick_json_cursor *c, char mark)
 {
     skip_space(c);
     if (c->at == c->end || *c->at != mark)
@@ -140,29 +141,28 @@ bool wick_json_take_string(wick_json_cursor *c, char *out, size_t *n)
 static size_t n_digits(const char *at, const char *end)
 {
     const char *from = at;
+    while (end - at >= WICK_DIGITS_STEP && wick_digits_are(at))
+        at += WICK_DIGITS_STEP;
     while (at < end && *at >= '0' && *at <= '9')
         at++;
     return (size_t)(at - from);
 }
 
 /* The end of the number at `at`, NULL where there is none. */
-static const char *number_end(const char *at, const char *end, bool *is_integer)
+static const char *number_end(const char *at, const char *end)
 {
-    *is_integer = true;
     at += at < end && *at == '-';
     size_t n = n_digits(at, end);
     if (n == 0 || (n > 1 && *at == '0'))
         return NULL;
     at += n;
     if (at < end && *at == '.') {
-        *is_integer = false;
         n = n_digits(++at, end);
         if (n == 0)
             return NULL;
         at += n;
     }
     if (at < end && (*at == 'e' || *at == 'E')) {
-        *is_integer = false;
         at++;
         at += at < end && (*at == '+' || *at == '-');
         n = n_digits(at, end);
@@ -176,28 +176,25 @@ static const char *number_end(const char *at, const char *end, bool *is_integer)
 bool wick_json_take_integer(wick_json_cursor *c, int64_t *out)
 {
     enum { SAFE_DIGITS = 18 }; /* no number of so many is beyond 64 bits; longer ones are left to json.h */
-    bool is_integer;
     skip_space(c);
-    const char *end = number_end(c->at, c->end, &is_integer);
-    if (!end || !is_integer)
-        return false;
-    const bool is_negative = *c->at == '-';
-    const char *at = c->at + is_negative;
+    const bool is_negative = c->at < c->end && *c->at == '-';
+    const char *first = c->at + is_negative, *at = first;
     int64_t value = 0;
-    if (end - at > SAFE_DIGITS)
-        return false;
-    for (; at < end; at++)
+    for (; at < c->end && *at >= '0' && *at <= '9' && at - first < SAFE_DIGITS; at++)
         value = 10 * value + (*at - '0');
+    if (at == first || (at < c->end && *at >= '0' && *at <= '9') || (*first == '0' && at - first > 1))
+        return false;
+    if (at < c->end && (*at == '.' || *at == 'e' || *at == 'E'))
+        return false;
     *out = is_negative ? -value : value;
-    c->at = end;
+    c->at = at;
     return true;
 }
 
 bool wick_json_take_number(wick_json_cursor *c, const char **text, size_t *n)
 {
-    bool is_integer;
     skip_space(c);
-    const char *end = number_end(c->at, c->end, &is_integer);
+    const char *end = number_end(c->at, c->end);
     if (!end)
         return false;
     *text = c->at;
@@ -212,6 +209,14 @@ bool wick_json_take_number(wick_json_cursor *c, const char **text, size_t *n)
 static bool skip_string(wick_json_cursor *c)
 {
     while (c->at < c->end) {
+        if (c->end - c->at >= STEP) {
+            bytes16 v;
+            memcpy(&v, c->at, sizeof v);
+            const unsigned n = n_plain(v);
+            c->at += n;
+            if (n == STEP)
+                continue;
+        }
         const char byte = *c->at++;
         if (byte == '"')
             return true;
@@ -240,12 +245,10 @@ static bool skip_value(wick_json_cursor *c)
     return false;
 }
 
-/* Goes to the value of a member of the object that begins here. */
-static bool enter_member(wick_json_cursor *c, const char *key)
+/* Goes to the value of a member of the object whose next member begins here. */
+static bool find_member(wick_json_cursor *c, const char *key)
 {
     const size_t n_key = strlen(key);
-    if (!wick_json_take_mark(c, '{'))
-        return false;
     do {
         if (!wick_json_take_mark(c, '"'))
             return false;
@@ -262,8 +265,18 @@ static bool enter_member(wick_json_cursor *c, const char *key)
     return false;
 }
 
+static bool enter_member(wick_json_cursor *c, const char *key)
+{
+    return wick_json_take_mark(c, '{') && find_member(c, key);
+}
+
 bool wick_json_find(const char *text, size_t n, const char *outer, const char *key, wick_json_cursor *value)
 {
     *value = (wick_json_cursor){text, text + n};
     return enter_member(value, outer) && enter_member(value, key);
+}
+
+bool wick_json_find_next(wick_json_cursor *cursor, const char *key)
+{
+    return wick_json_take_mark(cursor, ',') && find_member(cursor, key);
 }

@@ -24,14 +24,14 @@ static int load_characters(wick_bpe_loading *l)
     const size_t n_ids = l->out->byte_level ? 0 : l->vocabulary->n_ids;
     size_t n = 0, n_slots = 16;
     for (size_t id = 0; id < n_ids; id++)
-        n += single_character(texts[id], l->lengths[id]) != 0;
+        n += single_character(texts[id], l->vocabulary->lengths[id]) != 0;
     while (n_slots / 2 < n)
         n_slots *= 2;
     wick_char_id *slots = wick_arena_take(l->reading->arena, n_slots, sizeof *slots);
     if (!slots)
         return wick_fail_memory(l->reading->error, "the tokenizer's characters");
     for (size_t id = 0; id < n_ids; id++) {
-        const uint32_t c = single_character(texts[id], l->lengths[id]);
+        const uint32_t c = single_character(texts[id], l->vocabulary->lengths[id]);
         if (c == 0)
             continue;
         size_t at = wick_character_slot(c);
@@ -48,51 +48,47 @@ static int load_characters(wick_bpe_loading *l)
 
 #define MIN_JOIN_BITS ((size_t)1 << 16) /* all pairs of bytes */
 #define MAX_JOIN_BITS ((size_t)1 << 22)
-/* So many bits for each byte of the tokens: of pairs of characters that no token has, few share a bit with one that some has. */
-#define BITS_A_BYTE 4
+/* Many merges have the same two characters: of pairs that none has, few share a bit with one that some has. */
+#define BITS_A_MERGE 16
 
-static void mark_joins(wick_bpe_loading *l, uint64_t *joins, const char *text, size_t n)
+int wick_bpe_begin_joins(wick_bpe_loading *l, size_t n_merges)
 {
-    uint32_t left = 0, right;
-    for (size_t at = 0; at < n; left = right) {
-        const unsigned length = l->out->byte_level ? 1 : wick_utf8_decode(text + at, &right);
-        right = l->out->byte_level ? (uint8_t)text[at] : right;
-        if (at > 0) {
-            const size_t bit = wick_join_bit(l->out->byte_level, left, right) & l->out->join_mask;
-            joins[bit / 64] |= (uint64_t)1 << bit % 64;
-        }
-        at += length;
-    }
+    size_t n_bits = MIN_JOIN_BITS;
+    while (!l->out->byte_level && n_bits < MAX_JOIN_BITS && n_bits / BITS_A_MERGE < n_merges)
+        n_bits *= 2;
+    l->joins = wick_arena_take(l->reading->arena, n_bits / 64, sizeof *l->joins);
+    if (!l->joins)
+        return wick_fail_memory(l->reading->error, "the tokenizer's merges");
+    l->out->joins = l->joins;
+    l->out->join_mask = n_bits - 1;
+    return WICK_OK;
 }
 
-/* The neighbours in every token: more than those that merging gives, and no fewer. */
-static int load_joins(wick_bpe_loading *l)
+/* The character, or behind ByteLevel the byte, that the character at text, of n bytes, is. False: it stands for no byte. */
+static bool symbol_at(const wick_bpe_loading *l, const char *text, size_t n, uint32_t *out)
 {
-    const size_t n_ids = l->vocabulary->n_ids;
-    size_t n_bytes = 0, n_longest = 0, n_bits = MIN_JOIN_BITS;
-    for (size_t id = 0; id < n_ids; id++) {
-        n_bytes += l->lengths[id];
-        n_longest = l->lengths[id] > n_longest ? l->lengths[id] : n_longest;
-    }
-    while (!l->out->byte_level && n_bits < MAX_JOIN_BITS && n_bits / BITS_A_BYTE < n_bytes)
-        n_bits *= 2;
-    uint64_t *joins = wick_arena_take(l->reading->arena, n_bits / 64, sizeof *joins);
-    char *bytes = malloc(n_longest + 1);
-    if (!joins || !bytes) {
-        free(bytes);
-        return wick_fail_memory(l->reading->error, "the tokenizer's merges");
-    }
-    l->out->joins = joins;
-    l->out->join_mask = n_bits - 1;
-    for (size_t id = 0; id < n_ids; id++) {
-        size_t n = l->lengths[id];
-        const char *text = l->vocabulary->texts[id];
-        if (n == 0 || (l->out->byte_level && !wick_byte_level_bytes(text, n, bytes, &n)))
-            continue;
-        mark_joins(l, joins, l->out->byte_level ? bytes : text, n);
-    }
-    free(bytes);
-    return WICK_OK;
+    char byte[4];
+    size_t n_out = 0;
+    wick_utf8_decode(text, out);
+    if (!l->out->byte_level)
+        return true;
+    if (!wick_byte_level_bytes(text, n, byte, &n_out))
+        return false;
+    *out = (uint8_t)byte[0];
+    return true;
+}
+
+/* Neighbours in a token that merging gives met when two tokens were merged: one ended the left one, the other began the right one. */
+void wick_bpe_mark_join(wick_bpe_loading *l, const char *left, size_t n_left, const char *right)
+{
+    size_t begin = n_left - 1;
+    uint32_t c, last, first;
+    while (begin > 0 && ((uint8_t)left[begin] & 0xC0) == 0x80)
+        begin--;
+    if (!symbol_at(l, left + begin, n_left - begin, &last) || !symbol_at(l, right, wick_utf8_decode(right, &c), &first))
+        return;
+    const size_t bit = wick_join_bit(l->out->byte_level, last, first) & l->out->join_mask;
+    l->joins[bit / 64] |= (uint64_t)1 << bit % 64;
 }
 
 /* Parts are the same as the whole unless characters are left out, which moves all that follow, or words are looked up as a whole. */
@@ -131,7 +127,7 @@ static size_t list_words(const wick_bpe_loading *l, wick_trie_key *keys, char *b
 {
     size_t n_keys = 0;
     for (size_t id = 0; id < l->vocabulary->n_ids; id++) {
-        size_t n = l->lengths[id];
+        size_t n = l->vocabulary->lengths[id];
         const char *text = l->vocabulary->texts[id];
         if (n == 0)
             continue;
@@ -150,7 +146,7 @@ static int load_words(wick_bpe_loading *l)
 {
     size_t n_bytes = 1;
     for (size_t id = 0; id < l->vocabulary->n_ids; id++)
-        n_bytes += l->lengths[id];
+        n_bytes += l->vocabulary->lengths[id];
     wick_trie_key *keys = calloc(l->vocabulary->n_ids + 1, sizeof *keys);
     char *bytes = malloc(n_bytes);
     int code;
@@ -167,8 +163,6 @@ static int load_words(wick_bpe_loading *l)
 int wick_bpe_load_tables(wick_bpe_loading *l)
 {
     int code = load_characters(l);
-    if (code == WICK_OK)
-        code = load_joins(l);
     if (code == WICK_OK && l->out->byte_level)
         code = load_byte_ranks(l);
     l->out->can_cut = can_cut(l->out);

@@ -45,14 +45,15 @@ static void check_tokens(const wick_json *vocab, const wick_token_list *list)
 }
 
 /* "LEFT RIGHT", or [LEFT, RIGHT] */
-static void check_merge(const wick_json *value, const wick_listed_merge *merge)
+static void check_merge(const wick_json *value, const wick_listed_merge *merge, const char *texts)
 {
     size_t n, n_right;
     const char *both = wick_json_string(value, &n), *left = both ? both : wick_json_string(wick_json_at(value, 0), &n);
     const char *right = both ? both + merge->n_left + 1 : wick_json_string(wick_json_at(value, 1), &n_right);
     CHECK(left && right && n == (both ? (size_t)merge->n_left + 1 + merge->n_right : merge->n_left));
     CHECK(both ? both[merge->n_left] == ' ' : n_right == merge->n_right);
-    CHECK(memcmp(left, merge->left, merge->n_left) == 0 && memcmp(right, merge->right, merge->n_right) == 0);
+    CHECK(memcmp(left, texts + merge->begin, merge->n_left) == 0 &&
+          memcmp(right, texts + merge->begin + merge->n_left, merge->n_right) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
@@ -73,7 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
             check_tokens(wick_json_get(model, "vocab"), &list);
         CHECK(!is_whole || list.scores || wick_json_count(merges) == list.n_merges);
         for (size_t i = 0; is_whole && i < list.n_merges; i++)
-            check_merge(wick_json_at(merges, i), &list.merges[i]);
+            check_merge(wick_json_at(merges, i), &list.merges[i], list.texts);
         CHECK(!is_rest || wick_json_count(wick_json_get(wick_json_get(rest, "model"), "vocab")) == 0);
         wick_json_free(rest);
         wick_json_free(whole);

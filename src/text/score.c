@@ -5,6 +5,8 @@
 #include <math.h>
 #include <stdint.h>
 
+#include "base/digits.h"
+
 #define MAX_POWER 308
 /* Beyond this an exponent's digits do not count: with so many digits as a file may have it is out of range or 0 all the same. */
 #define MAX_EXPONENT 1000000000
@@ -78,6 +80,16 @@ static bool is_digit(const char *at, const char *end)
     return at < end && *at >= '0' && *at <= '9';
 }
 
+/* Where eight digits more are sure to fit, adds as many at once; returns how many digits it added. */
+static size_t add_eight(uint64_t *digits, const char *at, const char *end)
+{
+    const uint64_t eight = 100000000;
+    if (end - at < WICK_DIGITS_STEP || *digits > UINT64_MAX / eight - 1 || !wick_digits_are(at))
+        return 0;
+    *digits = *digits * eight + wick_digits_value(at);
+    return WICK_DIGITS_STEP;
+}
+
 /* Adds a digit; false: it does not fit. */
 static bool add_digit(uint64_t *digits, char digit)
 {
@@ -101,7 +113,11 @@ bool wick_score_read(const char *text, size_t n, double *out)
     }
     if (at < end && *at == '.') {
         /* After a whole part that did not fit, digits are tried again, as there. */
-        for (at++, fits = true; is_digit(at, end); at++) {
+        at++;
+        fits = true;
+        for (size_t n_added; (n_added = add_eight(&digits, at, end)) > 0; at += n_added)
+            exponent -= (int64_t)n_added;
+        for (; is_digit(at, end); at++) {
             fits = fits && add_digit(&digits, *at);
             exponent -= fits;
         }

@@ -17,11 +17,19 @@ typedef struct building {
     bool out_of_memory;
 } building;
 
-static bool has_type(const char *json, size_t n, const char *type)
+/* What the model says that it is, as it is written. */
+typedef enum kind { OTHER, UNIGRAM, BPE } kind;
+
+static kind kind_of(const char *json, size_t n)
 {
+    static const char *const types[] = {[UNIGRAM] = "\"Unigram\"", [BPE] = "\"BPE\""};
     wick_json_cursor c;
-    return wick_json_find(json, n, "model", "type", &c) && (size_t)(c.end - c.at) >= strlen(type) &&
-           memcmp(c.at, type, strlen(type)) == 0;
+    if (!wick_json_find(json, n, "model", "type", &c))
+        return OTHER;
+    for (kind k = UNIGRAM; k <= BPE; k++)
+        if ((size_t)(c.end - c.at) >= strlen(types[k]) && memcmp(c.at, types[k], strlen(types[k])) == 0)
+            return k;
+    return OTHER;
 }
 
 /* Room for one more of *array. */
@@ -102,33 +110,29 @@ static bool read_numbered(wick_json_cursor *c, building *b)
     return wick_json_take_mark(c, '}');
 }
 
-/* "LEFT RIGHT", in text[0..n). */
-static bool part_at_space(const char *text, size_t n, wick_listed_merge *out)
+/* "LEFT RIGHT", in text[0..n): the right one takes the space's place. */
+static bool part_at_space(char *text, size_t n, size_t *n_left, size_t *n_right)
 {
-    const char *space = memchr(text, ' ', n);
+    char *space = memchr(text, ' ', n);
     if (!space)
         return false;
-    const size_t n_left = (size_t)(space - text), n_right = n - n_left - 1;
-    *out = (wick_listed_merge){text, space + 1, (uint32_t)n_left, (uint32_t)n_right};
-    return !memchr(space + 1, ' ', n_right);
+    *n_left = (size_t)(space - text);
+    *n_right = n - *n_left - 1;
+    memmove(space, space + 1, *n_right);
+    return !memchr(space, ' ', *n_right);
 }
 
 static bool read_merge(wick_json_cursor *c, building *b, wick_listed_merge *out)
 {
-    char *left = b->list->texts + b->at;
-    size_t n_left = 0, n_right = 0;
-    if (!wick_json_take_mark(c, '[')) {
-        if (!wick_json_take_string(c, left, &n_left))
-            return false;
-        b->at += n_left;
-        return part_at_space(left, n_left, out);
-    }
-    if (!wick_json_take_string(c, left, &n_left) || !wick_json_take_mark(c, ',') ||
-        !wick_json_take_string(c, left + n_left, &n_right))
-        return false;
-    *out = (wick_listed_merge){left, left + n_left, (uint32_t)n_left, (uint32_t)n_right};
+    char *text = b->list->texts + b->at;
+    size_t n_left = 0, n_right = 0, n = 0;
+    const bool is_pair = wick_json_take_mark(c, '[');
+    const bool holds = is_pair ? wick_json_take_string(c, text, &n_left) && wick_json_take_mark(c, ',') &&
+                                     wick_json_take_string(c, text + n_left, &n_right) && wick_json_take_mark(c, ']')
+                               : wick_json_take_string(c, text, &n) && part_at_space(text, n, &n_left, &n_right);
+    *out = (wick_listed_merge){(uint32_t)b->at, (uint32_t)n_left, (uint32_t)n_right};
     b->at += n_left + n_right;
-    return wick_json_take_mark(c, ']');
+    return holds;
 }
 
 static bool read_merges(wick_json_cursor *c, building *b)
@@ -180,34 +184,38 @@ static bool cut(const char *json, size_t n, const stretch *stretches, size_t n_s
 
 typedef bool reader(wick_json_cursor *c, building *b);
 
-/* Reads the value of the model's member. */
-static bool take(const char *json, size_t n, const char *key, reader *read, building *b, stretch *out)
+/* Reads the value that the cursor stands at. */
+static bool take(wick_json_cursor *c, reader *read, building *b, stretch *out)
 {
-    wick_json_cursor c;
-    if (!wick_json_find(json, n, "model", key, &c))
+    out->begin = c->at;
+    if (!read(c, b) || !wick_utf8_valid(out->begin, (size_t)(c->at - out->begin), NULL))
         return false;
-    out->begin = c.at;
-    if (!read(&c, b) || !wick_utf8_valid(out->begin, (size_t)(c.at - out->begin), NULL))
-        return false;
-    out->end = c.at;
+    out->end = c->at;
     return true;
+}
+
+/* The merges most often follow the vocabulary. */
+static bool find_merges(const char *json, size_t n, const char *behind_vocab, wick_json_cursor *c)
+{
+    *c = (wick_json_cursor){behind_vocab, json + n};
+    return wick_json_find_next(c, "merges") || wick_json_find(json, n, "model", "merges", c);
 }
 
 static bool read_model(const char *json, size_t n, building *b)
 {
-    stretch found[2] = {{NULL, NULL, "[]"}, {NULL, NULL, "[]"}};
-    if (has_type(json, n, "\"Unigram\""))
-        return take(json, n, "vocab", read_scored, b, &found[0]) && cut(json, n, found, 1, b);
-    if (!has_type(json, n, "\"BPE\"") || !take(json, n, "vocab", read_numbered, b, &found[0]) ||
-        !take(json, n, "merges", read_merges, b, &found[1]))
+    stretch vocab = {.empty = "[]"}, merges = {.empty = "[]"};
+    wick_json_cursor c;
+    const kind k = kind_of(json, n);
+    if (k == OTHER || !wick_json_find(json, n, "model", "vocab", &c))
         return false;
-    found[0].empty = "{}";
-    if (found[1].begin < found[0].begin) {
-        const stretch first = found[1];
-        found[1] = found[0];
-        found[0] = first;
-    }
-    return cut(json, n, found, 2, b);
+    if (k == UNIGRAM)
+        return take(&c, read_scored, b, &vocab) && cut(json, n, &vocab, 1, b);
+    vocab.empty = "{}";
+    if (!take(&c, read_numbered, b, &vocab) || !find_merges(json, n, vocab.end, &c) ||
+        !take(&c, read_merges, b, &merges))
+        return false;
+    const bool in_order = vocab.begin < merges.begin;
+    return cut(json, n, in_order ? (stretch[]){vocab, merges} : (stretch[]){merges, vocab}, 2, b);
 }
 
 int wick_token_list_read(const char *json, size_t n, wick_token_list *out)

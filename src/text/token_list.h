@@ -8,8 +8,7 @@
 
 /* Two tokens that merge; their texts stand in `texts`. */
 typedef struct wick_listed_merge {
-    const char *left, *right;
-    uint32_t n_left, n_right; /* bytes */
+    uint32_t begin, n_left, n_right; /* bytes: where the left one begins, behind which the right one stands */
 } wick_listed_merge;
 
 typedef struct wick_token_list {

@@ -63,27 +63,48 @@ bool wick_token_map_init(wick_token_map *map, wick_arena *arena, size_t n_keys, 
     return map->slots;
 }
 
-bool wick_token_map_put(wick_token_map *map, const char *key, size_t n, uint32_t number)
+static wick_token_probe probe_of(const char *key, size_t n)
+{
+    const uint64_t head = head_of(key, n);
+    return (wick_token_probe){head, hash(key, n, head)};
+}
+
+wick_token_probe wick_token_map_probe(const wick_token_map *map, const char *key, size_t n)
+{
+    const wick_token_probe probe = probe_of(key, n);
+    __builtin_prefetch(&map->slots[probe.hash & map->mask]);
+    return probe;
+}
+
+bool wick_token_map_put_at(wick_token_map *map, wick_token_probe probe, const char *key, size_t n, uint32_t number)
 {
     if (n >= MAX_KEY_BYTES)
         return false;
-    uint64_t head = head_of(key, n);
-    size_t at = hash(key, n, head) & map->mask;
-    size_t n_probes = 0;
-    while (map->slots[at].length != 0 && !same(map, &map->slots[at], key, n, head)) {
+    size_t at = probe.hash & map->mask, n_probes = 0;
+    while (map->slots[at].length != 0 && !same(map, &map->slots[at], key, n, probe.head)) {
         if (++n_probes == MAX_PROBES)
             return false;
         at = (at + 1) & map->mask;
     }
-    map->slots[at] = (wick_token_slot){.head = head, .length = (uint32_t)n, .number = number};
+    map->n += map->slots[at].length == 0;
+    map->slots[at] = (wick_token_slot){.head = probe.head, .length = (uint32_t)n, .number = number};
     return true;
+}
+
+bool wick_token_map_put(wick_token_map *map, const char *key, size_t n, uint32_t number)
+{
+    return wick_token_map_put_at(map, probe_of(key, n), key, n, number);
+}
+
+int64_t wick_token_map_find_at(const wick_token_map *map, wick_token_probe probe, const char *s, size_t n)
+{
+    for (size_t at = probe.hash & map->mask; map->slots[at].length != 0; at = (at + 1) & map->mask)
+        if (same(map, &map->slots[at], s, n, probe.head))
+            return map->slots[at].number;
+    return -1;
 }
 
 int64_t wick_token_map_find(const wick_token_map *map, const char *s, size_t n)
 {
-    uint64_t head = head_of(s, n);
-    for (size_t at = hash(s, n, head) & map->mask; map->slots[at].length != 0; at = (at + 1) & map->mask)
-        if (same(map, &map->slots[at], s, n, head))
-            return map->slots[at].number;
-    return -1;
+    return wick_token_map_find_at(map, probe_of(s, n), s, n);
 }

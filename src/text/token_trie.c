@@ -252,18 +252,23 @@ static int build(builder *b, size_t n_keys)
     return code;
 }
 
-/* Moves the arrays to the arena, with room behind for the steps that lead nowhere. */
-static int finish(const builder *b, wick_arena *arena, wick_token_trie *out)
+/* Gives the arrays to the arena, with room behind for the steps that lead nowhere, and no more than that. */
+static int finish(builder *b, wick_arena *arena, wick_token_trie *out)
 {
-    size_t n_slots = b->n_slots + N_BYTES;
-    wick_trie_node *nodes = wick_arena_take(arena, n_slots, sizeof *nodes);
-    uint32_t *numbers = wick_arena_take(arena, n_slots, sizeof *numbers);
-    if (!nodes || !numbers)
+    const size_t n_slots = b->n_slots + N_BYTES;
+    if (!reserve(b, n_slots))
         return WICK_E_NO_MEMORY;
-    memcpy(nodes, b->nodes, b->n_slots * sizeof *nodes);
-    memset(nodes + b->n_slots, 0xFF, N_BYTES * sizeof *nodes);
-    memcpy(numbers, b->numbers, b->n_slots * sizeof *numbers);
-    *out = (wick_token_trie){.nodes = nodes, .numbers = numbers, .n_slots = n_slots};
+    void *nodes = realloc(b->nodes, n_slots * sizeof *b->nodes);
+    b->nodes = nodes ? nodes : b->nodes;
+    void *numbers = realloc(b->numbers, n_slots * sizeof *b->numbers);
+    b->numbers = numbers ? numbers : b->numbers;
+    if (!nodes || !numbers || !wick_arena_adopt(arena, b->nodes))
+        return WICK_E_NO_MEMORY;
+    *out = (wick_token_trie){.nodes = b->nodes, .numbers = b->numbers, .n_slots = n_slots};
+    b->nodes = NULL;
+    if (!wick_arena_adopt(arena, b->numbers))
+        return WICK_E_NO_MEMORY;
+    b->numbers = NULL;
     return WICK_OK;
 }
 

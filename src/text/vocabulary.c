@@ -11,6 +11,8 @@
 /* Ids may leave gaps, but not so many that a small file asks for much memory. */
 #define MAX_UNUSED_IDS ((size_t)1 << 20)
 #define PATH "model.vocab"
+/* Of so many tokens the places are on their way to the cache. */
+#define PROBES_AHEAD 16
 
 /* Lists the entries, their texts still the document's, and checks every id; finds the largest one and how many bytes the texts take with
  * their terminators. keys: [wick_json_count(vocab)]. */
@@ -49,6 +51,8 @@ static int copy_tokens(const wick_reading *reading, char *text, wick_vocabulary 
         text[key.n_bytes] = '\0';
         key.text = text;
         code = wick_vocabulary_name(reading, out, PATH, text, key.number);
+        if (out->lengths && code == WICK_OK)
+            out->lengths[key.number] = key.n_bytes;
         keys[*n_keys] = key;
         *n_keys += key.n_bytes > 0;
         text += key.n_bytes + 1;
@@ -74,13 +78,18 @@ static int build_map(const wick_reading *reading, const wick_trie_key *keys, siz
 {
     if (!wick_token_map_init(&out->by_text, reading->arena, n_keys, out->texts))
         return wick_fail_memory(reading->error, "the tokenizer's vocabulary");
-    for (size_t i = 0; i < n_keys; i++)
-        if (!wick_token_map_put(&out->by_text, keys[i].text, keys[i].n_bytes, keys[i].number))
-            return wick_field_corrupt(reading, PATH, "has tokens that are made to collide");
-    size_t n_different = 0;
-    for (size_t i = 0; i <= out->by_text.mask; i++)
-        n_different += out->by_text.slots[i].length > 0;
-    return n_different == n_keys ? WICK_OK : wick_field_corrupt(reading, PATH, "has a token twice");
+    wick_token_probe probes[PROBES_AHEAD] = {{0}};
+    for (size_t i = 0; i < n_keys + PROBES_AHEAD; i++) {
+        wick_token_probe *probe = &probes[i % PROBES_AHEAD];
+        if (i >= PROBES_AHEAD) {
+            const wick_trie_key *key = &keys[i - PROBES_AHEAD];
+            if (!wick_token_map_put_at(&out->by_text, *probe, key->text, key->n_bytes, key->number))
+                return wick_field_corrupt(reading, PATH, "has tokens that are made to collide");
+        }
+        if (i < n_keys)
+            *probe = wick_token_map_probe(&out->by_text, keys[i].text, keys[i].n_bytes);
+    }
+    return out->by_text.n == n_keys ? WICK_OK : wick_field_corrupt(reading, PATH, "has a token twice");
 }
 
 int wick_vocabulary_build_trie(const wick_reading *reading, const char *path, wick_trie_key *keys, size_t n_keys,
@@ -101,7 +110,9 @@ int wick_vocabulary_build(const wick_reading *reading, wick_trie_key *keys, size
     size_t n_keys;
     out->texts = wick_arena_take(reading->arena, out->capacity, sizeof *out->texts);
     char *text = wick_arena_take(reading->arena, n_text_bytes, 1);
-    if (!out->texts || !text)
+    if (index->kind == WICK_INDEX_TABLE)
+        out->lengths = wick_arena_take(reading->arena, out->capacity, sizeof *out->lengths);
+    if (!out->texts || !text || (index->kind == WICK_INDEX_TABLE && !out->lengths))
         return wick_fail_memory(reading->error, "the tokenizer's vocabulary");
     int code = copy_tokens(reading, text, out, keys, &n_keys);
     if (code != WICK_OK)

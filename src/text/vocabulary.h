@@ -14,8 +14,9 @@ typedef struct wick_vocabulary {
     size_t n_entries; /* tokens of the model */
     /* From the model's tokens to ids: the whole ones, and without their continuing prefix those that have it ("ing" of "##ing"). */
     wick_token_trie whole, tails;
-    wick_token_map
-        by_text; /* in place of the tries while a model that walks no trie is loaded (BPE); slots NULL: not there */
+    /* In place of the tries while a model that walks no trie is loaded (BPE); slots and lengths NULL: not there. */
+    wick_token_map by_text;
+    uint32_t *lengths; /* [capacity] by id, of the model's tokens, in bytes: they may hold U+0000 */
 } wick_vocabulary;
 
 /* What a model looks its tokens up with. */

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/digits.h"
 #include "base/json.h"
 #include "base/json_list.h"
 
@@ -125,7 +126,8 @@ static void integers(void **state)
     } cases[] = {
         {"0", 0},           {"-1", -1},         {" 250001", 250001}, {"999999999999999999", 999999999999999999},
         {"1.0", INT64_MIN}, {"1e2", INT64_MIN}, {"007", INT64_MIN},  {"9999999999999999999", INT64_MIN},
-        {"x", INT64_MIN}};
+        {"x", INT64_MIN},   {"-", INT64_MIN},   {"-01", INT64_MIN},  {"1000000000000000000", INT64_MIN},
+        {"", INT64_MIN},    {"00", INT64_MIN},  {"12E", INT64_MIN},  {"-999999999999999999", -999999999999999999}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int64_t value = INT64_MIN;
         wick_json_cursor c = {cases[i].text, cases[i].text + strlen(cases[i].text)};
@@ -164,11 +166,45 @@ static void finding(void **state)
     check_find("", NULL);
 }
 
+/* A later member, from behind the value of an earlier one. */
+static void finding_the_next(void **state)
+{
+    static const char text[] =
+        "{\"model\": {\"vocab\": 1, \"a\": \"a longer string, \\\" with a quote\", \"merges\" : [2]}, \"b\": 3}";
+    wick_json_cursor c;
+    const char *number;
+    size_t n;
+    assert_true(wick_json_find(text, strlen(text), "model", "vocab", &c));
+    assert_true(wick_json_take_number(&c, &number, &n));
+    const wick_json_cursor behind = c;
+    assert_true(wick_json_find_next(&c, "merges"));
+    assert_memory_equal(c.at, "[2]}", 4);
+    c = behind;
+    assert_false(wick_json_find_next(&c, "vocab")); /* stands before */
+    c = behind;
+    assert_false(wick_json_find_next(&c, "b")); /* of another object */
+}
+
+/* Eight bytes are digits when each of them is. */
+static void eight_digits(void **state)
+{
+    for (int at = 0; at < WICK_DIGITS_STEP; at++)
+        for (int byte = 0; byte < 256; byte++) {
+            char text[WICK_DIGITS_STEP + 1] = "90817263";
+            text[at] = (char)byte;
+            const bool is_digit = byte >= '0' && byte <= '9';
+            assert_int_equal(wick_digits_are(text), is_digit);
+            if (is_digit)
+                assert_int_equal(wick_digits_value(text), strtoul(text, NULL, 10));
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(strings),  cmocka_unit_test(lengths), cmocka_unit_test(numbers),
-        cmocka_unit_test(integers), cmocka_unit_test(finding),
+        cmocka_unit_test(strings),      cmocka_unit_test(lengths), cmocka_unit_test(numbers),
+        cmocka_unit_test(integers),     cmocka_unit_test(finding), cmocka_unit_test(finding_the_next),
+        cmocka_unit_test(eight_digits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -71,6 +72,26 @@ static void pieces(void **state)
     wick_arena_clear(&arena); /* twice is fine */
 }
 
+/* Memory of malloc goes with the pieces, and room that is left stays. Sanitizers tell what is not freed. */
+static void adopted(void **state)
+{
+    wick_arena arena = {0};
+    for (int i = 0; i < 3; i++) {
+        char *memory = malloc(100);
+        assert_non_null(memory);
+        assert_true(wick_arena_adopt(&arena, memory));
+        memset(memory, i, 100);
+        const size_t before = arena.used_bytes;
+        char *piece = wick_arena_take(&arena, 64, 1), *next = wick_arena_take(&arena, 64, 1);
+        assert_ptr_equal(piece + 64, next);
+        assert_int_equal(arena.used_bytes, before + 128);
+        memset(piece, 7, 128);
+        assert_int_equal(memory[99], i);
+    }
+    wick_arena_clear(&arena);
+    assert_null(arena.blocks);
+}
+
 static void empty_pieces_differ(void **state)
 {
     wick_arena arena = {0};
@@ -106,13 +127,9 @@ static void texts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(multiplication),
-        cmocka_unit_test(addition),
-        cmocka_unit_test(rounding),
-        cmocka_unit_test(pieces),
-        cmocka_unit_test(empty_pieces_differ),
-        cmocka_unit_test(impossible_sizes),
-        cmocka_unit_test(texts),
+        cmocka_unit_test(multiplication),   cmocka_unit_test(addition), cmocka_unit_test(rounding),
+        cmocka_unit_test(adopted),          cmocka_unit_test(pieces),   cmocka_unit_test(empty_pieces_differ),
+        cmocka_unit_test(impossible_sizes), cmocka_unit_test(texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
