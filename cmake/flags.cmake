@@ -7,6 +7,10 @@ target_compile_options(wick_flags INTERFACE -Wall -Wextra -Wshadow -Wpointer-ari
   $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes -Wmissing-prototypes>
   # A product and a sum are fused only where a kernel says so: the same bits on every compiler.
   -ffp-contract=off -fno-math-errno)
+# Tables for unwinding take 0.1 MB; C needs none, for no exception leaves the C++ files.
+if(WICK_EMBED_MODEL AND NOT APPLE)
+  target_compile_options(wick_flags INTERFACE $<$<AND:$<CONFIG:Release>,$<COMPILE_LANGUAGE:C>>:-fno-asynchronous-unwind-tables>)
+endif()
 if(WICK_WERROR)
   target_compile_options(wick_flags INTERFACE -Werror)
 endif()
