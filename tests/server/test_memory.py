@@ -74,3 +74,17 @@ def test_tokens_that_nobody_takes(launch_candle, tmp_path):
         assert raw.ask(server.port, "/tokenize", json.dumps({"inputs": "a " * 3000000}).encode()).status == 413
     finally:
         server.stop()
+
+
+@pytest.mark.parametrize("model", ["roberta", "xlm-roberta"])
+def test_what_long_texts_took_goes_back(launch_candle, tmp_path, model):
+    """BPE and Unigram take up to a hundred bytes for each byte of a word. Afterwards neither a worker, nor the engine, nor the allocator keeps them."""
+    server = launch_candle(tmp_path, "--model", str(ROOT / "tests/fixtures/models" / model), "--threads", "2", "--workers", "2")
+    text = "ab" * 500000
+    try:
+        before = settle(lambda: rss_mb(server))
+        for texts in ([text], [text, text + "!"], [text[1:], text[2:], text[3:]], [text[: 200000 + i] for i in range(4)]):
+            assert raw.ask(server.port, "/embed", json.dumps({"inputs": texts}).encode()).status == 200
+        assert settle(lambda: rss_mb(server)) < before + 25
+    finally:
+        server.stop()
