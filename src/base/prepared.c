@@ -250,6 +250,28 @@ static bool is_within_limit(size_t n_bytes)
     return getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || n_bytes <= limit.rlim_cur;
 }
 
+#define MAX_TRIES 16
+
+/* A file of its own for what is written, locked, so that nobody takes it for litter; its name replaces the X's that temporary ends in. -1: errno tells. */
+static int make_temporary(char *temporary)
+{
+    char *end = temporary + strlen(temporary) - (strlen(TEMPORARY_END) - 1);
+    for (int i = 0; i < MAX_TRIES; i++) {
+        struct stat status;
+        memcpy(end, TEMPORARY_END + 1, strlen(TEMPORARY_END) - 1);
+        int fd = mkstemp(temporary); /* exclusive, 0600 */
+        if (fd < 0)
+            return -1;
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+        flock(fd, LOCK_EX); /* who holds it now removes the file at once */
+        if (fstat(fd, &status) == 0 && status.st_nlink > 0)
+            return fd;
+        close(fd);
+    }
+    errno = EBUSY;
+    return -1;
+}
+
 void wick_prepared_save(const char *folder, const wick_prepared_key *key, const void *payload, size_t size_bytes,
                         wick_pool *pool)
 {
@@ -264,13 +286,11 @@ void wick_prepared_save(const char *folder, const wick_prepared_key *key, const 
     if (has_folder)
         remove_litter(folder);
     snprintf(temporary, sizeof temporary, "%s" TEMPORARY_END, path);
-    int fd = has_folder ? mkstemp(temporary) : -1; /* exclusive, 0600 */
+    int fd = has_folder ? make_temporary(temporary) : -1;
     if (fd < 0) {
         wick_log(WICK_LOG_DEBUG, "the prepared %s cannot be kept in %s: %s", key->kind, folder, strerror(errno));
         return;
     }
-    fcntl(fd, F_SETFD, FD_CLOEXEC);
-    flock(fd, LOCK_EX | LOCK_NB);
     if (!write_file(fd, key, payload, size_bytes, pool) || rename(temporary, path) != 0) {
         wick_log(WICK_LOG_DEBUG, "the prepared %s cannot be kept in %s: %s", key->kind, folder, strerror(errno));
         unlink(temporary);

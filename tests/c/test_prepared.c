@@ -24,6 +24,7 @@
 #include <unistd.h>
 #include <wick.h>
 
+#include "base/prepared.h"
 #include "support_model.h"
 
 #define DIMENSION 32
@@ -483,6 +484,39 @@ static void many_at_once(void **state)
     assert_memory_equal(vector, expected, sizeof vector);
 }
 
+typedef struct writer {
+    const char *kind;
+    size_t n_lost; /* saved, and not there afterwards */
+} writer;
+
+/* Saves the payload of one setting after the other. */
+static void *save_many(void *arg)
+{
+    writer *own = arg;
+    for (unsigned i = 0; i < 4000; i++) {
+        const wick_prepared_key key = {.kind = own->kind, .source = model_folder, .format = 1, .settings = i};
+        wick_prepared found;
+        wick_prepared_save(cache, &key, &key, sizeof key, NULL);
+        own->n_lost += !wick_prepared_open(cache, &key, NULL, &found);
+        wick_prepared_close(&found);
+    }
+    return NULL;
+}
+
+/* A writer also removes what killed ones left: never the file that another one has just begun. */
+static void writers_leave_each_other_alone(void **state)
+{
+    (void)state;
+    writer first = {.kind = "first"}, second = {.kind = "second"};
+    pthread_t thread;
+    wick_log_set_level(WICK_LOG_ERROR);
+    assert_int_equal(pthread_create(&thread, NULL, save_many, &second), 0);
+    save_many(&first);
+    pthread_join(thread, NULL);
+    assert_int_equal(first.n_lost, 0);
+    assert_int_equal(second.n_lost, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -497,6 +531,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(limited_files_do_not_kill, set_up, tear_down),
         cmocka_unit_test_setup_teardown(folders_that_cannot_be_used, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_at_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(writers_leave_each_other_alone, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
