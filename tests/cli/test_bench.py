@@ -1,18 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """wick bench: what it prints, and that its figures agree with each other. Never how fast anything is."""
-import fcntl
 import json
-import os
-import pty
 import re
 import signal
-import struct
-import termios
 import time
 import xml.etree.ElementTree
 
 import pytest
 from test_families import FAMILIES, MODELS, RUNS
+from test_streaming import on_terminal
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -193,14 +189,9 @@ def test_interrupt_leaves_nothing(wick):
 
 
 def test_progress_on_a_terminal(wick):
-    controller, terminal = pty.openpty()
-    try:
-        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-        done = wick("bench", "--quick", "--json", "--provider", "mock", stderr=terminal, env={"TERM": "xterm"})
-        drawn = os.read(controller, 1 << 20).decode()
-    finally:
-        os.close(terminal)
-        os.close(controller)
-    check(json.loads(done.stdout))
+    with open(wick.folder / "out.json", "wb") as out:
+        drawn, exit_code = on_terminal(wick, "bench", "--quick", "--json", "--provider", "mock", stdout=out)
+    assert exit_code == 0
+    check(json.loads((wick.folder / "out.json").read_text()))
     shares = [int(share) for share in re.findall(r"(\d+) %", drawn)]
     assert shares and shares == sorted(shares) and drawn.endswith("\r\033[K")

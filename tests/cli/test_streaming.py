@@ -49,11 +49,11 @@ def test_memory_does_not_grow_with_the_input(wick, sanitized, file_format):
         assert numpy.load(wick.folder / "out.npy", mmap_mode="r").shape == (200_000, 16)
 
 
-def on_terminal(wick, *arguments, feed=None, env=None):
-    """Runs the command with stderr on a terminal of 80 columns; returns what it showed there and its exit code."""
+def on_terminal(wick, *arguments, feed=None, env=None, stdout=subprocess.DEVNULL):
+    """Runs the command with stderr on a terminal of 80 columns; returns what it showed there until it had gone, and its exit code."""
     controller, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    process = wick.start(*arguments, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=terminal,
+    process = wick.start(*arguments, stdin=subprocess.PIPE, stdout=stdout, stderr=terminal,
                          env={"TERM": "xterm", **(env or {})})
     os.close(terminal)
     if feed:
