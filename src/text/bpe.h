@@ -12,11 +12,10 @@
 #define WICK_FILTER_BITS 8 /* for each slot of the table of merges */
 #define WICK_BYTE_PAIRS ((size_t)256 * 256)
 
-/* A slot of the table of merges: left and right become id. */
+/* A slot of the table of merges. */
 typedef struct wick_merge {
     uint32_t left, right;
     uint32_t rank; /* the lowest goes first; WICK_NO_RANK: an empty slot */
-    uint32_t id;
 } wick_merge;
 
 /* A slot of the table of characters. */
@@ -29,13 +28,14 @@ typedef struct wick_bpe {
     const wick_vocabulary *vocabulary; /* its `whole` has the bytes of all tokens where ignore_merges is on */
     uint64_t serial;                   /* of the words that are kept in encodings (word_cache.h) */
     const wick_merge *merges; /* [merge_mask + 1], open addressing by left and right; one slot at least is empty */
+    const uint32_t *merged;   /* [n_merged] by rank: what a merge gives */
     const uint64_t *filter;   /* [filter_mask / 64 + 1] bits: a bit of each merge's hash */
     const wick_char_id *characters; /* [character_mask + 1], the same by code point; those that are not ASCII */
     const uint64_t *
         joins; /* [join_mask / 64 + 1] bits: neighbours that stand next to each other in some token that merging gives */
-    const int32_t *
-        byte_ranks; /* byte_level: [256 * 256] by two bytes: the rank of their tokens' merge, INT32_MAX: none; else NULL */
-    size_t merge_mask, filter_mask, character_mask, join_mask;
+    const uint32_t *
+        byte_ranks; /* byte_level: [256 * 256] by two bytes: the rank of their tokens' merge, WICK_NO_RANK: none; else NULL */
+    size_t merge_mask, filter_mask, character_mask, join_mask, n_merged;
     int32_t first_ids[256];    /* byte_level: by byte; else of ASCII characters; -1: none */
     int32_t fallback_ids[256]; /* by byte: the token <0xXX>; -1: none */
     int32_t unknown_id;        /* -1: none */
@@ -82,18 +82,17 @@ static inline size_t wick_filter_bit(uint64_t hash)
     return (size_t)(hash >> 24 ^ hash);
 }
 
-/* The merge of two tokens, or an empty slot. Most pairs have none, which nearly always the filter tells, a sixteenth of the table's size. */
-static inline const wick_merge *wick_bpe_merge(const wick_bpe *model, uint32_t left, uint32_t right)
+/* The rank of two tokens' merge, or WICK_NO_RANK. Most pairs have none, which nearly always the filter tells, a twelfth of the table's size. */
+static inline uint32_t wick_bpe_rank(const wick_bpe *model, uint32_t left, uint32_t right)
 {
-    static const wick_merge none = {0, 0, WICK_NO_RANK, 0};
     const uint64_t hash = wick_merge_hash(left, right);
     const size_t bit = wick_filter_bit(hash) & model->filter_mask;
     if (!(model->filter[bit / 64] >> bit % 64 & 1))
-        return &none;
+        return WICK_NO_RANK;
     for (size_t at = (size_t)hash;; at++) {
         const wick_merge *merge = &model->merges[at & model->merge_mask];
         if ((merge->left == left && merge->right == right) || merge->rank == WICK_NO_RANK)
-            return merge;
+            return merge->rank;
     }
 }
 

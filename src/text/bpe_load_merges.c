@@ -29,6 +29,7 @@ typedef struct pending {
 typedef struct merging {
     wick_bpe_loading *l;
     wick_merge *slots; /* [mask + 1] */
+    uint32_t *merged;  /* by rank */
     uint64_t *filter;  /* [filter_mask / 64 + 1] */
     size_t mask, filter_mask;
     pending batch[BATCH];
@@ -108,7 +109,8 @@ static int flush(merging *m)
         const int64_t id = has_parts ? id_of_joined(m->l, p->left, p->right) : -1;
         if (id < 0)
             return fail_at(m, p, has_parts, false);
-        p->merge = (wick_merge){(uint32_t)left, (uint32_t)right, m->rank++, (uint32_t)id};
+        p->merge = (wick_merge){(uint32_t)left, (uint32_t)right, m->rank};
+        m->merged[m->rank++] = (uint32_t)id;
         __builtin_prefetch(&m->slots[wick_merge_hash((uint32_t)left, (uint32_t)right) & m->mask], 1);
         wick_bpe_mark_join(m->l, p->left.text, p->left.n, p->right.text);
     }
@@ -198,7 +200,8 @@ static int make_room(merging *m, size_t n_merges)
     m->filter_mask = n_slots * WICK_FILTER_BITS - 1;
     m->slots = wick_arena_take(reading->arena, n_slots, sizeof *m->slots);
     m->filter = wick_arena_take(reading->arena, n_slots * WICK_FILTER_BITS / 64, sizeof *m->filter);
-    if (!m->slots || !m->filter)
+    m->merged = wick_arena_take(reading->arena, n_merges, sizeof *m->merged);
+    if (!m->slots || !m->filter || !m->merged)
         return wick_fail_memory(reading->error, "the tokenizer's merges");
     for (size_t i = 0; i < n_slots; i++)
         m->slots[i].rank = WICK_NO_RANK;
@@ -218,6 +221,8 @@ int wick_bpe_load_merges(wick_bpe_loading *l, const wick_json *list)
         code = flush(&m);
     l->out->merges = m.slots;
     l->out->merge_mask = m.mask;
+    l->out->merged = m.merged;
+    l->out->n_merged = m.rank;
     l->out->filter = m.filter;
     l->out->filter_mask = m.filter_mask;
     return code;

@@ -105,16 +105,14 @@ static bool can_cut(const wick_bpe *model)
 static int load_byte_ranks(wick_bpe_loading *l)
 {
     const int32_t *first_ids = l->out->first_ids;
-    int32_t *ranks = wick_arena_take(l->reading->arena, WICK_BYTE_PAIRS, sizeof *ranks);
+    uint32_t *ranks = wick_arena_take(l->reading->arena, WICK_BYTE_PAIRS, sizeof *ranks);
     if (!ranks)
         return wick_fail_memory(l->reading->error, "the tokenizer's merges");
     for (size_t pair = 0; pair < WICK_BYTE_PAIRS; pair++) {
         const int32_t left = first_ids[pair >> 8], right = first_ids[pair & 0xFF];
-        ranks[pair] = INT32_MAX;
-        if (left >= 0 && right >= 0 && wick_bpe_joins(l->out, (uint32_t)(pair >> 8), pair & 0xFF)) {
-            const uint32_t rank = wick_bpe_merge(l->out, (uint32_t)left, (uint32_t)right)->rank;
-            ranks[pair] = rank < INT32_MAX ? (int32_t)rank : INT32_MAX;
-        }
+        ranks[pair] = WICK_NO_RANK;
+        if (left >= 0 && right >= 0 && wick_bpe_joins(l->out, (uint32_t)(pair >> 8), pair & 0xFF))
+            ranks[pair] = wick_bpe_rank(l->out, (uint32_t)left, (uint32_t)right);
     }
     l->out->byte_ranks = ranks;
     return WICK_OK;

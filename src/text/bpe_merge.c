@@ -7,53 +7,61 @@
 #define SHORT_WORD 32
 #define NOWHERE UINT32_MAX
 
-/* Of no merge; ranks of short words are signed, as compilers compare many at once. */
-#define NEVER INT32_MAX
+/* Of neighbours in a short word: the rank, and below it the place, so that the lowest of all is the merge that goes next. */
+#define PLACE_BITS 32
+#define NEVER ((uint64_t)WICK_NO_RANK << PLACE_BITS)
 
-static int32_t rank_of(const wick_bpe *model, uint32_t left, uint32_t right)
+static uint64_t key_of(const wick_bpe *model, uint32_t left, uint32_t right, size_t place)
 {
-    const uint32_t rank = wick_bpe_merge(model, left, right)->rank;
-    return rank < NEVER ? (int32_t)rank : NEVER; /* no file has so many */
+    return (uint64_t)wick_bpe_rank(model, left, right) << PLACE_BITS | place;
 }
 
 /* The ranks of neighbours in a word that is nothing but bytes come from a table. */
 static void rank_pairs(const wick_bpe *model, const wick_bpe_symbol *symbols, size_t n, const char *bytes,
-                       int32_t *ranks)
+                       uint64_t *keys)
 {
     if (bytes) {
         for (size_t i = 0; i + 1 < n; i++)
-            ranks[i] = model->byte_ranks[(size_t)(uint8_t)bytes[i] << 8 | (uint8_t)bytes[i + 1]];
+            keys[i] =
+                (uint64_t)model->byte_ranks[(size_t)(uint8_t)bytes[i] << 8 | (uint8_t)bytes[i + 1]] << PLACE_BITS | i;
     } else {
         for (size_t i = 0; i + 1 < n; i++)
-            ranks[i] = rank_of(model, symbols[i].id, symbols[i + 1].id);
+            keys[i] = key_of(model, symbols[i].id, symbols[i + 1].id, i);
     }
+}
+
+/* keys: [n], n >= 1. */
+static uint64_t lowest_of(const uint64_t *keys, size_t n)
+{
+    uint64_t lowest = keys[0], other = keys[n - 1];
+    for (size_t i = 1; i + 1 < n; i += 2) {
+        lowest = keys[i] < lowest ? keys[i] : lowest;
+        other = keys[i + 1] < other ? keys[i + 1] : other;
+    }
+    return lowest < other ? lowest : other;
 }
 
 /* In place; returns how many symbols are left. bytes: the word, where symbol i is its byte i; else NULL. */
 static size_t merge_short(const wick_bpe *model, wick_bpe_symbol *symbols, size_t n, const char *bytes)
 {
-    int32_t ranks[SHORT_WORD]; /* of symbol i and the next */
-    rank_pairs(model, symbols, n, bytes, ranks);
+    uint64_t keys[SHORT_WORD]; /* of symbol i and the next */
+    rank_pairs(model, symbols, n, bytes, keys);
     while (n > 1) {
-        int32_t lowest = NEVER;
-        for (size_t i = 0; i + 1 < n; i++)
-            lowest = ranks[i] < lowest ? ranks[i] : lowest;
-        if (lowest == NEVER)
+        const uint64_t lowest = lowest_of(keys, n - 1);
+        if (lowest >= NEVER)
             break;
-        size_t best = 0;
-        while (ranks[best] != lowest)
-            best++;
-        const uint32_t id = wick_bpe_merge(model, symbols[best].id, symbols[best + 1].id)->id;
+        const size_t best = (uint32_t)lowest;
+        const uint32_t id = model->merged[lowest >> PLACE_BITS];
         symbols[best] = (wick_bpe_symbol){id, symbols[best + 1].end};
         n--;
         for (size_t i = best + 1; i < n; i++) {
             symbols[i] = symbols[i + 1];
-            ranks[i - 1] = ranks[i];
+            keys[i - 1] = keys[i] - 1; /* it has moved */
         }
         if (best > 0)
-            ranks[best - 1] = rank_of(model, symbols[best - 1].id, id);
+            keys[best - 1] = key_of(model, symbols[best - 1].id, id, best - 1);
         if (best + 1 < n)
-            ranks[best] = rank_of(model, id, symbols[best + 1].id);
+            keys[best] = key_of(model, id, symbols[best + 1].id, best);
     }
     return n;
 }
@@ -87,14 +95,10 @@ static uint64_t pop(uint64_t *heap, size_t *n)
     return key;
 }
 
-/* The rank of the pair that begins at symbol i, for the heap; its merge is remembered. */
+/* The rank of the pair that begins at symbol i, for the heap; it is remembered. */
 static uint32_t look_up(const wick_bpe *model, const wick_bpe_symbol *symbols, wick_bpe_link *links, uint32_t i)
 {
-    wick_bpe_link *link = &links[i];
-    const wick_merge *merge = wick_bpe_merge(model, symbols[i].id, symbols[link->next].id);
-    link->rank = merge->rank;
-    link->id = merge->id;
-    return merge->rank;
+    return links[i].rank = wick_bpe_rank(model, symbols[i].id, symbols[links[i].next].id);
 }
 
 static uint64_t heap_key(uint32_t rank, uint32_t i)
@@ -107,7 +111,7 @@ static size_t fill_heap(const wick_bpe *model, const wick_bpe_symbol *symbols, s
 {
     size_t n_heap = 0;
     for (uint32_t i = 0; i < n; i++) {
-        links[i] = (wick_bpe_link){i > 0 ? i - 1 : NOWHERE, i + 1 < n ? i + 1 : NOWHERE, WICK_NO_RANK, 0};
+        links[i] = (wick_bpe_link){i > 0 ? i - 1 : NOWHERE, i + 1 < n ? i + 1 : NOWHERE, WICK_NO_RANK};
         if (i + 1 < n && look_up(model, symbols, links, i) != WICK_NO_RANK)
             heap[n_heap++] = heap_key(links[i].rank, i);
     }
@@ -128,7 +132,7 @@ static size_t merge_long(const wick_bpe *model, wick_bpe_symbol *symbols, size_t
         if (link->rank != key >> 32) /* the pair is no more */
             continue;
         const uint32_t right = link->next;
-        symbols[i] = (wick_bpe_symbol){link->id, symbols[right].end};
+        symbols[i] = (wick_bpe_symbol){model->merged[link->rank], symbols[right].end};
         link->next = links[right].next;
         link->rank = links[right].rank = WICK_NO_RANK;
         if (link->next != NOWHERE) {

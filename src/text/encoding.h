@@ -61,9 +61,9 @@ typedef struct wick_bpe_symbol {
     uint32_t id, end; /* token; end in bytes of the word */
 } wick_bpe_symbol;
 
-/* Its neighbours, and what it and the next merge into. */
+/* Its neighbours, and the rank of its merge with the next. */
 typedef struct wick_bpe_link {
-    uint32_t previous, next, rank, id;
+    uint32_t previous, next, rank;
 } wick_bpe_link;
 
 typedef struct wick_bpe_scratch {

@@ -26,7 +26,9 @@ static void put_bpe(wick_flat_writer *w, const wick_bpe *model, wick_flat_model 
     out->byte_ranks =
         wick_flat_put(w, model->byte_ranks, model->byte_ranks ? WICK_BYTE_PAIRS : 0, sizeof *model->byte_ranks);
     out->filter = wick_flat_put(w, model->filter, model->filter_mask / 64 + 1, sizeof *model->filter);
+    out->merged = wick_flat_put(w, model->merged, model->n_merged, sizeof *model->merged);
     out->as_is.bpe.filter = NULL;
+    out->as_is.bpe.merged = NULL;
     out->as_is.bpe.joins = NULL;
     out->as_is.bpe.byte_ranks = NULL;
     out->as_is.bpe.vocabulary = NULL;
@@ -47,15 +49,31 @@ static bool is_mask(size_t mask, uint64_t n)
 }
 
 /* A search ends at an empty slot: there must be one. */
-static bool has_good_merges(const wick_merge *merges, size_t n, size_t n_ids)
+static bool has_good_merges(const wick_merge *merges, size_t n, size_t n_ranks)
 {
     bool holds = true, has_empty = false;
     for (size_t i = 0; i < n; i++) {
         const bool is_empty = merges[i].rank == WICK_NO_RANK;
-        holds &= merges[i].id < n_ids; /* of an empty slot too */
+        holds &= is_empty | (merges[i].rank < n_ranks);
         has_empty |= is_empty;
     }
     return holds && has_empty;
+}
+
+static bool has_good_ranks(const uint32_t *ranks, size_t n, size_t n_ranks)
+{
+    bool holds = true;
+    for (size_t i = 0; i < n; i++)
+        holds &= (ranks[i] == WICK_NO_RANK) | (ranks[i] < n_ranks);
+    return holds;
+}
+
+static bool are_ids(const uint32_t *ids, size_t n, size_t n_ids)
+{
+    bool holds = true;
+    for (size_t i = 0; i < n; i++)
+        holds &= ids[i] < n_ids;
+    return holds;
 }
 
 static bool has_good_characters(const wick_char_id *characters, size_t n, size_t n_ids)
@@ -75,8 +93,9 @@ static void read_bpe(wick_flat_reader *r, const wick_flat_model *flat, wick_toke
     const wick_merge *merges = wick_flat_view(r, flat->merges, sizeof *merges);
     const wick_char_id *characters = wick_flat_view(r, flat->characters, sizeof *characters);
     const uint64_t *joins = wick_flat_view(r, flat->joins, sizeof *joins);
-    const int32_t *byte_ranks = wick_flat_view(r, flat->byte_ranks, sizeof *byte_ranks);
+    const uint32_t *byte_ranks = wick_flat_view(r, flat->byte_ranks, sizeof *byte_ranks);
     const uint64_t *filter = wick_flat_view(r, flat->filter, sizeof *filter);
+    const uint32_t *merged = wick_flat_view(r, flat->merged, sizeof *merged);
     wick_flat_expect(r, is_mask(model->filter_mask, 64 * flat->filter.n));
     wick_flat_expect(r, is_mask(model->merge_mask, flat->merges.n) &&
                             is_mask(model->character_mask, flat->characters.n) &&
@@ -86,7 +105,9 @@ static void read_bpe(wick_flat_reader *r, const wick_flat_model *flat, wick_toke
     if (r->is_bad)
         return;
     wick_flat_read_trie(r, flat->whole, n_ids, model->ignore_merges, &tk->vocabulary.whole);
-    wick_flat_expect(r, has_good_merges(merges, (size_t)flat->merges.n, n_ids));
+    wick_flat_expect(r, flat->merged.n == model->n_merged && are_ids(merged, model->n_merged, n_ids));
+    wick_flat_expect(r, has_good_merges(merges, (size_t)flat->merges.n, model->n_merged) &&
+                            has_good_ranks(byte_ranks, (size_t)flat->byte_ranks.n, model->n_merged));
     wick_flat_expect(r, has_good_characters(characters, (size_t)flat->characters.n, n_ids));
     bool holds = is_id(model->unknown_id, n_ids) && (!model->byte_level || flat->byte_ranks.n == WICK_BYTE_PAIRS);
     for (size_t i = 0; i < 256; i++)
@@ -97,6 +118,7 @@ static void read_bpe(wick_flat_reader *r, const wick_flat_model *flat, wick_toke
     model->characters = characters;
     model->joins = joins;
     model->filter = filter;
+    model->merged = merged;
     model->byte_ranks = model->byte_level ? byte_ranks : NULL;
     model->serial = wick_word_cache_serial();
 }

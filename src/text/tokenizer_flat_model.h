@@ -8,7 +8,7 @@
 /* Stands in the block's head. */
 typedef struct wick_flat_model {
     wick_token_model as_is; /* its pointers, of which none is read, are NULL */
-    wick_flat_span merges, filter, characters, joins, byte_ranks, scores;
+    wick_flat_span merges, filter, merged, characters, joins, byte_ranks, scores;
     wick_flat_trie whole, tails; /* of the vocabulary */
 } wick_flat_model;
 

@@ -37,19 +37,18 @@ static wick_tokenizer *parse(const char *json)
 static size_t merge_plainly(const wick_bpe *model, uint32_t *ids, size_t n)
 {
     for (;;) {
-        uint32_t lowest = WICK_NO_RANK, id = 0;
+        uint32_t lowest = WICK_NO_RANK;
         size_t place = 0;
         for (size_t i = 0; i + 1 < n; i++) {
-            const wick_merge *merge = wick_bpe_merge(model, ids[i], ids[i + 1]);
-            if (merge->rank < lowest) {
-                lowest = merge->rank;
-                id = merge->id;
+            const uint32_t rank = wick_bpe_rank(model, ids[i], ids[i + 1]);
+            if (rank < lowest) {
+                lowest = rank;
                 place = i;
             }
         }
         if (lowest == WICK_NO_RANK)
             return n;
-        ids[place] = id;
+        ids[place] = model->merged[lowest];
         n--;
         memmove(ids + place + 1, ids + place + 2, (n - place - 1) * sizeof *ids);
     }
