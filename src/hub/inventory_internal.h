@@ -26,6 +26,8 @@ void wick_cache_walk(int fd, bool (*visit)(void *user, const wick_cache_entry *e
 int wick_cache_names(int fd, bool folders, char ***names, size_t *n_names, wick_error *error);
 /* Opens a folder without following a link. Negative: errno. */
 int wick_cache_open_folder(int fd, const char *name);
+/* Whether somebody holds a lock of the model's, whose folder is called so: a pull does, but for the moments between its files. */
+bool wick_cache_is_pulled(int cache_fd, const char *folder);
 /* Removes name with all that is in it, following no link. Errno where negative. */
 int wick_cache_remove_tree(int fd, const char *name);
 

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #define TRASH ".wick-removed-"
@@ -28,31 +27,6 @@ static int fail_io(const removing *r, const char *what, wick_error *error)
 {
     const wick_hub_store place = {.cache = (char *)(uintptr_t)r->cache};
     return wick_store_fail(&place, what, error);
-}
-
-/* ---- downloads under way ---- */
-
-/* Somebody holds a lock of the model's. */
-static bool is_busy(const removing *r)
-{
-    char **names = NULL;
-    size_t n = 0;
-    bool busy = false;
-    const int all = wick_cache_open_folder(r->cache_fd, ".locks");
-    const int own = all >= 0 ? wick_cache_open_folder(all, r->folder) : -1;
-    if (own >= 0 && wick_cache_names(own, false, &names, &n, NULL) == WICK_OK)
-        for (size_t i = 0; i < n && !busy; i++) {
-            const int fd = openat(own, names[i], O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-            busy = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-            if (fd >= 0)
-                close(fd);
-        }
-    wick_hub_names_free(names, n);
-    if (own >= 0)
-        close(own);
-    if (all >= 0)
-        close(all);
-    return busy;
 }
 
 /* ---- out of sight, then gone ---- */
@@ -269,7 +243,7 @@ static int take(removing *r, const wick_hub_model *model, const char *revision, 
             return wick_fail(error, WICK_E_MODEL_NOT_FOUND, r->cache, "wick models lists what is there",
                              "not in the cache: %s@%s", r->repo, revision);
     }
-    if (!is_rehearsal && is_busy(r))
+    if (!is_rehearsal && wick_cache_is_pulled(r->cache_fd, r->folder))
         return wick_fail(error, WICK_E_UNAVAILABLE, r->cache, "wait for it, or stop it",
                          "%s is being downloaded by another process", r->repo);
     if (revision && model->n_revisions > 1)

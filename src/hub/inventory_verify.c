@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 typedef struct verifying {
@@ -17,7 +18,9 @@ typedef struct verifying {
     const wick_hub_model *model;
     wick_hub_verified *out;
     uint64_t all_bytes;
-    int blobs_fd;
+    const char *cache;                   /* its folder */
+    char folder[WICK_HUB_MAX_NAME + 16]; /* the model's in there */
+    int cache_fd, blobs_fd;
     const char *snapshot; /* the one that is looked at */
     wick_error *error;
     int code; /* of what keeps this from going on */
@@ -110,6 +113,25 @@ static bool verify_link(void *user, const wick_cache_entry *entry)
     return true;
 }
 
+#define LOOKS 5
+#define LOOK_MS 50
+
+/* The list is older than what was hashed since, and a pull that fills the snapshot has no lock between two files: only what stays missing is. */
+static bool stays_missing(const verifying *v, const char *commit, char missing[WICK_HUB_MAX_PATH + 1])
+{
+    const struct timespec pause = {.tv_nsec = LOOK_MS * 1000000L};
+    char path[4096];
+    const int n = snprintf(path, sizeof path, "%s/%s/snapshots/%s", v->cache, v->folder, commit);
+    for (int i = 0; i < LOOKS; i++) {
+        if (i > 0)
+            nanosleep(&pause, NULL);
+        if (wick_cache_is_pulled(v->cache_fd, v->folder) || n < 0 || (size_t)n >= sizeof path ||
+            wick_hub_snapshot_state(path, missing) != WICK_HUB_MISSING)
+            return false;
+    }
+    return true;
+}
+
 static void verify_snapshots(verifying *v, int repo_fd)
 {
     const int snapshots_fd = wick_cache_open_folder(repo_fd, "snapshots");
@@ -122,9 +144,12 @@ static void verify_snapshots(verifying *v, int repo_fd)
         const size_t n_before = v->out->n_broken;
         wick_cache_walk(fd, verify_link, v);
         close(fd);
-        if (v->out->n_broken == n_before && revision->state == WICK_HUB_MISSING) {
+        char missing[WICK_HUB_MAX_PATH + 1];
+        if (v->out->n_broken == n_before && revision->state == WICK_HUB_MISSING &&
+            stays_missing(v, revision->commit, missing)) {
             char what[WICK_HUB_MAX_PATH + 32];
-            snprintf(what, sizeof what, "has no %s", revision->missing);
+            wick_cache_plain(missing, missing, sizeof missing);
+            snprintf(what, sizeof what, "has no %s", missing);
             tell(v, "snapshots", revision->commit, what);
         }
     }
@@ -148,10 +173,12 @@ static void verify_refs(verifying *v, int repo_fd)
 
 static int verify_model(verifying *v, const char *cache)
 {
-    int cache_fd, repo_fd;
-    const int rc = wick_cache_open_repo(cache, v->model->repo, &cache_fd, &repo_fd, v->error);
+    int repo_fd;
+    const int rc = wick_cache_open_repo(cache, v->model->repo, &v->cache_fd, &repo_fd, v->error);
     if (rc != WICK_OK)
         return rc;
+    v->cache = cache;
+    wick_cache_folder_name(v->model->repo, v->folder);
     v->blobs_fd = wick_cache_open_folder(repo_fd, "blobs");
     if (v->blobs_fd >= 0)
         wick_cache_walk(v->blobs_fd, verify_blob, v);
@@ -163,7 +190,7 @@ static int verify_model(verifying *v, const char *cache)
     if (v->blobs_fd >= 0)
         close(v->blobs_fd);
     close(repo_fd);
-    close(cache_fd);
+    close(v->cache_fd);
     return v->code;
 }
 

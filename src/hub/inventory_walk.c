@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #define MAX_DEPTH 32
@@ -122,6 +123,30 @@ int wick_cache_names(int fd, bool folders, char ***out, size_t *n_out, wick_erro
     *out = names;
     *n_out = n;
     return WICK_OK;
+}
+
+/* ---- downloads under way ---- */
+
+bool wick_cache_is_pulled(int cache_fd, const char *folder)
+{
+    char **names = NULL;
+    size_t n = 0;
+    bool is_locked = false;
+    const int all = wick_cache_open_folder(cache_fd, ".locks");
+    const int own = all >= 0 ? wick_cache_open_folder(all, folder) : -1;
+    if (own >= 0 && wick_cache_names(own, false, &names, &n, NULL) == WICK_OK)
+        for (size_t i = 0; i < n && !is_locked; i++) {
+            const int fd = openat(own, names[i], O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+            is_locked = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+            if (fd >= 0)
+                close(fd);
+        }
+    wick_hub_names_free(names, n);
+    if (own >= 0)
+        close(own);
+    if (all >= 0)
+        close(all);
+    return is_locked;
 }
 
 /* ---- removing ---- */

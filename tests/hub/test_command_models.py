@@ -130,6 +130,16 @@ def test_asking(filled, answer, goes):
     assert filled.repo.exists() != goes
 
 
+def test_a_download_under_way_is_not_broken(filled):
+    """A snapshot that a pull is filling lacks files. Without a pull that is told."""
+    (filled.snapshot() / "tokenizer.json").unlink()
+    assert "has no tokenizer.json" in filled("models", "verify", NAME, check=1).out.decode()
+    with open(next((filled.cache / ".locks/models--org--tiny").iterdir())) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert filled("models", "verify", NAME).out == b""
+    assert "has no tokenizer.json" in filled("models", "verify", NAME, check=1).out.decode()
+
+
 def test_a_download_under_way_is_not_removed(filled):
     locks = filled.cache / ".locks/models--org--tiny"
     with open(next(locks.iterdir())) as lock:
