@@ -8,6 +8,7 @@
 #include "base/error.h"
 
 #define PATH "post_processor"
+#define SPECIAL_TOKENS PATH ".special_tokens"
 #define SUPPORTED "TemplateProcessing, BertProcessing, RobertaProcessing, ByteLevel, a Sequence of these, or null"
 #define MAX_TEMPLATE_IDS 1024
 
@@ -47,7 +48,7 @@ static int add_id(loading *l, form *f, const char *path, const wick_json *value,
     return add_piece_of(l, f, path, (int32_t)id, type);
 }
 
-/* A piece's "id", and its "type_id", which may be absent. */
+/* A piece's "id" and "type_id". */
 static int read_piece(const wick_reading *reading, const wick_json *value, const char *path, const char **name,
                       uint32_t *type)
 {
@@ -56,7 +57,7 @@ static int read_piece(const wick_reading *reading, const wick_json *value, const
     int code = wick_fields_check(reading, value, path, known);
     if (code == WICK_OK)
         code = wick_field_string(reading, value, path, "id", name, NULL);
-    if (code == WICK_OK && wick_json_get(value, "type_id"))
+    if (code == WICK_OK)
         code = wick_field_integer(reading, value, path, "type_id", &number);
     if (code == WICK_OK && (number < 0 || number > WICK_MAX_TYPE_ID))
         code = wick_field_corrupt(reading, path, "has the \"type_id\" %lld", (long long)number);
@@ -67,7 +68,6 @@ static int read_piece(const wick_reading *reading, const wick_json *value, const
 /* {"SpecialToken": {"id": NAME, "type_id": 0}}: the ids that special_tokens has under NAME. */
 static int add_special(loading *l, form *f, const wick_json *special, const wick_json *special_tokens, const char *path)
 {
-    static const char *const known_special[] = {"id", "ids", "tokens", NULL};
     const char *name;
     uint32_t type;
     int code = read_piece(l->reading, special, path, &name, &type);
@@ -77,11 +77,8 @@ static int add_special(loading *l, form *f, const wick_json *special, const wick
     if (!entry)
         return wick_field_corrupt(l->reading, path, "names \"%.60s\", which special_tokens lacks", name);
     char entry_path[WICK_FIELD_PATH_BYTES];
-    snprintf(entry_path, sizeof entry_path, PATH ".special_tokens.%.60s", name);
-    code = wick_fields_check(l->reading, entry, entry_path, known_special);
+    snprintf(entry_path, sizeof entry_path, SPECIAL_TOKENS ".%.60s", name);
     const wick_json *ids = wick_json_get(entry, "ids");
-    if (code == WICK_OK && wick_json_type_of(ids) != WICK_JSON_ARRAY)
-        code = wick_field_corrupt(l->reading, entry_path, "has no list \"ids\"");
     for (size_t i = 0; code == WICK_OK && i < wick_json_count(ids); i++)
         code = add_id(l, f, entry_path, wick_json_at(ids, i), type);
     return code;
@@ -126,13 +123,51 @@ static int load_form(loading *l, form *f, const wick_json *value, const char *ke
     return code;
 }
 
+/* Of an entry that no piece names too. */
+static int check_special_token(const wick_reading *reading, const wick_json *entry, const char *name)
+{
+    static const char *const known[] = {"id", "ids", "tokens", NULL};
+    char path[WICK_FIELD_PATH_BYTES];
+    const char *id;
+    int64_t number;
+    snprintf(path, sizeof path, SPECIAL_TOKENS ".%.60s", name);
+    const wick_json *ids = wick_json_get(entry, "ids"), *tokens = wick_json_get(entry, "tokens");
+    int code = wick_fields_check(reading, entry, path, known);
+    if (code == WICK_OK)
+        code = wick_field_string(reading, entry, path, "id", &id, NULL);
+    if (code == WICK_OK && wick_json_type_of(ids) != WICK_JSON_ARRAY)
+        code = wick_field_corrupt(reading, path, "has no list \"ids\"");
+    if (code == WICK_OK && wick_json_type_of(tokens) != WICK_JSON_ARRAY)
+        code = wick_field_corrupt(reading, path, "has no list \"tokens\"");
+    for (size_t i = 0; code == WICK_OK && i < wick_json_count(ids); i++)
+        if (!wick_json_integer(wick_json_at(ids, i), &number))
+            code = wick_field_corrupt(reading, path, "has an id that is not an integer");
+    for (size_t i = 0; code == WICK_OK && i < wick_json_count(tokens); i++)
+        if (!wick_json_string(wick_json_at(tokens, i), NULL))
+            code = wick_field_corrupt(reading, path, "has a token that is not a string");
+    return code;
+}
+
+static int check_special_tokens(const wick_reading *reading, const wick_json *value)
+{
+    int code = WICK_OK;
+    if (wick_json_type_of(value) != WICK_JSON_OBJECT)
+        return wick_field_corrupt(reading, SPECIAL_TOKENS, "is %s, not an object",
+                                  wick_json_type_name(wick_json_type_of(value)));
+    for (const wick_json_member *it = wick_json_first(value); it && code == WICK_OK; it = wick_json_next(value, it))
+        code = check_special_token(reading, wick_json_value(it), wick_json_key(it, NULL));
+    return code;
+}
+
 static int load_template(loading *l, const wick_json *value)
 {
     static const char *const known[] = {"type", "single", "pair", "special_tokens", NULL};
     int code = wick_fields_check(l->reading, value, PATH, known);
     if (code == WICK_OK)
+        code = check_special_tokens(l->reading, wick_json_get(value, "special_tokens"));
+    if (code == WICK_OK)
         code = load_form(l, &l->single, value, "single");
-    if (code == WICK_OK && wick_json_get(value, "pair"))
+    if (code == WICK_OK)
         code = load_form(l, &l->pair, value, "pair");
     if (code == WICK_OK && l->single.n_first == 0)
         code = wick_field_unsupported(l->reading, PATH, "a template without the text", "one Sequence A");
@@ -177,14 +212,12 @@ static int load_bert(loading *l, const wick_json *value)
     return code == WICK_OK ? load_around(l, value, false) : code;
 }
 
-/* trim_offsets and add_prefix_space, of ByteLevel (which must have them) and RobertaProcessing (true where they are absent). */
-static int load_trim(loading *l, const wick_json *value, bool must)
+/* trim_offsets and add_prefix_space. */
+static int load_trim(loading *l, const wick_json *value)
 {
     bool trim = true, add_space = true;
-    int code = WICK_OK;
-    if (must || wick_json_get(value, "trim_offsets"))
-        code = wick_field_bool(l->reading, value, PATH, "trim_offsets", &trim);
-    if (code == WICK_OK && (must || wick_json_get(value, "add_prefix_space")))
+    int code = wick_field_bool(l->reading, value, PATH, "trim_offsets", &trim);
+    if (code == WICK_OK)
         code = wick_field_bool(l->reading, value, PATH, "add_prefix_space", &add_space);
     if (code == WICK_OK && trim && l->trims)
         code = wick_field_unsupported(l->reading, PATH, "trimming offsets twice", "one trim_offsets");
@@ -195,20 +228,22 @@ static int load_trim(loading *l, const wick_json *value, bool must)
     return WICK_OK;
 }
 
+/* Without both fields of its own the package takes it for BertProcessing. */
 static int load_roberta(loading *l, const wick_json *value)
 {
     static const char *const known[] = {"type", "sep", "cls", "trim_offsets", "add_prefix_space", NULL};
+    const bool is_roberta = wick_json_get(value, "trim_offsets") && wick_json_get(value, "add_prefix_space");
     int code = wick_fields_check(l->reading, value, PATH, known);
-    if (code == WICK_OK)
-        code = load_trim(l, value, false);
-    return code == WICK_OK ? load_around(l, value, true) : code;
+    if (code == WICK_OK && is_roberta)
+        code = load_trim(l, value);
+    return code == WICK_OK ? load_around(l, value, is_roberta) : code;
 }
 
 static int load_byte_level(loading *l, const wick_json *value)
 {
     static const char *const known[] = {"type", "add_prefix_space", "trim_offsets", "use_regex", NULL};
     int code = wick_fields_check(l->reading, value, PATH, known);
-    return code == WICK_OK ? load_trim(l, value, true) : code;
+    return code == WICK_OK ? load_trim(l, value) : code;
 }
 
 /* One processor that is not a Sequence. */

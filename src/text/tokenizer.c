@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "base/mapped.h"
+#include "text/passed_over.h"
 #include "text/token_list.h"
 #include "text/tokenizer_parts.h"
 
@@ -36,23 +37,34 @@ static int check_document(const wick_reading *reading, const wick_json *root)
     return code;
 }
 
-/* Its other fields are of pairs, or of the pieces that are cut off. */
+/* Its stride is of the pieces that are cut off, its strategy of pairs. */
 static int load_truncation(const wick_reading *reading, const wick_json *value, wick_truncation *out)
 {
+    static const char path[] = "truncation";
     const wick_json *direction = wick_json_get(value, "direction"), *length = wick_json_get(value, "max_length");
-    const char *side = wick_json_string(direction, NULL);
+    const char *side = wick_json_string(direction, NULL), *strategy;
     int64_t n = 0;
+    *out = (wick_truncation){0};
+    if (wick_json_type_of(value) == WICK_JSON_NULL)
+        return WICK_OK;
+    if (wick_json_type_of(value) != WICK_JSON_OBJECT)
+        return wick_field_corrupt(reading, path, "is %s, not an object", wick_json_type_name(wick_json_type_of(value)));
     if (direction && !side)
         return wick_field_corrupt(reading, "truncation.direction", "is not a string");
     if (side && strcmp(side, "Right") != 0 && strcmp(side, "Left") != 0)
         return wick_field_unsupported(reading, "truncation.direction", side, "Left, Right");
-    if (length && (!wick_json_integer(length, &n) || n < 1 || (uint64_t)n > SIZE_MAX / 2))
+    if (!wick_json_integer(length, &n) || n < 1 || (uint64_t)n > SIZE_MAX / 2)
         return wick_field_corrupt(reading, "truncation.max_length", "is not a number of tokens");
+    int code = wick_field_string(reading, value, path, "strategy", &strategy, NULL);
+    if (code == WICK_OK && strcmp(strategy, "LongestFirst") != 0 && strcmp(strategy, "OnlyFirst") != 0 &&
+        strcmp(strategy, "OnlySecond") != 0)
+        code = wick_field_unsupported(reading, "truncation.strategy", strategy, "LongestFirst, OnlyFirst, OnlySecond");
+    if (code == WICK_OK)
+        code = wick_field_count(reading, value, path, "stride", INT64_MAX);
     *out = (wick_truncation){(size_t)n, side && strcmp(side, "Left") == 0};
-    return WICK_OK;
+    return code;
 }
 
-/* Padding is the caller's business, the decoder has no part in encoding: both are passed over. */
 static int load(const wick_reading *reading, const wick_json *root, wick_tokenizer *tk)
 {
     const wick_json *added = wick_json_get(root, "added_tokens");
@@ -72,6 +84,10 @@ static int load(const wick_reading *reading, const wick_json *root, wick_tokeniz
         code = wick_template_load(reading, wick_json_get(root, "post_processor"), &tk->vocabulary, &tk->special);
     if (code == WICK_OK)
         code = load_truncation(reading, wick_json_get(root, "truncation"), &tk->truncation);
+    if (code == WICK_OK)
+        code = wick_padding_check(reading, wick_json_get(root, "padding"));
+    if (code == WICK_OK)
+        code = wick_decoder_check(reading, wick_json_get(root, "decoder"));
     wick_tokenizer_choose_loop(tk);
     return code;
 }

@@ -113,7 +113,7 @@ static void refused(void **state)
     const encodings *e = *state;
     const uint8_t *types = NULL;
     wick_error error = {0};
-    wick_tokenizer *without = parse(DOCUMENT("")),
+    wick_tokenizer *without = parse(DOCUMENT("\"pair\": [], ")),
                    *half = parse(DOCUMENT("\"pair\": [{\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}], "));
     wick_tokenizer *whole =
         parse(DOCUMENT("\"pair\": [{\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}, {\"SpecialToken\": {\"id\": \"s\", "

@@ -26,6 +26,7 @@
 #define BERT "{\"type\": \"BertNormalizer\", \"clean_text\": true, \"handle_chinese_chars\": true, \"lowercase\": true}"
 #define TEMPLATE(single, special)                                                                                      \
     "{\"type\": \"TemplateProcessing\", \"single\": [" single "], \"pair\": [], \"special_tokens\": {" special "}}"
+#define ENTRY(name, ids, tokens) "\"" name "\": {\"id\": \"" name "\", \"ids\": " ids ", \"tokens\": " tokens "}"
 #define A "{\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}"
 #define CLS "{\"SpecialToken\": {\"id\": \"[CLS]\", \"type_id\": 0}}"
 
@@ -34,9 +35,14 @@
     "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}"
 #define CHARSMAP(base64) "{\"type\": \"Precompiled\", \"precompiled_charsmap\": \"" base64 "\"}"
 
+#define TRUNCATION(more) "{\"max_length\": 512, \"strategy\": \"LongestFirst\", \"stride\": 0, " more "}"
+#define PADDING(id)                                                                                                    \
+    "{\"strategy\": \"BatchLongest\", \"direction\": \"Right\", \"pad_to_multiple_of\": null, \"pad_id\": " id         \
+    ", \"pad_type_id\": 0, \"pad_token\": \"[PAD]\"}"
+
 /* The parts of a document that a case replaces; NULL: the default. */
 typedef struct parts {
-    const char *truncation, *added, *normalizer, *pre_tokenizer, *post_processor, *model, *more;
+    const char *truncation, *padding, *decoder, *added, *normalizer, *pre_tokenizer, *post_processor, *model, *more;
 } parts;
 
 static int parse(parts p, wick_tokenizer **out, wick_error *error)
@@ -44,11 +50,12 @@ static int parse(parts p, wick_tokenizer **out, wick_error *error)
     char json[4096];
     int n = snprintf(
         json, sizeof json,
-        "{\"version\": \"1.0\", \"truncation\": {%s}, \"padding\": [2], \"decoder\": {\"type\": "
-        "\"Unknown\"}, "
+        "{\"version\": \"1.0\", \"truncation\": %s, \"padding\": %s, \"decoder\": %s, "
         "\"added_tokens\": %s, \"normalizer\": %s, \"pre_tokenizer\": %s, \"post_processor\": %s, \"model\": %s%s}",
-        p.truncation ? p.truncation : "\"direction\": \"Right\", \"anything\": 1", p.added ? p.added : "[]",
-        p.normalizer ? p.normalizer : BERT, p.pre_tokenizer ? p.pre_tokenizer : "{\"type\": \"BertPreTokenizer\"}",
+        p.truncation ? p.truncation : TRUNCATION("\"anything\": 1"), p.padding ? p.padding : PADDING("0"),
+        p.decoder ? p.decoder : "{\"type\": \"WordPiece\", \"prefix\": \"##\", \"cleanup\": true, \"x\": 1}",
+        p.added ? p.added : "[]", p.normalizer ? p.normalizer : BERT,
+        p.pre_tokenizer ? p.pre_tokenizer : "{\"type\": \"BertPreTokenizer\"}",
         p.post_processor ? p.post_processor : "null", p.model ? p.model : MODEL_WITH(VOCAB), p.more ? p.more : "");
     assert_true(n > 0 && (size_t)n < sizeof json);
     return wick_tokenizer_parse(json, (size_t)n, "FILE", out, error);
@@ -165,13 +172,13 @@ static void unsupported_parts(void **state)
          WICK_E_UNSUPPORTED,
          {"the field \"dropout\"", "max_input"}},
         {{.more = ", \"spaces\": 1"}, WICK_E_UNSUPPORTED, {"the field \"spaces\"", "post_processor"}},
-        {{.truncation = "\"direction\": \"Up\""},
+        {{.truncation = "{\"direction\": \"Up\"}"},
          WICK_E_UNSUPPORTED,
          {"truncation.direction: Up", "supported: Left, Right"}},
-        {{.truncation = "\"direction\": 1"}, WICK_E_CORRUPT, {"truncation.direction is not a string"}},
-        {{.truncation = "\"max_length\": 0"}, WICK_E_CORRUPT, {"truncation.max_length is not a number of tokens"}},
-        {{.truncation = "\"max_length\": -1"}, WICK_E_CORRUPT, {"truncation.max_length is not a number of tokens"}},
-        {{.truncation = "\"max_length\": \"512\""}, WICK_E_CORRUPT, {"truncation.max_length"}},
+        {{.truncation = "{\"direction\": 1}"}, WICK_E_CORRUPT, {"truncation.direction is not a string"}},
+        {{.truncation = "{\"max_length\": 0}"}, WICK_E_CORRUPT, {"truncation.max_length is not a number of tokens"}},
+        {{.truncation = "{\"max_length\": -1}"}, WICK_E_CORRUPT, {"truncation.max_length is not a number of tokens"}},
+        {{.truncation = "{\"max_length\": \"512\"}"}, WICK_E_CORRUPT, {"truncation.max_length"}},
         {{.added = "[" ADDED("5", "x", ", \"trim\": 1") "]"},
          WICK_E_UNSUPPORTED,
          {"added_tokens[0]: the field \"trim\""}},
@@ -357,25 +364,172 @@ static void malformed_templates(void **state)
 {
     REFUSALS(
         {{.post_processor = "\"none\""}, WICK_E_CORRUPT, {"post_processor is not an object"}},
-        {{.post_processor = "{\"type\": \"TemplateProcessing\"}"}, WICK_E_CORRUPT, {"no list \"single\""}},
+        {{.post_processor = "{\"type\": \"TemplateProcessing\"}"}, WICK_E_CORRUPT, {"special_tokens is null"}},
+        {{.post_processor = "{\"type\": \"TemplateProcessing\", \"special_tokens\": {}}"},
+         WICK_E_CORRUPT,
+         {"no list \"single\""}},
+        {{.post_processor = "{\"type\": \"TemplateProcessing\", \"single\": [" A "], \"special_tokens\": {}}"},
+         WICK_E_CORRUPT,
+         {"no list \"pair\""}},
+        {{.post_processor = TEMPLATE("{\"Sequence\": {\"id\": \"A\"}}", "")},
+         WICK_E_CORRUPT,
+         {"single[0] has no field \"type_id\""}},
+        {{.post_processor =
+              TEMPLATE("{\"SpecialToken\": {\"id\": \"[CLS]\"}}, " A, ENTRY("[CLS]", "[1]", "[\"[CLS]\"]"))},
+         WICK_E_CORRUPT,
+         {"single[0] has no field \"type_id\""}},
+        {{.post_processor = TEMPLATE(A, ENTRY("[CLS]", "[1]", "7"))}, WICK_E_CORRUPT, {"[CLS] has no list \"tokens\""}},
+        {{.post_processor = TEMPLATE(A, ENTRY("[CLS]", "[1]", "\"[CLS]\""))},
+         WICK_E_CORRUPT,
+         {"[CLS] has no list \"tokens\""}},
+        {{.post_processor = TEMPLATE(A, ENTRY("[CLS]", "[1]", "[1]"))},
+         WICK_E_CORRUPT,
+         {"[CLS] has a token that is not a string"}},
+        {{.post_processor = TEMPLATE(A, "\"[CLS]\": 5")}, WICK_E_CORRUPT, {"special_tokens.[CLS] is an integer"}},
+        {{.post_processor = TEMPLATE(A, "\"[CLS]\": {\"ids\": [1], \"tokens\": []}")},
+         WICK_E_CORRUPT,
+         {"[CLS] has no field \"id\""}},
         {{.post_processor = TEMPLATE("7", "")}, WICK_E_CORRUPT, {"single[0] is an integer"}},
         {{.post_processor = TEMPLATE("{}", "")}, WICK_E_CORRUPT, {"single[0] is not one SpecialToken or Sequence"}},
         {{.post_processor = TEMPLATE("{\"Sequence\": {\"id\": \"B\", \"type_id\": 0}}", "")},
          WICK_E_CORRUPT,
          {"\"B\""}},
         {{.post_processor = TEMPLATE(CLS ", " A, "")}, WICK_E_CORRUPT, {"\"[CLS]\", which special_tokens lacks"}},
-        {{.post_processor = TEMPLATE(CLS ", " A, "\"[CLS]\": {\"id\": \"[CLS]\"}")},
+        {{.post_processor = TEMPLATE(CLS ", " A, "\"[CLS]\": {\"id\": \"[CLS]\", \"tokens\": []}")},
          WICK_E_CORRUPT,
          {"special_tokens.[CLS] has no list \"ids\""}},
-        {{.post_processor = TEMPLATE(CLS ", " A, "\"[CLS]\": {\"ids\": [\"x\"]}")}, WICK_E_CORRUPT, {"not an integer"}},
-        {{.post_processor = TEMPLATE(CLS ", " A, "\"[CLS]\": {\"ids\": [99]}")},
+        {{.post_processor = TEMPLATE(CLS ", " A, ENTRY("[CLS]", "[\"x\"]", "[\"[CLS]\"]"))},
+         WICK_E_CORRUPT,
+         {"not an integer"}},
+        {{.post_processor = TEMPLATE(CLS ", " A, ENTRY("[CLS]", "[99]", "[\"[CLS]\"]"))},
          WICK_E_CORRUPT,
          {"the id 99, which no token has"}},
-        {{.post_processor = TEMPLATE(CLS ", " A, "\"[CLS]\": {\"ids\": [-1]}")}, WICK_E_CORRUPT, {"the id -1"}},
+        {{.post_processor = TEMPLATE(CLS ", " A, ENTRY("[CLS]", "[-1]", "[\"[CLS]\"]"))},
+         WICK_E_CORRUPT,
+         {"the id -1"}},
         {{.post_processor = "{\"type\": \"BertProcessing\", \"cls\": [\"[CLS]\", 1]}"}, WICK_E_CORRUPT, {"\"sep\""}},
         {{.post_processor = "{\"type\": \"BertProcessing\", \"cls\": [1], \"sep\": [\"[SEP]\", 2]}"},
          WICK_E_CORRUPT,
          {"\"cls\""}});
+}
+
+/* What has no part in encoding is of the form that the tokenizers package reads, or refused as there. */
+static void malformed_parts_that_are_passed_over(void **state)
+{
+    REFUSALS(
+        {{.truncation = "\"the\""}, WICK_E_CORRUPT, {"truncation is a string, not an object"}},
+        {{.truncation = "{}"}, WICK_E_CORRUPT, {"truncation.max_length is not a number of tokens"}},
+        {{.truncation = "{\"max_length\": 8, \"stride\": 0}"},
+         WICK_E_CORRUPT,
+         {"truncation has no field \"strategy\""}},
+        {{.truncation = "{\"max_length\": 8, \"strategy\": \"LongestFirst\"}"},
+         WICK_E_CORRUPT,
+         {"truncation has no field \"stride\""}},
+        {{.truncation = "{\"max_length\": 8, \"strategy\": \"Longest\", \"stride\": 0}"},
+         WICK_E_UNSUPPORTED,
+         {"truncation.strategy: Longest"}},
+        {{.truncation = "{\"max_length\": 8, \"strategy\": \"OnlyFirst\", \"stride\": -1}"},
+         WICK_E_CORRUPT,
+         {"truncation has -1 as \"stride\""}},
+        {{.padding = "1"}, WICK_E_CORRUPT, {"padding is an integer, not an object"}},
+        {{.padding = "{}"}, WICK_E_CORRUPT, {"padding.strategy is neither"}},
+        {{.padding = "{\"strategy\": {\"Fixed\": \"x\"}}"}, WICK_E_CORRUPT, {"padding.strategy has a string"}},
+        {{.padding = "{\"strategy\": \"BatchLongest\"}"}, WICK_E_CORRUPT, {"padding has no field \"direction\""}},
+        {{.padding = PADDING("\"x\"")}, WICK_E_CORRUPT, {"padding has a string as \"pad_id\""}},
+        {{.padding = PADDING("-1")}, WICK_E_CORRUPT, {"padding has -1 as \"pad_id\""}},
+        {{.decoder = "1"}, WICK_E_CORRUPT, {"decoder is not an object"}},
+        {{.decoder = "{}"}, WICK_E_CORRUPT, {"decoder is not an object with a \"type\""}},
+        {{.decoder = "{\"type\": \"Unknown\"}"}, WICK_E_UNSUPPORTED, {"decoder: Unknown", "supported: BPEDecoder"}},
+        {{.decoder = "{\"type\": \"WordPiece\", \"prefix\": \"##\"}"},
+         WICK_E_CORRUPT,
+         {"decoder is a WordPiece whose \"cleanup\""}},
+        {{.decoder = "{\"type\": \"Strip\", \"content\": \"ab\", \"start\": 1, \"stop\": 0}"},
+         WICK_E_CORRUPT,
+         {"a Strip whose \"content\""}},
+        {{.decoder = "{\"type\": \"Metaspace\", \"replacement\": \"_\", \"prepend_scheme\": \"X\"}"},
+         WICK_E_CORRUPT,
+         {"a Metaspace whose \"prepend_scheme\""}},
+        {{.decoder = "{\"type\": \"Replace\", \"pattern\": {}, \"content\": \"\"}"},
+         WICK_E_CORRUPT,
+         {"a Replace whose \"pattern\""}},
+        {{.decoder = "{\"type\": \"Sequence\", \"decoders\": [{\"type\": \"Fuse\"}, {\"type\": \"Fused\"}]}"},
+         WICK_E_UNSUPPORTED,
+         {"decoder.decoders[1]: Fused"}},
+        {{.decoder = "{\"type\": \"Sequence\", \"decoders\": [{\"type\": \"Sequence\"}]}"},
+         WICK_E_CORRUPT,
+         {"decoder.decoders[0] is a Sequence whose \"decoders\""}});
+}
+
+/* And all that it reads is taken. */
+static void parts_that_are_passed_over(void **state)
+{
+    static const char *const decoders[] = {
+        "null",
+        "{\"type\": \"BPEDecoder\", \"suffix\": \"\"}",
+        "{\"type\": \"ByteLevel\", \"add_prefix_space\": true, \"trim_offsets\": false}",
+        "{\"type\": \"CTC\", \"pad_token\": \"\", \"word_delimiter_token\": \"|\", \"cleanup\": false}",
+        "{\"type\": \"Metaspace\", \"replacement\": \"\u2581\"}",
+        "{\"type\": \"Metaspace\", \"replacement\": \"_\", \"prepend_scheme\": \"first\", \"split\": true}",
+        "{\"type\": \"Sequence\", \"decoders\": [{\"type\": \"Replace\", \"pattern\": {\"Regex\": \"a\"}, \"content\": "
+        "\"\"}, "
+        "{\"type\": \"ByteFallback\"}, {\"type\": \"Sequence\", \"decoders\": []}, {\"type\": \"Fuse\"}, "
+        "{\"type\": \"Strip\", \"content\": \" \", \"start\": 1, \"stop\": 0}]}",
+        "{\"prefix\": \"##\", \"cleanup\": true}", /* older files have no type */
+        "{\"suffix\": \"</w>\"}",
+    };
+    static const parts others[] = {{.padding = "null"},
+                                   {.padding = "{\"strategy\": {\"Fixed\": 8}, \"direction\": \"Left\", \"pad_id\": 1, "
+                                               "\"pad_type_id\": 0, \"pad_token\": \"\", \"pad_to_multiple_of\": 8}"},
+                                   {.truncation = "null"},
+                                   {.truncation = TRUNCATION("\"direction\": \"Left\"")}};
+    wick_tokenizer *tokenizer;
+    wick_error error;
+    for (size_t i = 0; i < sizeof decoders / sizeof *decoders; i++) {
+        if (parse((parts){.decoder = decoders[i]}, &tokenizer, &error) != WICK_OK)
+            fail_msg("%s: %s", decoders[i], error.message);
+        wick_tokenizer_free(tokenizer);
+    }
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        assert_int_equal(parse(others[i], &tokenizer, &error), WICK_OK);
+        wick_tokenizer_free(tokenizer);
+    }
+}
+
+/* RobertaProcessing that lacks a field of its own is BertProcessing, as in the tokenizers package: offsets keep their white space. */
+static void roberta_without_its_fields(void **state)
+{
+    static const struct {
+        const char *fields;
+        uint32_t start; /* of " a" in "a a" */
+    } cases[] = {{", \"trim_offsets\": true, \"add_prefix_space\": true", 2},
+                 {", \"trim_offsets\": false, \"add_prefix_space\": true", 1},
+                 {", \"trim_offsets\": true", 1},
+                 {", \"add_prefix_space\": true", 1},
+                 {"", 1}};
+    wick_encoding *encoding = wick_encoding_new();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char post_processor[256];
+        wick_tokenizer *tokenizer;
+        wick_error error;
+        snprintf(post_processor, sizeof post_processor,
+                 "{\"type\": \"RobertaProcessing\", \"sep\": [\"</s>\", 1], \"cls\": [\"<s>\", 0]%s}", cases[i].fields);
+        assert_int_equal(
+            parse((parts){.normalizer = "null",
+                          .pre_tokenizer = "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, "
+                                           "\"trim_offsets\": true, \"use_regex\": true}",
+                          .post_processor = post_processor,
+                          .model = "{\"type\": \"BPE\", \"vocab\": {\"<s>\": 0, \"</s>\": 1, \"\\u0120\": 2, "
+                                   "\"a\": 3, \"\\u0120a\": 4}, \"merges\": [[\"\\u0120\", \"a\"]]}"},
+                  &tokenizer, &error),
+            WICK_OK);
+        assert_int_equal(wick_tokenize(tokenizer, "a a", 3, NULL, encoding, NULL), WICK_OK);
+        assert_int_equal(encoding->n_tokens, 4);
+        assert_int_equal(encoding->ids[2], 4);
+        assert_int_equal(encoding->starts[2], cases[i].start);
+        assert_int_equal(encoding->ends[2], 3);
+        wick_tokenizer_free(tokenizer);
+    }
+    wick_encoding_free(encoding);
 }
 
 static void malformed_documents(void **state)
@@ -479,6 +633,9 @@ int main(void)
         cmocka_unit_test(malformed_models),
         cmocka_unit_test(malformed_added_tokens),
         cmocka_unit_test(malformed_templates),
+        cmocka_unit_test(malformed_parts_that_are_passed_over),
+        cmocka_unit_test(parts_that_are_passed_over),
+        cmocka_unit_test(roberta_without_its_fields),
         cmocka_unit_test(malformed_documents),
         cmocka_unit_test(passed_over),
         cmocka_unit_test(added_ids),
