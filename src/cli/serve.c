@@ -165,11 +165,49 @@ static void fill_options(serve_values *values, const char *keys, wick_server_opt
 
 /* ---- models ---- */
 
+/* Flags name all models; else [embedding] model and what [server] models adds. */
+static size_t count_models(const serve_values *values)
+{
+    return values->models.n ? values->models.n : 1 + values->settings.config->server.models.n;
+}
+
+static const char *model_at(const serve_values *values, size_t i)
+{
+    const wick_config *config = values->settings.config;
+    return values->models.n ? values->models.items[i] : i ? config->server.models.items[i - 1] : config->model;
+}
+
 /* "NAME=M" -> is M this model? */
 static bool names_model(const char *name, const char *model)
 {
     const char *equals = strchr(name, '=');
     return equals && !strcmp(equals + 1, model);
+}
+
+/* Every name must be some model's, so that a slip is an error and not a name that nobody answers to. Where flags name other models than the config file, its names of its own models rest. */
+static int check_names(const serve_values *values, wick_error *error)
+{
+    const char *const *names;
+    size_t n_names;
+    take_list(&names, &n_names, &values->served_names, values->settings.config->server.served_model_names);
+    const size_t n_models = count_models(values);
+    const bool may_rest = values->models.n && !values->served_names.n;
+    for (size_t i = 0; i < n_names; i++) {
+        size_t model = 0;
+        if (!strchr(names[i], '=')) {
+            if (n_models > 1)
+                return wick_fail(error, WICK_E_INVALID_INPUT, names[i], "write --served-model-name NAME=MODEL",
+                                 "with several models a name must say whose it is");
+            continue;
+        }
+        while (model < n_models && !names_model(names[i], model_at(values, model)))
+            model++;
+        if (model == n_models && !may_rest)
+            return wick_fail(error, WICK_E_INVALID_INPUT, names[i],
+                             "write NAME=MODEL with MODEL as --model or config.toml has it",
+                             "the name is for a model that is not served");
+    }
+    return WICK_OK;
 }
 
 /* One model under the names that were given it. */
@@ -180,9 +218,6 @@ static int load_model(wick_server *server, const char *model, bool is_only, cons
     char copies[WICK_OPTION_LIST_MAX][256];
     size_t n = 0;
     for (size_t i = 0; i < n_names && n < WICK_OPTION_LIST_MAX; i++) {
-        if (!is_only && !strchr(names[i], '='))
-            return wick_fail(error, WICK_E_INVALID_INPUT, names[i], "write --served-model-name NAME=MODEL",
-                             "with several models a name must say whose it is");
         if (!names_model(names[i], model) && !(is_only && !strchr(names[i], '=')))
             continue;
         snprintf(copies[n], sizeof copies[n], "%.*s", (int)strcspn(names[i], "="), names[i]);
@@ -194,19 +229,13 @@ static int load_model(wick_server *server, const char *model, bool is_only, cons
 
 static int load_models(wick_server *server, const serve_values *values, wick_error *error)
 {
-    const wick_config *config = values->settings.config;
     const char *const *names;
     size_t n_names;
-    take_list(&names, &n_names, &values->served_names, config->server.served_model_names);
-    /* Flags name all models; else [embedding] model and what [server] models adds. */
-    const size_t n = values->models.n ? values->models.n : 1 + config->server.models.n;
+    take_list(&names, &n_names, &values->served_names, values->settings.config->server.served_model_names);
+    const size_t n = count_models(values);
     int rc = WICK_OK;
-    for (size_t i = 0; rc == WICK_OK && i < n; i++) {
-        const char *model = values->models.n ? values->models.items[i]
-                            : i              ? config->server.models.items[i - 1]
-                                             : config->model;
-        rc = load_model(server, model, n == 1, names, n_names, error);
-    }
+    for (size_t i = 0; rc == WICK_OK && i < n; i++)
+        rc = load_model(server, model_at(values, i), n == 1, names, n_names, error);
     return rc;
 }
 
@@ -266,7 +295,9 @@ static int serve(serve_values *values, const char *keys, wick_server **server, b
     static loader loading; /* a load that is cut short outlives this call */
     wick_server_options server_options;
     fill_options(values, keys, &server_options);
-    int rc = wick_server_open(&server_options, server, error);
+    int rc = check_names(values, error);
+    if (rc == WICK_OK)
+        rc = wick_server_open(&server_options, server, error);
     loading.server = *server;
     loading.values = values;
     if (rc == WICK_OK)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * policy.c: Host and Origin headers against the settings (policy.h). */
 #include "server/policy.h"
+#include "base/error.h"
 #include <arpa/inet.h>
 #include <string.h>
 #include <strings.h>
@@ -19,6 +20,36 @@ bool wick_host_is_loopback(const char *host)
 void wick_policy_init(wick_policy *policy)
 {
     policy->is_loopback = wick_host_is_loopback(policy->host);
+}
+
+/* "SCHEME://HOST" or "SCHEME://HOST:PORT", as browsers write it; "null" is the origin of files and sandboxed frames. */
+static bool is_origin(const char *text)
+{
+    const char *host = strstr(text, "://");
+    return !strcmp(text, "*") || !strcmp(text, "null") ||
+           (host && host > text && host[3] && !host[3 + strcspn(host + 3, "*/?# \t")]);
+}
+
+/* A name or an address, as is_name compares it. */
+static bool is_host(const char *text)
+{
+    struct in6_addr v6;
+    return !text[strcspn(text, ":/[] \t")] || inet_pton(AF_INET6, text, &v6) == 1;
+}
+
+int wick_policy_check(const wick_policy *policy, wick_error *error)
+{
+    for (size_t i = 0; i < policy->n_cors_origins; i++)
+        if (!is_origin(policy->cors_origins[i]))
+            return wick_fail(error, WICK_E_INVALID_INPUT, policy->cors_origins[i],
+                             "write https://app.example, with the port where it has one and without a path or a slash "
+                             "at the end; '*' is all",
+                             "no browser sends this as an origin");
+    for (size_t i = 0; i < policy->n_allowed_hosts; i++)
+        if (!is_host(policy->allowed_hosts[i]))
+            return wick_fail(error, WICK_E_INVALID_INPUT, policy->allowed_hosts[i],
+                             "write the name alone, without https://, port or brackets", "this is no name of a host");
+    return WICK_OK;
 }
 
 static bool is_name(const char *given, size_t n, const char *name)

@@ -16,6 +16,9 @@ typedef struct wick_policy {
 
 void wick_policy_init(wick_policy *policy);
 
+/* WICK_E_INVALID_INPUT where an origin or a name is written so that no request could ever match it. */
+int wick_policy_check(const wick_policy *policy, wick_error *error);
+
 /* Is this name or address the machine itself? */
 bool wick_host_is_loopback(const char *host);
 

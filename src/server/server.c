@@ -427,7 +427,9 @@ static int open_parts(wick_server *server, wick_error *error)
         LARGE_ARRAY_BYTES); /* else it rises to 32 MiB with the first large text, and what several texts took stays in the heaps */
 #endif
     wick_server_options *options = &server->options;
-    int rc = wick_keys_load(options->api_key_file, options->api_keys, &server->keys, error);
+    int rc = wick_policy_check(&server->policy, error);
+    if (rc == WICK_OK)
+        rc = wick_keys_load(options->api_key_file, options->api_keys, &server->keys, error);
     if (rc == WICK_OK)
         rc = check_exposure(server, error);
     if (rc == WICK_OK)

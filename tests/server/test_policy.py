@@ -247,3 +247,39 @@ def test_served_model_names(start):
     for name in ("m", "text-embedding-3-small", "default"):
         reply = server.ask("POST", "/v1/embeddings", {"model": name, "input": "a"})
         assert reply.status == 200 and reply.json["model"] == name
+
+
+def test_names_of_models_that_are_not_served(start, fails, tmp_path):
+    line = fails("--model", "m", "--served-model-name", "ada=mm")
+    assert "ada=mm" in line and "not served" in line and "NAME=MODEL" in line
+    assert "not served" in fails("--model", "m", "--model", "n", "--served-model-name", "one=m", "--served-model-name", "two=folder/n")
+    assert "whose it is" in fails("--model", "m", "--model", "n", "--served-model-name", "plain")
+    config = tmp_path / "config.toml"
+    config.write_text('[embedding]\nmodel = "m"\n[server]\nserved_model_names = ["ada=mm"]\n')
+    assert "not served" in fails()
+    # The file's names belong to the file's models; flags that name another one leave them alone.
+    config.write_text('[embedding]\nmodel = "m"\n[server]\nserved_model_names = ["ada=m"]\n')
+    server = start("--model", "other")
+    assert server.ask("POST", "/v1/embeddings", {"model": "other", "input": "a"}).status == 200
+    assert server.ask("POST", "/v1/embeddings", {"model": "ada", "input": "a"}).status == 404
+
+
+@pytest.mark.parametrize("origin", ["https://app.example/", "https://app.example/page", "app.example", "://app.example", "https://", "https://*.example", "https:// x"])
+def test_an_origin_that_no_browser_sends(fails, origin):
+    line = fails("--cors-origin", "https://right.example", "--cors-origin", origin)
+    assert origin in line and "origin" in line and "https://app.example" in line
+
+
+@pytest.mark.parametrize("name", ["http://wick.internal", "wick.internal:8080", "[::1]", "wick/", "a b"])
+def test_a_host_that_no_header_names(fails, name):
+    line = fails("--allowed-host", "right", "--allowed-host", name)
+    assert name in line and "without https://, port or brackets" in line
+
+
+def test_origins_and_hosts_that_are_right(start):
+    origins = ("https://a.example:8443", "http://[::1]:3000", "null", "chrome-extension://abc")
+    server = start(*[word for origin in origins for word in ("--cors-origin", origin)], "--allowed-host", "fe80::1", "--allowed-host", "wick.internal")
+    for origin in origins:
+        assert server.get("/health/live", Origin=origin).headers["Access-Control-Allow-Origin"] == origin
+    for host in ("[fe80::1]:80", "wick.internal:80"):
+        assert server.get("/health/live", Host=host).status == 200
