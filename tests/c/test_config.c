@@ -207,14 +207,12 @@ static void types_and_values_are_checked(void **state)
 static void the_example_loads_and_names_every_key(void **state)
 {
     wick_config *config = load(WICK_ROOT "/config.example.toml");
-    char cache[SUPPORT_PATH_BYTES];
-    support_path(root, ".cache/akidb/models", cache);
     assert_string_equal(config->provider, "candle");
     assert_string_equal(config->model, "sentence-transformers/all-MiniLM-L6-v2");
     assert_string_equal(config->device, "auto");
-    assert_string_equal(config->dtype, "f32");
-    assert_int_equal(config->retries, 2); /* as without a file */
-    assert_string_equal(config->cache_dir, cache);
+    assert_null(config->dtype);           /* as without a file: a packed model keeps its own */
+    assert_int_equal(config->retries, 2); /* likewise */
+    assert_null(config->cache_dir);       /* likewise: the cache that already has the models */
     assert_string_equal(config->host, "127.0.0.1");
     assert_int_equal(config->port, 8080);
     /* What it shows as defaults is what `wick serve` does without it. */
@@ -224,8 +222,8 @@ static void the_example_loads_and_names_every_key(void **state)
     assert_string_equal(config->server.log_format, "logfmt");
     assert_false(config->server.allow_public);
     wick_config_free(config);
-    static const char *const others[] = {"models",   "served_model_names", "api_key_file",
-                                         "api_keys", "cors_origins",       "allowed_hosts"};
+    static const char *const others[] = {"models",   "served_model_names", "api_key_file",  "dtype",
+                                         "api_keys", "cors_origins",       "allowed_hosts", "cache_dir"};
     char *text = NULL;
     size_t n;
     assert_int_equal(wick_file_read(WICK_ROOT "/config.example.toml", 1 << 20, &text, &n, NULL), WICK_OK);
