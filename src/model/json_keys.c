@@ -71,7 +71,8 @@ int wick_model_file_read(const char *path, size_t max_bytes, char **text, size_t
 bool wick_model_path_exists(const char *path)
 {
     struct stat status;
-    return lstat(path, &status) == 0; /* a dangling link is there: opening it then says what is wrong */
+    /* A dangling link is there, and what lies in a folder that may not be read may be: opening it then says what is wrong. */
+    return lstat(path, &status) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
 char *wick_model_path(wick_arena *arena, const char *folder, const char *name)

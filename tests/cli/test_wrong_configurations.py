@@ -183,3 +183,13 @@ def test_it_is_named(wick, tmp_path, case):
     assert message in said
     assert f"({folder}/" in said
     assert f"/{file})" in said or "tensor " in message
+
+
+def test_a_folder_that_cannot_be_looked_into(wick, tmp_path):
+    """Its files are not "not there": a download would not help. The link to itself stands for a folder without permission, which does not stop root."""
+    folder = tmp_path / "model"
+    shutil.copytree(MODELS / "bert-cls", folder)
+    shutil.rmtree(folder / "1_Pooling")
+    (folder / "1_Pooling").symlink_to("1_Pooling")
+    said = wick("info", str(folder), check=1).stderr.decode()
+    assert f"cannot open the file: Too many levels of symbolic links ({folder}/1_Pooling/config.json)" in said and "download" not in said
