@@ -55,13 +55,15 @@ void wick_flat_read_trie(wick_flat_reader *r, wick_flat_trie flat, uint64_t n_nu
     wick_flat_expect(r, flat.nodes.n == flat.numbers.n && n >= N_BYTES);
     if (r->is_bad)
         return;
-    bool holds = (nodes[0].first_last & 1) == 0; /* no key is empty */
-    for (size_t i = 0; i < n; i++) {
-        const bool is_node = i == 0 || nodes[i].parent != WICK_TRIE_FREE;
-        const size_t last = (size_t)(nodes[i].first_last >> 1) + N_BYTES - 1;
-        const bool ends_key = is_node && (nodes[i].first_last & 1);
-        holds &= (!is_node || last < n) & (!ends_key || numbers[i] < n_numbers);
+    /* the root has no parent, and no key is empty */
+    uint32_t wrong = (nodes[0].first_last & 1) | ((nodes[0].first_last >> 1) > n - N_BYTES);
+    const uint32_t last_first = n - N_BYTES < INT32_MAX ? (uint32_t)(n - N_BYTES) : INT32_MAX;
+    const uint32_t end = n_numbers < UINT32_MAX ? (uint32_t)n_numbers : UINT32_MAX;
+    for (size_t i = 1; i < n; i++) { /* without branches: many at once */
+        const uint32_t is_node = nodes[i].parent != WICK_TRIE_FREE, first_last = nodes[i].first_last;
+        wrong |= is_node & (uint32_t)((first_last >> 1) > last_first);
+        wrong |= is_node & first_last & (uint32_t)(numbers[i] >= end);
     }
-    wick_flat_expect(r, holds);
+    wick_flat_expect(r, wrong == 0);
     *out = (wick_token_trie){.nodes = nodes, .numbers = numbers, .n_slots = n};
 }

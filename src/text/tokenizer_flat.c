@@ -174,12 +174,13 @@ static int read_vocabulary(reader *r, const flat_head *head, wick_tokenizer *tk)
     tk->vocabulary.texts = wick_arena_take(&tk->arena, n, sizeof *tk->vocabulary.texts);
     if (!tk->vocabulary.texts)
         return WICK_E_NO_MEMORY;
+    bool holds = true;
     for (size_t id = 0; id < n; id++) {
-        if (places[id] == NO_TEXT)
-            continue;
-        wick_flat_expect(r, places[id] < head->texts.n);
-        tk->vocabulary.texts[id] = r->is_bad ? NULL : texts + places[id];
+        const uint32_t place = places[id];
+        holds &= (place < head->texts.n) | (place == NO_TEXT);
+        tk->vocabulary.texts[id] = place < head->texts.n ? texts + place : NULL;
     }
+    wick_flat_expect(r, holds);
     tk->vocabulary.n_ids = tk->vocabulary.capacity = n;
     tk->vocabulary.n_entries = (size_t)head->n_entries;
     return r->is_bad ? WICK_E_CORRUPT : WICK_OK;
@@ -189,8 +190,11 @@ static void read_special(reader *r, const flat_head *head, wick_tokenizer *tk)
 {
     const bool *is_special = wick_flat_view(r, head->special, sizeof *is_special);
     wick_flat_expect(r, head->special.n == head->n_ids);
+    const uint8_t *flags = (const uint8_t *)is_special;
+    unsigned all = 0;
     for (size_t i = 0; i < head->n_ids && !r->is_bad; i++)
-        wick_flat_expect(r, wick_flat_is_bool(&is_special[i]));
+        all |= flags[i];
+    wick_flat_expect(r, all <= 1);
     tk->added.is_special = is_special;
 }
 
