@@ -103,16 +103,16 @@ static wick_head head_at(const wick_cpu_model *model, const wick_cpu_layer *laye
                          size_t row, size_t n_rows, size_t i)
 {
     const wick_encoder *e = &model->files->encoder;
-    const size_t group = i / (e->n_heads / e->n_kv_heads), stride = wick_encoder_qkv_width(e),
+    const size_t group = i / (e->n_heads / e->n_kv_heads), stride = wick_row_stride(wick_encoder_qkv_width(e)),
                  queries = wick_encoder_query_width(e), window = layer->has_window ? e->window : SIZE_MAX;
     const float *qkv = act->qkv + row * stride, *keys = qkv + queries + group * e->head_dim;
     return (wick_head){.query = qkv + i * e->head_dim,
                        .key = keys,
                        .value = keys + wick_encoder_kv_width(e),
-                       .context = act->context.f32 + row * queries + i * e->head_dim,
+                       .context = act->context.f32 + row * act->context.stride + i * e->head_dim,
                        .n_rows = n_rows,
                        .stride = stride,
-                       .context_stride = queries,
+                       .context_stride = act->context.stride,
                        .before = window,
                        .behind = e->causal ? 0 : window};
 }

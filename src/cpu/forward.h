@@ -29,10 +29,18 @@ static inline void wick_team_share(const wick_team *team, size_t n, size_t *firs
     *last = n * (team->index + 1) / team->size;
 }
 
-/* Activations [max_rows, width] in f32 and, where the products are narrower, a copy of their rows for the layer that reads them next. */
+/* Values from one row of f32 activations to the next. Products read a tile's rows (14) side by side, attention the keys and values of many tokens: rows a multiple of 4 KiB apart
+ * all have their place in one set of the first-level cache, which holds 8 to 12 lines, so these get a cache line more. */
+static inline size_t wick_row_stride(size_t width)
+{
+    return width % 1024 == 0 ? width + 16 : width;
+}
+
+/* Activations [max_rows, stride] in f32, width of them used, and, where the products are narrower, a copy of their rows for the layer that reads them next. */
 typedef struct wick_rows {
     float *f32;
     size_t width;
+    size_t stride;          /* wick_row_stride(width); of `hidden` width itself */
     void *narrow;           /* [max_rows, padded width] bf16 or u8; NULL for f32 */
     wick_row_scale *scales; /* [max_rows], int8 only */
 } wick_rows;
@@ -47,10 +55,11 @@ static inline bool wick_rows_are_own(size_t n_rows, unsigned team_size)
 /* Activations of one chunk, shared by its team. Sizes for max_rows tokens. */
 typedef struct wick_activations {
     size_t max_rows;
-    wick_rows hidden; /* [max_rows, hidden_size] the residual stream */
+    wick_rows hidden; /* [max_rows, hidden_size] the residual stream, with no gaps */
     wick_rows
         normed; /* [max_rows, hidden_size] its norm, which the layers read; with norms behind the residuals they read the stream itself, and this is not there */
-    float *qkv; /* [max_rows, wick_encoder_qkv_width] and WICK_MAX_PANEL_WIDTH readable values behind */
+    /* [max_rows, wick_row_stride(wick_encoder_qkv_width)] and WICK_MAX_PANEL_WIDTH readable values behind */
+    float *qkv;
     wick_rows context; /* [max_rows, wick_encoder_query_width] what attention gives */
     wick_rows inner;   /* [max_rows, intermediate_size] */
     /* Where there are terms: the rows that the decoder reads [max_rows, hidden_size], and transposed [panels of rows, hidden_size, panel_width] */

@@ -32,7 +32,7 @@ void wick_norm_shared(const wick_cpu_model *model, const wick_team *team, const 
 {
     size_t first, last;
     wick_team_share(team, n, &first, &last);
-    norm_rows(model, norm, x->f32 + (row + first) * x->width, x->width, last - first, x->width);
+    norm_rows(model, norm, x->f32 + (row + first) * x->stride, x->stride, last - first, x->width);
 }
 
 /* What the layers' products read: the residual stream itself, or its norm beside it. */
@@ -56,7 +56,7 @@ static void end_rows(const wick_cpu_model *model, const wick_activations *act, c
     const wick_rows *out = stream(model, act);
     const size_t width = act->hidden.width;
     for (size_t i = row; i < row + n; i++) {
-        float *x = act->hidden.f32 + i * width, *y = out->f32 + i * width;
+        float *x = act->hidden.f32 + i * act->hidden.stride, *y = out->f32 + i * out->stride;
         if (end->branch) {
             norm_rows(model, end->branch, y, width, 1, width);
             for (size_t j = 0; j < width; j++)
@@ -109,7 +109,7 @@ static void turn_row(const wick_cpu_model *model, const wick_cpu_layer *layer, f
 static void turn_shared(const wick_cpu_model *model, const wick_cpu_layer *layer, const wick_team *team,
                         const wick_chunk *chunk, float *qkv, size_t row, size_t n)
 {
-    const size_t stride = wick_encoder_qkv_width(&model->files->encoder);
+    const size_t stride = wick_row_stride(wick_encoder_qkv_width(&model->files->encoder));
     size_t first, last, begin = 0;
     wick_team_share(team, n, &first, &last);
     for (size_t s = 0; s < chunk->n_sequences && begin < row + last; s++) {
@@ -142,9 +142,14 @@ static void project(const wick_cpu_model *model, const wick_cpu_layer *layer, co
 {
     const wick_encoder *e = &model->files->encoder;
     const size_t rows = share->last - share->first;
-    wick_linear_rows(
-        model, &share->team,
-        &(wick_linear_step){&layer->qkv, stream(model, act), act->qkv, share->first, rows, false, WICK_ACT_NONE, NULL});
+    wick_linear_rows(model, &share->team,
+                     &(wick_linear_step){.linear = &layer->qkv,
+                                         .in = stream(model, act),
+                                         .out = act->qkv,
+                                         .ldo = wick_row_stride(wick_encoder_qkv_width(e)),
+                                         .row = share->first,
+                                         .rows = rows,
+                                         .activation = WICK_ACT_NONE});
     if (!e->has_qk_norm && e->position != WICK_POSITION_ROTARY)
         return;
     wick_team_barrier(&share->team);
@@ -156,9 +161,16 @@ static void add_product(const wick_cpu_model *model, const wick_team *team, cons
                         const wick_rows *in, const wick_activations *act, size_t row, size_t n)
 {
     const bool is_around = model->files->encoder.norm_place == WICK_NORM_AROUND;
+    const wick_rows *out = is_around ? &act->normed : &act->hidden;
     wick_linear_rows(model, team,
-                     &(wick_linear_step){linear, in, is_around ? act->normed.f32 : act->hidden.f32, row, n, !is_around,
-                                         WICK_ACT_NONE, NULL});
+                     &(wick_linear_step){.linear = linear,
+                                         .in = in,
+                                         .out = out->f32,
+                                         .ldo = out->stride,
+                                         .row = row,
+                                         .rows = n,
+                                         .accumulate = !is_around,
+                                         .activation = WICK_ACT_NONE});
     wick_team_barrier(team);
 }
 
@@ -172,7 +184,14 @@ static void widen(const wick_cpu_model *model, const wick_cpu_layer *layer, cons
     const wick_rows *inner = &act->inner;
     uint16_t *const narrow =
         !e->is_gated && wick_ends_narrow(model, &layer->up, &layer->down, e->activation) ? inner->narrow : NULL;
-    const wick_linear_step step = {&layer->up, stream(model, act), inner->f32, row, n, false, e->activation, narrow};
+    const wick_linear_step step = {.linear = &layer->up,
+                                   .in = stream(model, act),
+                                   .out = inner->f32,
+                                   .ldo = inner->stride,
+                                   .row = row,
+                                   .rows = n,
+                                   .activation = e->activation,
+                                   .narrow = narrow};
     if (e->is_gated)
         wick_gated_rows(model, team, &step, e->intermediate_size, scratch->gated);
     else

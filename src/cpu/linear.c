@@ -39,7 +39,7 @@ static bool multiply(const wick_cpu_model *model, const wick_linear_step *s, con
     const float *bias = l->bias + at->column;
     switch (l->compute) {
     case WICK_COMPUTE_F32:
-        kernels->gemm(&(wick_gemm){at->m, at->n, l->in, s->in->f32 + at->row * l->in, l->in,
+        kernels->gemm(&(wick_gemm){at->m, at->n, l->in, s->in->f32 + at->row * s->in->stride, s->in->stride,
                                    (const float *)(const void *)b, width, bias, at->c, at->ldc, s->accumulate});
         break;
     case WICK_COMPUTE_BF16:
@@ -69,7 +69,7 @@ void wick_linear_rows(const wick_cpu_model *model, const wick_team *team, const 
         const size_t begin = s->rows * i / n_blocks, end = s->rows * (i + 1) / n_blocks, row = s->row + begin;
         n_panels = !takes_panels(model, l) ? 1 : last - unit < l->n_panels - panel ? last - unit : l->n_panels - panel;
         const size_t n = l->out - column < n_panels * width ? l->out - column : n_panels * width;
-        const block at = {row, end - begin, column, n, s->out + row * l->out + column, l->out};
+        const block at = {row, end - begin, column, n, s->out + row * s->ldo + column, s->ldo};
         if (!multiply(model, s, &at))
             wick_activate(model->kernels, s->activation, at.c, at.ldc, at.m, at.n);
     }
@@ -106,7 +106,7 @@ void wick_gated_rows(const wick_cpu_model *model, const wick_team *team, const w
         multiply_turns(model, &plain, (block){row, m, turn * TURN_COLUMNS, turns * TURN_COLUMNS, gated, ld});
         const size_t columns = n - column < turns * WICK_GATE_TURN ? n - column : turns * WICK_GATE_TURN;
         wick_activate_gate(model->kernels, s->activation,
-                           &(wick_gate){m, columns, gated, ld, s->out + row * n + column, n});
+                           &(wick_gate){m, columns, gated, ld, s->out + row * s->ldo + column, s->ldo});
     }
 }
 
@@ -115,7 +115,7 @@ static void observe_rows(const wick_rows *x, size_t row, size_t n, float *observ
 {
     for (size_t i = row; i < row + n; i++)
         for (size_t j = 0; j < x->width; j++) {
-            const float square = x->f32[i * x->width + j] * x->f32[i * x->width + j];
+            const float square = x->f32[i * x->stride + j] * x->f32[i * x->stride + j];
             observed[j] += square * square;
         }
 }
@@ -124,11 +124,11 @@ void wick_narrow_rows(const wick_cpu_model *model, const wick_rows *x, const wic
                       size_t n)
 {
     size_t width = wick_compute_padded(reader->compute, x->width);
-    const float *from = x->f32 + row * x->width;
+    const float *from = x->f32 + row * x->stride;
     if (reader->compute == WICK_COMPUTE_BF16)
-        model->kernels->to_bf16(from, x->width, n, x->width, (uint16_t *)x->narrow + row * width, width);
+        model->kernels->to_bf16(from, x->stride, n, x->width, (uint16_t *)x->narrow + row * width, width);
     else if (reader->compute == WICK_COMPUTE_I8)
-        model->kernels->quantize(&(wick_quantize){n, x->width, from, x->width, reader->factors,
+        model->kernels->quantize(&(wick_quantize){n, x->width, from, x->stride, reader->factors,
                                                   (uint8_t *)x->narrow + row * width, width, x->scales + row});
     else if (reader->observed)
         observe_rows(x, row, n, reader->observed);

@@ -7,7 +7,8 @@
 typedef struct wick_linear_step {
     const wick_cpu_linear *linear;
     const wick_rows *in;
-    float *out;       /* [.., linear->out]; gated: [.., columns] */
+    float *out; /* [.., linear->out]; gated: [.., columns] */
+    size_t ldo;
     size_t row, rows; /* rows [row, row + rows) of in and out */
     bool accumulate;
     wick_activation activation;

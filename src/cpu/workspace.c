@@ -31,10 +31,11 @@ static void *take(carve *c, size_t rows, size_t columns, size_t extra, size_t va
     return piece;
 }
 
-static void take_rows(carve *c, wick_compute compute, size_t max_rows, size_t width, wick_rows *out)
+static void take_rows(carve *c, wick_compute compute, size_t max_rows, size_t width, size_t stride, wick_rows *out)
 {
     out->width = width;
-    out->f32 = take(c, max_rows, width, 0, sizeof(float));
+    out->stride = stride;
+    out->f32 = take(c, max_rows, stride, 0, sizeof(float));
     if (compute != WICK_COMPUTE_F32)
         out->narrow = take(c, max_rows, wick_compute_padded(compute, width), 0, 4 / wick_compute_values(compute));
     if (compute == WICK_COMPUTE_I8)
@@ -65,13 +66,14 @@ static void take_head(carve *c, const wick_model_files *files, size_t padded_row
 static void carve_activations(carve *c, const wick_cpu_model *model, wick_activations *a)
 {
     const wick_encoder *e = &model->files->encoder;
+    const size_t hidden = e->hidden_size, query = wick_encoder_query_width(e), inner = e->intermediate_size;
     const bool is_after = e->norm_place == WICK_NORM_AFTER; /* what the layers read is narrow */
-    take_rows(c, is_after ? model->compute : WICK_COMPUTE_F32, a->max_rows, e->hidden_size, &a->hidden);
+    take_rows(c, is_after ? model->compute : WICK_COMPUTE_F32, a->max_rows, hidden, hidden, &a->hidden);
     if (!is_after)
-        take_rows(c, model->compute, a->max_rows, e->hidden_size, &a->normed);
-    take_rows(c, model->compute, a->max_rows, wick_encoder_query_width(e), &a->context);
-    take_rows(c, model->compute, a->max_rows, e->intermediate_size, &a->inner);
-    a->qkv = take(c, a->max_rows, wick_encoder_qkv_width(e), WICK_MAX_PANEL_WIDTH, sizeof(float));
+        take_rows(c, model->compute, a->max_rows, hidden, wick_row_stride(hidden), &a->normed);
+    take_rows(c, model->compute, a->max_rows, query, wick_row_stride(query), &a->context);
+    take_rows(c, model->compute, a->max_rows, inner, wick_row_stride(inner), &a->inner);
+    a->qkv = take(c, a->max_rows, wick_row_stride(wick_encoder_qkv_width(e)), WICK_MAX_PANEL_WIDTH, sizeof(float));
 }
 
 static void carve_scratch(carve *c, const wick_cpu_model *model, size_t max_rows, wick_thread_scratch *scratch)

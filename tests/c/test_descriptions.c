@@ -18,6 +18,7 @@
 #define VOCABULARY 97
 #define N_SEQUENCES 8
 #define MAX_TOKENS 300
+#define MAX_HIDDEN 1024
 static const size_t lengths[N_SEQUENCES] = {1, 2, 13, 47, 48, 61, 130, MAX_TOKENS};
 
 /* ---- descriptions -------------------------------------------------------------------------------------------------- */
@@ -143,11 +144,49 @@ static wick_encoder behind(void)
     return e;
 }
 
+/* Heads and an MLP whose rows are a multiple of 4 KiB, so that activations stand further apart than they are wide. */
+static wick_encoder wide(void)
+{
+    wick_encoder e = sized(24, 1024, 8, 4, 128);
+    without_biases(&e);
+    rotary(&e, 1e4, 0);
+    e.norm_kind = WICK_NORM_RMS;
+    e.norm_place = WICK_NORM_BEFORE;
+    e.has_embedding_norm = false;
+    e.has_final_norm = e.has_qk_norm = e.is_gated = true;
+    e.activation = WICK_ACT_SILU;
+    return e;
+}
+
+/* The same with BERT's MLP and place of the norms. */
+static wick_encoder wide_bert(void)
+{
+    wick_encoder e = sized(24, 1024, 16, 8, 64);
+    e.max_positions = MAX_TOKENS;
+    return e;
+}
+
+/* A residual stream of such rows, normed before the steps and behind them. Queries and keys are normed, for those of random weights are so large in sums of 1024 products that nothing computes
+ * them to 1e-4. */
+static wick_encoder wide_stream(void)
+{
+    wick_encoder e = sized(MAX_HIDDEN, 20, 2, 1, 8);
+    without_biases(&e);
+    rotary(&e, 1e4, 0);
+    e.norm_kind = WICK_NORM_RMS;
+    e.norm_place = WICK_NORM_AROUND;
+    e.has_final_norm = e.has_qk_norm = e.is_gated = true;
+    e.activation = WICK_ACT_SILU;
+    return e;
+}
+
 static const struct {
     const char *name;
     wick_encoder (*make)(void);
-} descriptions[] = {{"windows", windows}, {"causal", causal}, {"around", around}, {"slopes", slopes},
-                    {"buckets", buckets}, {"alone", alone},   {"behind", behind}};
+} descriptions[] = {{"windows", windows},        {"causal", causal},   {"around", around},
+                    {"slopes", slopes},          {"buckets", buckets}, {"alone", alone},
+                    {"behind", behind},          {"wide", wide},       {"wide-bert", wide_bert},
+                    {"wide-stream", wide_stream}};
 #define N_DESCRIPTIONS (sizeof descriptions / sizeof *descriptions)
 
 /* ---- comparing ------------------------------------------------------------------------------------------------------ */
@@ -180,9 +219,9 @@ static support_sequences random_texts(support_random *random, size_t dimension)
 static double tokens_cosine(const support_sequences *s, const double *expected, const float *rows, double *largest)
 {
     double least = 1;
-    float exact[128];
+    float exact[MAX_HIDDEN];
     *largest = 0;
-    assert_true(s->dimension <= 128);
+    assert_true(s->dimension <= MAX_HIDDEN);
     for (size_t i = 0; i < s->offsets[s->n]; i++) {
         double difference;
         for (size_t j = 0; j < s->dimension; j++)
