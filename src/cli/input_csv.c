@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * input_csv.c: a column of a CSV file (RFC 4180: quoted fields may hold commas, line breaks and doubled quotes; rows
- * end with LF or CRLF). As in most readers, a quote inside an unquoted field stands for itself and a row of nothing
+ * end with LF, CRLF or, as spreadsheets of old Macs wrote it, CR, in one file even; Python's csv takes the same). As in most readers, a quote inside an unquoted field stands for itself and a row of nothing
  * is no row. Called by input.c. */
 #include "base/error.h"
 #include "cli/input_readers.h"
@@ -40,6 +40,20 @@ static int peek(wick_source *source, int *byte, wick_error *error)
     size_t n;
     int status = wick_source_fill(source, 1, &n, error);
     *byte = status || n == 0 ? -1 : (unsigned char)source->buffer[source->position];
+    return status;
+}
+
+/* Consumes a row's end: LF, CRLF or a CR alone. byte: the next one, one of the two. */
+static int skip_row_end(wick_source *source, int byte, wick_error *error)
+{
+    int status = 0;
+    source->position++;
+    source->line++;
+    if (byte == '\r')
+        status = peek(source, &byte, error);
+    else
+        byte = -1;
+    source->position += !status && byte == '\n';
     return status;
 }
 
@@ -90,32 +104,23 @@ static int read_plain(field *f, bool is_closed, wick_error *error)
             f->end = FIELD_INPUT_END;
             return 0;
         }
-        if (byte == ',' || byte == '\n') {
+        if (byte == ',') {
             source->position++;
-            source->line += byte == '\n';
-            f->end = byte == ',' ? FIELD_COMMA : FIELD_ROW_END;
+            f->end = FIELD_COMMA;
             return 0;
         }
-        size_t n = 1;
-        if (byte == '\r') {
-            source->position++;
-            status = peek(source, &byte, error);
-            if (status)
-                return status;
-            if (byte == '\n')
-                continue;
-            status = append(f, "\r", 1, error);
-            n = 0;
-        } else {
-            const char *begin = source->buffer + source->position;
-            size_t left = source->n - source->position;
-            while (n < left && begin[n] != ',' && begin[n] != '\n' && begin[n] != '\r')
-                n++;
-            status = append(f, begin, n, error);
+        if (byte == '\n' || byte == '\r') {
+            f->end = FIELD_ROW_END;
+            return skip_row_end(source, byte, error);
         }
-        if (!status && is_closed)
+        if (is_closed)
             return fail_at(source, source->line + 1, "double quotes that are text, quote the whole field",
                            "text stands behind a closing quote", error);
+        const char *begin = source->buffer + source->position;
+        size_t n = 1, left = source->n - source->position;
+        while (n < left && begin[n] != ',' && begin[n] != '\n' && begin[n] != '\r')
+            n++;
+        status = append(f, begin, n, error);
         if (status)
             return status;
         source->position += n;
@@ -142,16 +147,9 @@ static int find_row(wick_source *source, bool *ended, wick_error *error)
         *ended = byte < 0;
         if (status || (byte != '\n' && byte != '\r'))
             return status;
-        if (byte == '\r') {
-            size_t n;
-            status = wick_source_fill(source, 2, &n, error);
-            /* A carriage return on its own is text. */
-            if (status || n < 2 || source->buffer[source->position + 1] != '\n')
-                return status;
-            source->position++;
-        }
-        source->position++;
-        source->line++;
+        status = skip_row_end(source, byte, error);
+        if (status)
+            return status;
     }
 }
 

@@ -10,6 +10,7 @@
 #include "base/mapped.h"
 #include "base/pack.h"
 #include "base/path.h"
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #define MAX_REF_BYTES 256
 #define MEND_GET "`wick pull` gets its files; or give the path of a folder that has them"
 #define MEND_PATH "check the path; names on the hub are org/name"
+#define MEND_LOOK "check HF_HUB_CACHE or --cache-dir, and what this user may read there"
 
 static bool is_word(char c)
 {
@@ -65,8 +67,16 @@ static bool is_repo(const char *name, size_t n)
 
 bool wick_hub_name_is_path(const char *name)
 {
+    struct stat status;
     return name[0] == '/' || name[0] == '~' || strncmp(name, "./", 2) == 0 || strncmp(name, "../", 3) == 0 ||
-           wick_path_is_folder(name) || wick_pack_is_at(name);
+           stat(name, &status) == 0;
+}
+
+void wick_hub_mend_folder(const char *name, char *mend, size_t mend_bytes)
+{
+    const size_t n = strlen(mend);
+    if (name[0] && n < mend_bytes && !strpbrk(name, "/@"))
+        snprintf(mend + n, mend_bytes - n, "%sa folder here is written ./%.80s", n > 0 ? "; " : "", name);
 }
 
 int wick_hub_name_parse(const char *name, wick_hub_name *out, wick_error *error)
@@ -132,18 +142,31 @@ static int not_found(const char *name, const char *where, const char *mend, wick
     return wick_fail(error, WICK_E_MODEL_NOT_FOUND, where, mend, "model not found: %s", name);
 }
 
+static bool is_absent(int number)
+{
+    return number == ENOENT || number == ENOTDIR || number == ENAMETOOLONG;
+}
+
 static int find_path(const char *name, char **folder, wick_error *error)
 {
     char *path = wick_path_expand(name);
     if (!path)
         return wick_fail_memory(error, "the model's path");
-    if (!wick_path_is_folder(path)) {
-        const int rc = not_found(name, path, MEND_PATH, error);
+    struct stat status;
+    int rc = WICK_OK;
+    if (stat(path, &status) != 0)
+        rc = is_absent(errno)
+                 ? not_found(name, path, MEND_PATH, error)
+                 : wick_fail_errno(error, WICK_E_IO, path, "check what this user may read", "cannot look at the model");
+    else if (!S_ISDIR(status.st_mode))
+        rc = wick_fail(error, WICK_E_MODEL_NOT_FOUND, path,
+                       "name the folder that holds config.json, or a file that `wick pack` wrote",
+                       "model not found: %s is a file, not a model's folder", name);
+    if (rc == WICK_OK)
+        *folder = path;
+    else
         free(path);
-        return rc;
-    }
-    *folder = path;
-    return WICK_OK;
+    return rc;
 }
 
 char *wick_hub_repo_folder(const char *cache, const char *repo)
@@ -170,6 +193,30 @@ bool wick_hub_repo_of_folder(const char *folder, char repo[WICK_HUB_MAX_NAME + 1
     return n > 0 && n <= WICK_HUB_MAX_NAME && wick_hub_name_parse(repo, &parsed, NULL) == WICK_OK && !strchr(repo, '@');
 }
 
+/* Whether path is there. What cannot be looked at is not "not there": a download would not help. WICK_E_IO. */
+static int look_at(const char *path, struct stat *status, bool *is_there, wick_error *error)
+{
+    *is_there = stat(path, status) == 0;
+    return *is_there || is_absent(errno)
+               ? WICK_OK
+               : wick_fail_errno(error, WICK_E_IO, path, MEND_LOOK, "cannot look into the hub cache");
+}
+
+/* The cache may be absent, but not be something else than a folder, nor lie below such a thing. */
+static int check_cache(const char *cache, wick_error *error)
+{
+    struct stat status;
+    if (stat(cache, &status) != 0) {
+        if (errno == ENOENT)
+            return WICK_OK;
+    } else if (S_ISDIR(status.st_mode)) {
+        return WICK_OK;
+    } else {
+        errno = ENOTDIR;
+    }
+    return wick_fail_errno(error, WICK_E_IO, cache, MEND_LOOK, "cannot look into the hub cache");
+}
+
 /* The commit that refs/REVISION names, or the revision itself where there is no such reference: it may be a commit. */
 static int read_reference(const char *repo_path, const char *revision, char commit[WICK_HUB_MAX_REVISION + 1],
                           wick_error *error)
@@ -180,12 +227,14 @@ static int read_reference(const char *repo_path, const char *revision, char comm
         return wick_fail_memory(error, "a path in the hub cache");
     struct stat status;
     size_t n = strlen(revision);
-    if (stat(path, &status) != 0) {
+    bool is_there;
+    int rc = look_at(path, &status, &is_there, error);
+    if (rc != WICK_OK || !is_there) {
         free(path);
         memcpy(commit, revision, n + 1);
-        return WICK_OK;
+        return rc;
     }
-    int rc = wick_file_read(path, MAX_REF_BYTES, &text, &n, error);
+    rc = wick_file_read(path, MAX_REF_BYTES, &text, &n, error);
     while (rc == WICK_OK && n > 0 && strchr(" \t\r\n", text[n - 1]))
         text[--n] = '\0';
     if (rc == WICK_OK && (n > WICK_HUB_MAX_REVISION || !is_safe_part(text, n)))
@@ -202,7 +251,11 @@ static int find_cached(const char *name, const char *cache, char **folder, wick_
 {
     wick_hub_name parsed;
     char commit[WICK_HUB_MAX_REVISION + 1];
+    struct stat status;
+    bool is_there = false;
     int rc = wick_hub_name_parse(name, &parsed, error);
+    if (rc == WICK_OK)
+        rc = check_cache(cache, error);
     if (rc != WICK_OK)
         return rc;
     char *repo_path = wick_hub_repo_folder(cache, parsed.repo), *snapshots = NULL, *snapshot = NULL;
@@ -213,12 +266,11 @@ static int find_cached(const char *name, const char *cache, char **folder, wick_
         goto done;
     snapshots = wick_path_join(repo_path, "snapshots");
     snapshot = snapshots ? wick_path_join(snapshots, commit) : NULL;
-    if (!snapshot) {
-        rc = wick_fail_memory(error, "a path in the hub cache");
-    } else if (!wick_path_is_folder(snapshot)) {
+    rc = snapshot ? look_at(snapshot, &status, &is_there, error) : wick_fail_memory(error, "a path in the hub cache");
+    if (rc == WICK_OK && (!is_there || !S_ISDIR(status.st_mode))) {
         /* Here a download would begin. */
         rc = not_found(name, cache, MEND_GET, error);
-    } else {
+    } else if (rc == WICK_OK) {
         *folder = snapshot;
         snapshot = NULL;
     }

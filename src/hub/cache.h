@@ -14,8 +14,11 @@ typedef struct wick_hub_name {
     char revision[WICK_HUB_MAX_REVISION + 1]; /* "main" unless given */
 } wick_hub_name;
 
-/* A name that begins with '/', './', '../' or '~', is "." or "..", or is an existing folder or packed model. */
+/* A name that begins with '/', './', '../' or '~', or under which there is a file or folder, as in sentence-transformers. */
 bool wick_hub_name_is_path(const char *name);
+
+/* Adds to the mend how a folder is named, where the name has no slash and no revision: it may be a slip for one. */
+void wick_hub_mend_folder(const char *name, char *mend, size_t mend_bytes);
 
 /* Checks a hub name and splits it. It may come from anywhere: what passes can be part of a path. WICK_E_INVALID_INPUT. */
 int wick_hub_name_parse(const char *name, wick_hub_name *out, wick_error *error);
@@ -31,7 +34,8 @@ char *wick_hub_repo_folder(const char *cache, const char *repo);
 bool wick_hub_repo_of_folder(const char *folder, char repo[WICK_HUB_MAX_NAME + 1]);
 
 /* Finds the folder. *folder is malloc'ed. WICK_E_MODEL_NOT_FOUND ("model not found: NAME", where: the cache or path looked in),
- * WICK_E_INVALID_INPUT (no name at all, a malformed one), WICK_E_CORRUPT (a reference in the cache that names no snapshot). */
+ * WICK_E_INVALID_INPUT (no name at all, a malformed one), WICK_E_CORRUPT (a reference in the cache that names no snapshot),
+ * WICK_E_IO (the cache or the path cannot be looked at). */
 int wick_hub_find(const char *name, const char *cache_dir, char **folder, wick_error *error);
 
 #endif

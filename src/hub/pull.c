@@ -63,6 +63,7 @@ static int pull_offline(const char *asked, const wick_hub_name *name, const char
     }
     wick_hub_nearest(cache, name->repo, false, near, sizeof near);
     snprintf(both, sizeof both, "%s%s%s", near, near[0] ? " " : "", mend);
+    wick_hub_mend_folder(asked, both, sizeof both);
     return wick_fail(error, WICK_E_MODEL_NOT_FOUND, cache, both, "model not found: %s", asked);
 }
 
@@ -91,6 +92,8 @@ static int pull_online(const char *asked, const wick_hub_name *name, const char 
         wick_log(WICK_LOG_WARN, "%s: the cached files serve: %s", asked, own.message);
         return serve(found, out);
     }
+    if (own.retriable || rc == WICK_E_MODEL_NOT_FOUND)
+        wick_hub_mend_folder(asked, own.mend, sizeof own.mend);
     if (error)
         *error = own;
     return rc;
@@ -102,7 +105,11 @@ static int pull_name(const char *asked, const wick_hub_name *name, const char *c
     cached found;
     look_up(asked, cache, &found);
     int rc = WICK_OK;
-    if (found.state == WICK_HUB_COMPLETE && !options->refresh) {
+    if (found.code == WICK_E_IO) { /* the cache cannot be read: what comes would have no place, and may be there */
+        rc = found.code;
+        if (error)
+            *error = found.error;
+    } else if (found.state == WICK_HUB_COMPLETE && !options->refresh) {
         rc = serve(&found, out);
     } else {
         wick_hub_endpoint endpoint = {0};

@@ -166,10 +166,59 @@ static void paths_are_taken_as_they_are(void **state)
     found("./models/mine", NULL, "./models/mine");
     found(".", NULL, ".");
     assert_int_equal(chdir(was), 0);
-    /* A file is no folder. */
+}
+
+/* A file is no folder, however it is named; and it is not "not there". */
+static void a_file_is_said_to_be_one(void **state)
+{
+    char path[SUPPORT_PATH_BYTES], was[SUPPORT_PATH_BYTES], *folder = NULL;
     support_file_write(root, "file", "x");
-    support_path(root, "file", missing);
-    not_found(missing, NULL, missing);
+    support_path(root, "file", path);
+    assert_non_null(getcwd(was, sizeof was));
+    assert_int_equal(chdir(root), 0);
+    const char *const names[] = {path, "./file", "file"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        wick_error error = {0};
+        assert_true(wick_hub_name_is_path(names[i]));
+        assert_int_equal(wick_hub_find(names[i], NULL, &folder, &error), WICK_E_MODEL_NOT_FOUND);
+        assert_null(folder);
+        assert_non_null(strstr(error.message, "file is a file, not a model's folder"));
+        assert_non_null(strstr(error.mend, "config.json"));
+    }
+    assert_int_equal(chdir(was), 0);
+}
+
+/* A link to itself stands for what permissions forbid, which does not stop root. */
+static void what_cannot_be_looked_at_is_not_absent(void **state)
+{
+    char snapshot[SUPPORT_PATH_BYTES], cache[SUPPORT_PATH_BYTES], path[SUPPORT_PATH_BYTES], file[SUPPORT_PATH_BYTES];
+    add_model("cache", "models--org--name", "main", snapshot);
+    support_folder_add(root, "cache", cache);
+    support_path(root, "loop", path);
+    assert_int_equal(symlink("loop", path), 0);
+    support_file_write(root, "file", "x");
+    support_path(root, "file", file);
+    char below[SUPPORT_PATH_BYTES + 8], repo[SUPPORT_PATH_BYTES];
+    snprintf(below, sizeof below, "%s/cache", file);
+    support_path(cache, "models--org--loop", repo);
+    assert_int_equal(symlink("models--org--loop", repo), 0);
+    const struct {
+        const char *name, *cache, *said;
+    } cases[] = {{"org/name", path, "Too many levels of symbolic links"},
+                 {"org/loop", cache, "Too many levels of symbolic links"},
+                 {"org/name", file, "Not a directory"},
+                 {"org/name", below, "Not a directory"},
+                 {path, cache, "Too many levels of symbolic links"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *folder = NULL;
+        wick_error error = {0};
+        if (wick_hub_find(cases[i].name, cases[i].cache, &folder, &error) != WICK_E_IO)
+            fail_msg("%s in %s: %s", cases[i].name, cases[i].cache, error.message);
+        assert_null(folder);
+        assert_non_null(strstr(error.message, cases[i].said));
+        assert_true(error.mend[0] != '\0');
+    }
+    found("org/name", cache, snapshot);
 }
 
 static void malformed_names_are_refused(void **state)
@@ -231,8 +280,10 @@ static void malformed_names_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(finds_by_name_and_revision), TEST(reference_may_end_in_a_line_break), TEST(hostile_references_are_refused),
-        TEST(cache_places_in_order),      TEST(paths_are_taken_as_they_are),       TEST(malformed_names_are_refused),
+        TEST(finds_by_name_and_revision),     TEST(reference_may_end_in_a_line_break),
+        TEST(hostile_references_are_refused), TEST(cache_places_in_order),
+        TEST(paths_are_taken_as_they_are),    TEST(malformed_names_are_refused),
+        TEST(a_file_is_said_to_be_one),       TEST(what_cannot_be_looked_at_is_not_absent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -120,7 +120,9 @@ def test_csv_as_python_writes_it(wick, ending):
     (b"a\nb", ["--no-header"], ["a", "b"]),
     (b"2,1\na,b\n", ["--field", "2"], ["a"]),                    # a name wins over a number
     (b'text\na "quote" inside\n', [], ['a "quote" inside']),
-    (b"text\na\rb\n", [], ["a\rb"]),
+    (b"text\ra\rb\r", [], ["a", "b"]),                          # what Macs wrote long ago
+    (b"id,text\r\r1,a\r2,\"b\rc\"\r\r\n3,d", [], ["a", "b\rc", "d"]),
+    (b"text\na\rb\n", [], ["a", "b"]),
     (b"\xef\xbb\xbftext,id\na,1\n", [], ["a"]),
     (b"text\n", [], []), (b"text", [], []), (b"", [], []), (b"\n\n", [], []),
     (b'"text"\n"' + b"x" * 70000 + b'"\n', [], ["x" * 70000]),   # longer than the reader's buffer
@@ -157,6 +159,17 @@ def test_random_bytes_end_in_order(wick):
             assert (done.returncode == 0) == (done.stderr == b"")
 
 
+def test_csv_of_bare_ends_as_python_reads_it(wick):
+    """Rows of one plain column, ended in every way and cut anywhere by the reader's buffer."""
+    random = numpy.random.default_rng(23)
+    for case in range(60):
+        pieces = [b"a", b"bc", b" ", b"\r", b"\n", b"\r\n", b"\r\r\n"]
+        content = b"text\r" + b"x" * (65530 if case % 2 else 0) + b"".join(pieces[i] for i in random.integers(len(pieces), size=30))
+        wanted = [row[0] for row in csv.reader(io.StringIO(content.decode(), newline="")) if row][1:]
+        got = read(wick, "in.csv", content)
+        assert got == read(wick, "in.jsonl", "".join(json.dumps({"text": text}) + "\n" for text in wanted).encode()), case
+
+
 def test_csv_over_buffer_boundaries(wick):
     """Every kind of byte falls on the boundary of the reader's 64 KB buffer once."""
     for shift in range(8):
@@ -171,6 +184,7 @@ def test_csv_over_buffer_boundaries(wick):
     (b"id,body\n1,a\n", ["--field", "0"], 'no column "0"'),
     (b"id,text\n1,a\n2\n", [], "the row has 1 column, the text is in column 2 (in.csv, line 3)"),
     (b'id,text\n1,"a\nb\nc\n', [], "the quote that opens here is never closed (in.csv, line 2)"),
+    (b"id,text\r1,a\r2\r", [], "the row has 1 column, the text is in column 2 (in.csv, line 3)"),
     (b'text\n"a"b\n', [], "text stands behind a closing quote (in.csv, line 2)"),
     (b'text\n"a\nb\n\xff"\n', [], "invalid UTF-8 at byte 1 of the text (in.csv, line 4)"),
     (b"1\n", ["--no-header", "--field", "text"], "the column's number"),

@@ -226,6 +226,41 @@ def test_no_permission(wick, hub, vector, someone):
     os.chmod(wick.cache, 0o755)
 
 
+def test_a_cache_that_cannot_be_read(wick, hub, someone):
+    """The hub is not asked, whose fault it is not; nor does a refusal of its own hide the reason."""
+    wick.embed()
+    os.chmod(wick.cache, 0o700 if someone else 0)
+    hub.log.clear()
+    for more in ({}, {"env": {"HF_HUB_OFFLINE": "1"}}):
+        error = wick.embed(check=1, before=someone, **more).err
+        assert "cannot look into the hub cache: Permission denied" in error and "HF_HUB_CACHE" in error
+    assert not hub.log
+    os.chmod(wick.cache, 0o755)
+
+
+def test_a_cache_that_is_a_file(wick, hub):
+    wick.cache.write_bytes(b"")
+    error = wick.embed(check=1).err
+    assert f"cannot look into the hub cache: Not a directory ({wick.cache})" in error and "HF_HUB_CACHE" in error
+    assert not hub.log
+
+
+def test_a_slip_for_a_folder(wick, hub):
+    """Without a slash it may have been meant as a folder; with one it was not."""
+    closed = {"HF_ENDPOINT": "http://127.0.0.1:9"}
+    for env in ({}, {"HF_HUB_OFFLINE": "1"}):
+        assert "a folder here is written ./mmm" in wick.embed("mmm", check=1, env=env).err
+        assert "./org" not in wick.embed("org/mmm", check=1, env=env).err
+    done = wick("pull", "--tries", "1", "mmm", env=closed, check=1)
+    assert "cannot be reached" in done.err and "a folder here is written ./mmm" in done.err
+    (wick.folder / "big.txt").write_text("text")
+    hub.log.clear()
+    for name in ("big.txt", "./big.txt", str(wick.folder / "big.txt")):
+        error = wick.embed(name, check=1).err
+        assert f"{name} is a file, not a model's folder" in error and "config.json" in error
+    assert not hub.log
+
+
 def kill_some(wick, hub, vector, n, seed):
     """Kills n downloads at random moments; after each, nothing partial has a final name; the next one goes on. How many left something half-way."""
     dice, n_partial = random.Random(seed), 0
