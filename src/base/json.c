@@ -27,8 +27,8 @@ static int parse(const char *text, size_t n, size_t flags, const char *where, wi
             return wick_fail_memory(error, where);
         if (bad_offset)
             *bad_offset = problem.position < 0 ? 0 : (size_t)problem.position < n ? (size_t)problem.position : n;
-        return wick_fail(error, WICK_E_CORRUPT, where, NULL, "malformed JSON at line %d, column %d: %s", problem.line,
-                         problem.column, problem.text);
+        return wick_fail(error, WICK_E_CORRUPT, where, "correct the file, or get it again",
+                         "malformed JSON at line %d, column %d: %s", problem.line, problem.column, problem.text);
     }
     *out = (wick_json *)(void *)root;
     return WICK_OK;
@@ -43,6 +43,19 @@ int wick_json_parse_at(const char *text, size_t n, const char *where, wick_json 
                        wick_error *error)
 {
     return parse(text, n, 0, where, out, bad_offset, error);
+}
+
+int wick_json_parse_line(const char *line, size_t n, const char *where, wick_json **out, wick_error *error)
+{
+    static const char first[] = "malformed JSON at line 1, ", said[] = "malformed JSON at ";
+    wick_error own = {0};
+    const int rc = parse(line, n, 0, where, out, NULL, &own);
+    char *text = own.message;
+    if (rc == WICK_E_CORRUPT && strncmp(text, first, sizeof first - 1) == 0)
+        memmove(text + sizeof said - 1, text + sizeof first - 1, strlen(text + sizeof first - 1) + 1);
+    if (rc != WICK_OK && error)
+        *error = own;
+    return rc;
 }
 
 int wick_json_parse_reals(const char *text, size_t n, const char *where, wick_json **out, wick_error *error)

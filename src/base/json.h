@@ -25,6 +25,8 @@ int wick_json_parse(const char *text, size_t n, const char *where, wick_json **o
 /* The same; after WICK_E_CORRUPT *bad_offset is the byte behind what was at fault. */
 int wick_json_parse_at(const char *text, size_t n, const char *where, wick_json **out, size_t *bad_offset,
                        wick_error *error);
+/* As wick_json_parse; text is one line of a file, which where names: errors tell the column alone. */
+int wick_json_parse_line(const char *line, size_t n, const char *where, wick_json **out, wick_error *error);
 /* The same as wick_json_parse, but every number becomes a real: Python writes integers beyond 64 bits (10^30 for "no limit"), which are errors otherwise. */
 int wick_json_parse_reals(const char *text, size_t n, const char *where, wick_json **out, wick_error *error);
 /* Reads and parses a file of at most max_bytes. WICK_E_IO or WICK_E_CORRUPT. */

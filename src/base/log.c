@@ -49,6 +49,12 @@ static int level_from_list(const char *list)
     return own != LEVEL_UNSET ? own : bare;
 }
 
+/* What WICK_LOG says that is no level would go unnoticed. RUST_LOG is for other programs too. */
+static void warn_of(const char *value)
+{
+    wick_log(WICK_LOG_WARN, "WICK_LOG names no level: %.64s; it is off, error, warn, info or debug", value);
+}
+
 static int level_in_force(void)
 {
     int level = atomic_load_explicit(&log_level, memory_order_relaxed);
@@ -61,7 +67,10 @@ static int level_in_force(void)
     }
     level = level == LEVEL_UNSET ? WICK_LOG_WARN : level;
     int unset = LEVEL_UNSET;
-    atomic_compare_exchange_strong(&log_level, &unset, level);
+    const char *value = getenv("WICK_LOG");
+    if (atomic_compare_exchange_strong(&log_level, &unset, level) && value && value[0] &&
+        level_from_list(value) == LEVEL_UNSET)
+        warn_of(value);
     return atomic_load(&log_level);
 }
 

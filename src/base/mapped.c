@@ -12,6 +12,10 @@
 #include "base/error.h"
 #include "base/hash.h"
 
+static const char mend_name[] = "name a file that is there and may be read";
+static const char mend_size[] = "check that this is the file that was meant";
+static const char mend_disk[] = "check the disk, and what the file system allows";
+
 /* What make and rsync go by: which file it is, and when it was last changed. */
 static uint64_t identity_of(const struct stat *status)
 {
@@ -31,20 +35,20 @@ static int open_regular(const char *path, size_t *size_bytes, uint64_t *identity
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
-        return wick_fail_errno(error, WICK_E_IO, path, NULL, "cannot open the file");
+        return wick_fail_errno(error, WICK_E_IO, path, mend_name, "cannot open the file");
     struct stat status;
     if (fstat(fd, &status) != 0) {
-        int code = wick_fail_errno(error, WICK_E_IO, path, NULL, "cannot stat the file");
+        int code = wick_fail_errno(error, WICK_E_IO, path, mend_name, "cannot stat the file");
         close(fd);
         return code;
     }
     if (!S_ISREG(status.st_mode)) {
         close(fd);
-        return wick_fail(error, WICK_E_IO, path, NULL, "not a regular file");
+        return wick_fail(error, WICK_E_IO, path, "name a file; a folder, pipe or device is none", "not a regular file");
     }
     if (status.st_size < 0 || (uintmax_t)status.st_size > SIZE_MAX) {
         close(fd);
-        return wick_fail(error, WICK_E_CORRUPT, path, NULL, "the file's size does not fit the address space");
+        return wick_fail(error, WICK_E_CORRUPT, path, mend_name, "the file's size does not fit the address space");
     }
     *size_bytes = (size_t)status.st_size;
     if (identity)
@@ -63,7 +67,7 @@ int wick_mapped_open(const char *path, wick_mapped *out, wick_error *error)
     if (size_bytes > 0) {
         void *data = mmap(NULL, size_bytes, PROT_READ, MAP_PRIVATE, fd, 0);
         if (data == MAP_FAILED) {
-            int code = wick_fail_errno(error, WICK_E_IO, path, NULL, "cannot map the file");
+            int code = wick_fail_errno(error, WICK_E_IO, path, mend_disk, "cannot map the file");
             close(fd);
             return code;
         }
@@ -112,8 +116,8 @@ int wick_file_read(const char *path, size_t max_bytes, char **out, size_t *out_b
     char *text = NULL;
     int code = WICK_OK;
     if (size_bytes > max_bytes) {
-        code = wick_fail(error, WICK_E_CORRUPT, path, NULL, "the file has %zu bytes, at most %zu are read", size_bytes,
-                         max_bytes);
+        code = wick_fail(error, WICK_E_CORRUPT, path, mend_size, "the file has %zu bytes, at most %zu are read",
+                         size_bytes, max_bytes);
         goto done;
     }
     text = malloc(size_bytes + 1); /* size_bytes <= max_bytes, which is far from SIZE_MAX in every caller */
@@ -127,7 +131,7 @@ int wick_file_read(const char *path, size_t max_bytes, char **out, size_t *out_b
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0) {
-            code = wick_fail_errno(error, WICK_E_IO, path, NULL, "cannot read the file");
+            code = wick_fail_errno(error, WICK_E_IO, path, mend_disk, "cannot read the file");
             goto done;
         }
         if (n == 0)

@@ -27,6 +27,12 @@ char *wick_path_expand(const char *path)
     return path[1] == '\0' ? strdup(home) : wick_path_join(home, path + 2);
 }
 
+bool wick_path_can_expand(const char *path)
+{
+    const char *home = getenv("HOME");
+    return path[0] != '~' || ((path[1] == '/' || path[1] == '\0') && home && home[0] != '\0');
+}
+
 bool wick_path_is_folder(const char *path)
 {
     struct stat status;

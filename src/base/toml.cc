@@ -137,6 +137,7 @@ wick_toml_entry describe(wick_toml &toml, const std::string &key, const toml::no
         entry.type = WICK_TOML_BOOL;
         entry.boolean = boolean->get();
     } else if (const auto *array = node.as_array()) {
+        entry.type = WICK_TOML_ARRAY;
         describe_strings(toml, *array, entry);
     } else if (node.is_table()) {
         entry.type = WICK_TOML_TABLE;
@@ -247,9 +248,11 @@ const char *wick_toml_type_name(wick_toml_type type)
         return "an array of strings";
     case WICK_TOML_TABLE:
         return "a table";
+    case WICK_TOML_ARRAY:
+        return "an array of something else";
     case WICK_TOML_OTHER:
         break;
     }
-    return "an array or a date";
+    return "a date or a time";
 }
 }

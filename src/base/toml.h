@@ -17,7 +17,8 @@ typedef enum wick_toml_type {
     WICK_TOML_BOOL,
     WICK_TOML_STRINGS, /* an array of strings; an empty array too */
     WICK_TOML_TABLE,   /* an empty one; one with members is told by its members */
-    WICK_TOML_OTHER    /* other arrays (tables in them included), dates, times */
+    WICK_TOML_ARRAY,   /* other arrays (tables in them included) */
+    WICK_TOML_OTHER    /* dates, times */
 } wick_toml_type;
 
 typedef struct wick_toml_entry {

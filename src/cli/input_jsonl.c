@@ -50,7 +50,7 @@ int wick_read_text_jsonl(wick_reader *reader, wick_text_batch *batch, bool *got,
     wick_source_place(source, source->line, where, sizeof where);
     status = wick_source_check_utf8(source, line->bytes, line->n_bytes, source->line, error);
     if (!status)
-        status = wick_json_parse(line->bytes, line->n_bytes, where, &object, error);
+        status = wick_json_parse_line(line->bytes, line->n_bytes, where, &object, error);
     if (!status)
         status = take_field(reader, object, where, batch, error);
     wick_json_free(object);

@@ -63,6 +63,13 @@ static int write_file(const pack_values *values, wick_pack_writer *writer, uint6
     return status;
 }
 
+static void tell(const char *path, const char *model, const char *dtype, uint64_t n_bytes)
+{
+    char size[16];
+    wick_bytes_text(n_bytes, size);
+    fprintf(stderr, "%s: %s in %s, %s\n", path, model, dtype, size);
+}
+
 static int pack(pack_values *values, const char *model, wick_error *error)
 {
     wick_pack_writer *writer = NULL;
@@ -81,8 +88,7 @@ static int pack(pack_values *values, const char *model, wick_error *error)
         status = write_file(values, writer, &n_bytes, error);
     wick_pack_writer_free(writer);
     if (!status && !values->quiet)
-        fprintf(stderr, "%s: %s in %s, %.1f MB\n", values->output, name, settings->dtype ? settings->dtype : "f32",
-                (double)n_bytes / 1e6);
+        tell(values->output, name, settings->dtype ? settings->dtype : "f32", n_bytes);
     return status;
 }
 

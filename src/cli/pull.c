@@ -31,7 +31,7 @@ static const wick_option options[] = {
     {"json", WICK_OPTION_FLAG, NULL, offsetof(pull_values, json), "one JSON object instead of the folder"},
     {"quiet", WICK_OPTION_FLAG, NULL, offsetof(pull_values, quiet), "no bar and no messages but errors"},
     {"tries", WICK_OPTION_COUNT, "N", offsetof(pull_values, n_tries),
-     "how often to try what the network fails (default: 5)", NULL, MAX_TRIES},
+     "how often to try what the network fails (default: 5)", NULL, MAX_TRIES, 1},
     {"connect-timeout", WICK_OPTION_COUNT, "S", offsetof(pull_values, connect_seconds),
      "seconds to wait for a connection (default: 10)", NULL, MAX_CONNECT_SECONDS},
     WICK_OPTIONS_CONFIG(offsetof(pull_values, settings)),

@@ -248,7 +248,8 @@ static int write_port(const char *path, unsigned port, wick_error *error)
     FILE *file = fopen(path, "w");
     const bool is_written = file && fprintf(file, "%u\n", port) > 0;
     if ((file && fclose(file) != 0) || !is_written)
-        return wick_fail_errno(error, WICK_E_IO, path, NULL, "cannot write the port");
+        return wick_fail_errno(error, WICK_E_IO, path, "--port-file names a file that can be written",
+                               "cannot write the port");
     return WICK_OK;
 }
 

@@ -123,6 +123,9 @@ int wick_hub_cache_dir(const char *cache_dir, char **out, wick_error *error)
     bool out_of_memory = false;
     *out = NULL;
     if (cache_dir && cache_dir[0] != '\0') {
+        if (!wick_path_can_expand(cache_dir))
+            return wick_fail(error, WICK_E_INVALID_INPUT, "cache_dir", WICK_MEND_TILDE, "nobody's home is known: %s",
+                             cache_dir);
         *out = wick_path_expand(cache_dir);
         out_of_memory = !*out;
     }

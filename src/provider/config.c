@@ -130,12 +130,31 @@ static bool is_beginning(const char *a, const char *b)
     return strncmp(a, b, n_a < n_b ? n_a : n_b) == 0;
 }
 
-/* The key that was most likely meant: its own name counts first ("model" at the top level is embedding.model), then the whole. */
+/* Near enough for a slip: some letters, fewer than either name has. */
+static bool is_slip(const char *a, const char *b)
+{
+    const size_t n_a = strlen(a), n_b = strlen(b), shorter = n_a < n_b ? n_a : n_b, d = distance(a, b);
+    return d <= 1 + n_b / 4 && d < shorter;
+}
+
+/* Whether the setting may have been meant by key at all. */
+static bool may_be_meant(const char *key, const char *known)
+{
+    enum { LEAST_BEGINNING = 3 }; /* fewer letters say nothing */
+    const char *given = leaf(key), *own = leaf(known);
+    const size_t n = strlen(known);
+    return !strcmp(given, own) || is_slip(given, own) || (strncmp(key, known, n) == 0 && key[n] == '.') ||
+           (strlen(given) >= LEAST_BEGINNING && is_beginning(given, own));
+}
+
+/* The key that was most likely meant: its own name counts first ("model" at the top level is embedding.model), then the whole. NULL: none is near. */
 static const char *nearest_key(const char *key)
 {
-    size_t best = 0, best_score = SIZE_MAX;
+    size_t best = N_SETTINGS, best_score = SIZE_MAX;
     for (size_t i = 0; i < N_SETTINGS; i++) {
         const char *own = leaf(settings[i].key);
+        if (!may_be_meant(key, settings[i].key))
+            continue;
         const size_t own_score = !strcmp(leaf(key), own)        ? 0
                                  : is_beginning(leaf(key), own) ? 2
                                                                 : 4 * distance(leaf(key), own);
@@ -145,14 +164,27 @@ static const char *nearest_key(const char *key)
             best = i;
         }
     }
-    return settings[best].key;
+    return best < N_SETTINGS ? settings[best].key : NULL;
+}
+
+/* The section that was most likely meant by a key at the top level; NULL: none. */
+static const char *nearest_section(const char *key)
+{
+    for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++)
+        if (is_slip(key, sections[i]))
+            return sections[i];
+    return NULL;
 }
 
 /* place: "config.toml:3" */
 static int unknown_key(const wick_toml_entry *entry, const char *place, wick_error *error)
 {
-    char mend[128];
-    snprintf(mend, sizeof mend, "did you mean %s? config.example.toml explains every key", nearest_key(entry->key));
+    char mend[128] = "";
+    const char *section = nearest_section(entry->key), *near = section ? NULL : nearest_key(entry->key);
+    if (section || near)
+        snprintf(mend, sizeof mend, section ? "did you mean [%s]? " : "did you mean %s? ", section ? section : near);
+    const size_t n = strlen(mend);
+    snprintf(mend + n, sizeof mend - n, "config.example.toml explains every key");
     return wick_fail(error, WICK_E_INVALID_INPUT, place, mend, "line %u: unknown key: %.200s", entry->line, entry->key);
 }
 
@@ -318,11 +350,14 @@ static int check_fallback(const wick_config *config, wick_error *error)
     return wick_fallback_check(config->provider, config->fallback, config->path, error);
 }
 
-/* "~/models" -> "/home/me/models" */
-static int expand_path(config_box *box, const char **path, wick_error *error)
+/* "~/models" -> "/home/me/models". key: whose value it is. */
+static int expand_path(config_box *box, const char *key, const char **path, wick_error *error)
 {
     if (!*path)
         return WICK_OK;
+    if (!wick_path_can_expand(*path))
+        return wick_fail(error, WICK_E_INVALID_INPUT, box->config.path, WICK_MEND_TILDE,
+                         "%s: nobody's home is known: %s", key, *path);
     char *expanded = wick_path_expand(*path);
     *path = expanded ? wick_arena_copy_text(&box->strings, expanded, strlen(expanded)) : NULL;
     free(expanded);
@@ -356,9 +391,9 @@ int wick_config_load(const char *path, wick_config **out, wick_error *error)
     if (rc == WICK_OK)
         rc = apply_environment(box, error);
     if (rc == WICK_OK)
-        rc = expand_path(box, &box->config.cache_dir, error);
+        rc = expand_path(box, "embedding.cache_dir", &box->config.cache_dir, error);
     if (rc == WICK_OK)
-        rc = expand_path(box, &box->config.server.api_key_file, error);
+        rc = expand_path(box, "server.api_key_file", &box->config.server.api_key_file, error);
     if (rc != WICK_OK) {
         wick_config_free(&box->config);
         return rc;

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/path.h"
+#include "model/json_keys.h"
 #include "provider/engine.h"
 #include "text/tokenizer_kept.h"
 #include "text/tokenizer_packed.h"
@@ -33,6 +34,9 @@ int wick_tokenizer_read_folder(const char *folder, const char *prepared_dir, wic
     *out = path ? wick_tokenizer_find_kept(prepared_dir, path) : NULL;
     if (!path)
         rc = wick_fail_memory(error, "the tokenizer's path");
+    else if (!*out && !wick_model_path_exists(path))
+        rc = wick_fail(error, WICK_E_IO, path, "download the model again, or name the folder that holds all its files",
+                       "tokenizer.json is not there");
     else if (!*out)
         rc = wick_tokenizer_read_keeping(path, out, document, error);
     free(path);

@@ -2,9 +2,11 @@
  * dialect_wick.c: Wick's own routes, which are AkiDB's: POST /api/v1/embed, and the models: GET /api/v1/models, POST .../load and .../unload; and the
  * description of all routes, GET /openapi.json. In: calls (call.h). Out: their options and texts; replies. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub/cache.h"
 #include "server/openapi.h"
 #include "server/precision.h"
 #include "server/request.h"
@@ -181,6 +183,19 @@ static bool read_switch(wick_call *call, wick_api_error *error)
     return true;
 }
 
+/* Whoever names a model to load answers for its files: what is wrong with them is no failure of the server's, nor is a hub that cannot be reached. A cache that cannot be read
+ * is the server's. */
+static void refuse_load(const char *model, wick_error *problem, wick_api_error *error)
+{
+    if (problem->code == WICK_E_CORRUPT || (problem->code == WICK_E_IO && wick_hub_name_is_path(model)))
+        problem->code = WICK_E_INVALID_INPUT;
+    else if (problem->code == WICK_E_INTERNAL && problem->retriable)
+        problem->code = WICK_E_UNAVAILABLE;
+    wick_api_error_from(problem, error);
+    if (error->refusal == WICK_REFUSE_INVALID)
+        snprintf(error->param, sizeof error->param, "model");
+}
+
 static int answer_switch(wick_call *call, bool loads, wick_buffer *out, wick_api_error *error)
 {
     wick_error problem = {0};
@@ -189,7 +204,10 @@ static int answer_switch(wick_call *call, bool loads, wick_buffer *out, wick_api
     int code = loads ? wick_models_load(call->service->models, call->model, NULL, 0, &problem)
                      : wick_models_unload(call->service->models, call->model, &problem);
     if (code != WICK_OK) {
-        wick_api_error_from(&problem, error);
+        if (loads)
+            refuse_load(call->model, &problem, error);
+        else
+            wick_api_error_from(&problem, error);
         return 0;
     }
     wick_buffer_text(out, "{\"model\":");

@@ -3,6 +3,7 @@
 #include "server/keys.h"
 #include "base/error.h"
 #include "base/mapped.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -39,7 +40,7 @@ static int add_key(wick_keys **keys, const char *text, size_t n, const char *whe
                              "an API key holds a blank or a character that is not ASCII");
     const size_t n_keys = *keys ? (*keys)->n_keys : 0;
     if (n_keys == WICK_MAX_KEYS)
-        return wick_fail(error, WICK_E_INVALID_INPUT, where, NULL, "more than %d API keys", WICK_MAX_KEYS);
+        return wick_fail(error, WICK_E_INVALID_INPUT, where, "take some out", "more than %d API keys", WICK_MAX_KEYS);
     wick_keys *more = malloc(sizeof *more + (n_keys + 1) * sizeof more->keys[0]);
     if (!more)
         return wick_fail_memory(error, "the API keys");
@@ -53,19 +54,34 @@ static int add_key(wick_keys **keys, const char *text, size_t n, const char *whe
     return WICK_OK;
 }
 
+/* The text without the blanks around it. */
+static const char *trim(const char *text, size_t *n)
+{
+    static const char blanks[] = " \t\r";
+    while (*n && memchr(blanks, *text, sizeof blanks - 1)) {
+        text++;
+        --*n;
+    }
+    while (*n && memchr(blanks, text[*n - 1], sizeof blanks - 1))
+        --*n;
+    return text;
+}
+
+/* A key a line, blanks around it left out; lines without one, or with # in front, are passed over. Errors name the line, never what it holds. */
 static int add_file(wick_keys **keys, const char *path, wick_error *error)
 {
     char *text = NULL;
-    size_t n = 0;
+    char where[sizeof error->where];
+    size_t n = 0, number = 1;
     int rc = wick_file_read(path, MAX_FILE_BYTES, &text, &n, error);
-    for (char *line = text, *end; rc == WICK_OK && line < text + n; line = end + 1) {
+    for (char *line = text, *end; rc == WICK_OK && line < text + n; line = end + 1, number++) {
         end = memchr(line, '\n', (size_t)(text + n - line));
         end = end ? end : text + n;
         size_t length = (size_t)(end - line);
-        while (length && (line[length - 1] == '\r' || line[length - 1] == ' ' || line[length - 1] == '\t'))
-            length--;
-        if (length && line[0] != '#')
-            rc = add_key(keys, line, length, path, error);
+        const char *own = trim(line, &length);
+        snprintf(where, sizeof where, "%.400s, line %zu", path, number);
+        if (length && own[0] != '#')
+            rc = add_key(keys, own, length, where, error);
     }
     if (text)
         wipe(text, n);

@@ -8,6 +8,7 @@
 #include "server/request.h"
 #include "server/server_internal.h"
 #include <errno.h>
+#include <netdb.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -391,6 +392,14 @@ static int check_exposure(const wick_server *server, wick_error *error)
 {
     if (server->policy.is_loopback || server->keys || server->options.allow_public)
         return WICK_OK;
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+    struct addrinfo *found = NULL;
+    const int rc = getaddrinfo(server->options.host, NULL, &hints, &found);
+    if (rc != 0) /* nobody reaches it */
+        return wick_fail(error, WICK_E_INVALID_INPUT, server->options.host,
+                         "give an address of this machine: 127.0.0.1, ::1, 0.0.0.0", "no such address: %s",
+                         gai_strerror(rc));
+    freeaddrinfo(found);
     return wick_fail(error, WICK_E_INVALID_INPUT, server->options.host,
                      "set API keys (--api-key-file), listen on 127.0.0.1, or say --allow-public",
                      "this address is reached by others, and no API key is set");

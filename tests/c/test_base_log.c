@@ -122,10 +122,48 @@ static void to_stderr(void **state)
     assert_string_equal(text, "wick: warn: no GPU here\n");
 }
 
+/* A level that is none is told once, by whichever line comes first. */
+static void a_level_that_is_none(void **state)
+{
+    static const struct {
+        const char *wick, *rust, *said;
+    } cases[] = {{"foo", NULL, "wick: warn: WICK_LOG names no level: foo; it is off, error, warn, info or debug\n"},
+                 {"foo", "error", ""},
+                 {"", NULL, ""},
+                 {NULL, "foo", ""},
+                 {"wick=info", NULL, ""}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int ends[2];
+        assert_int_equal(pipe(ends), 0);
+        const pid_t child = fork();
+        if (child == 0) {
+            dup2(ends[1], STDERR_FILENO);
+            unsetenv("WICK_LOG");
+            unsetenv("RUST_LOG");
+            if (cases[i].wick)
+                setenv("WICK_LOG", cases[i].wick, 1);
+            if (cases[i].rust)
+                setenv("RUST_LOG", cases[i].rust, 1);
+            for (int k = 0; k < 3; k++)
+                wick_log(WICK_LOG_DEBUG, "not this");
+            _exit(0);
+        }
+        close(ends[1]);
+        char text[256] = "";
+        size_t n = 0;
+        for (ssize_t more; (more = read(ends[0], text + n, sizeof text - 1 - n)) > 0;)
+            n += (size_t)more;
+        close(ends[0]);
+        assert_int_equal(waitpid(child, NULL, 0), child);
+        assert_string_equal(text, cases[i].said);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(levels_from_the_environment), /* first: the level of this process is still unset */
+        cmocka_unit_test(a_level_that_is_none),
         cmocka_unit_test(to_the_caller),
         cmocka_unit_test(to_stderr),
     };

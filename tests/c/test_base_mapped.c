@@ -95,10 +95,12 @@ static void check_refused(const char *file, const char *message)
     assert_null(mapped.data);
     assert_string_equal(error.where, file);
     assert_non_null(strstr(error.message, message));
+    assert_true(error.mend[0] != '\0');
     memset(&error, 0, sizeof error);
     assert_int_equal(wick_file_read(file, 10, &text, &n, &error), WICK_E_IO);
     assert_null(text);
     assert_non_null(strstr(error.message, message));
+    assert_true(error.mend[0] != '\0');
 }
 
 /* A FIFO without a writer would block an ordinary open for ever. */

@@ -176,9 +176,34 @@ static void unknown_keys_name_line_and_neighbour(void **state)
     refused("[embedding.model]\nname = \"x\"\n", "given.toml:2", "embedding.model.name",
             "did you mean embedding.model?");
     refused("\"embedding.model\" = \"x\"\n", "given.toml:1", "unknown key: \"embedding.model\"", "did you mean");
-    refused("[extra]\n", "given.toml:1", "unknown key: extra", "did you mean");
+    refused("[embeddings]\n", "given.toml:1", "unknown key: embeddings", "did you mean [embedding]?");
+    refused("[sever]\nport = 1\n", "given.toml:2", "sever.port", "did you mean server.port?");
     /* The first mistake of the file is the one that is told. */
-    refused("[server]\nzzz = 1\n[embedding]\naaa = 1\n", "given.toml:2", "server.zzz", "did you mean");
+    refused("[server]\nprot = 1\n[embedding]\naaa = 1\n", "given.toml:2", "server.prot", "did you mean");
+}
+
+static void what_is_near_nothing_is_no_slip(void **state)
+{
+    static const char *const texts[] = {"x = 1\n", "[extra]\n", "[server]\nzzz = 1\n", "os = 1\n",
+                                        "[db]\nurl = \"x\"\n"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        wick_config *config = NULL;
+        wick_error error = {0};
+        support_file_write(root, "given.toml", texts[i]);
+        assert_int_equal(wick_config_load("given.toml", &config, &error), WICK_E_INVALID_INPUT);
+        if (strcmp(error.mend, "config.example.toml explains every key") != 0)
+            fail_msg("%s: %s", texts[i], error.mend);
+    }
+}
+
+/* Nobody's folder is called "~nobody". */
+static void homes_of_others_are_not_known(void **state)
+{
+    refused("[embedding]\ncache_dir = \"~nobody/x\"\n", "given.toml",
+            "embedding.cache_dir: nobody's home is known: ~nobody/x", "$HOME");
+    refused("[server]\napi_key_file = \"~nobody/x\"\n", "given.toml", "server.api_key_file", "$HOME");
+    support_env("HOME", NULL);
+    refused("[embedding]\ncache_dir = \"~/x\"\n", "given.toml", "embedding.cache_dir", "$HOME");
 }
 
 static void types_and_values_are_checked(void **state)
@@ -283,7 +308,9 @@ static void reads_the_servers_keys(void **state)
     wick_config_free(config);
     refused("[server]\napi_keys = \"k\"\n", "given.toml:2", "server.api_keys must be an array of strings, not a string",
             "example");
-    refused("[server]\napi_keys = [1]\n", "given.toml:2", "must be an array of strings, not an array", "example");
+    refused("[server]\napi_keys = [1]\n", "given.toml:2", "must be an array of strings, not an array of something else",
+            "example");
+    refused("[server]\nmodels = 2026-11-26\n", "given.toml:2", "not a date or a time", "example");
     refused("[server]\nmodels = [\"a\", \"\"]\n", "given.toml:2", "server.models holds an empty string",
             "leave it out");
     refused("[server]\nallow_load = 1\n", "given.toml:2", "must be a boolean, not an integer", "example");
@@ -302,6 +329,8 @@ int main(void)
         TEST(searches_in_order),
         TEST(environment_beats_the_file),
         TEST(unknown_keys_name_line_and_neighbour),
+        TEST(what_is_near_nothing_is_no_slip),
+        TEST(homes_of_others_are_not_known),
         TEST(types_and_values_are_checked),
         TEST(the_example_loads_and_names_every_key),
         TEST(reads_the_servers_keys),

@@ -147,6 +147,8 @@ static void cache_places_in_order(void **state)
     char *folder = NULL;
     assert_int_equal(wick_hub_find("o/n", NULL, &folder, &error), WICK_E_MODEL_NOT_FOUND);
     assert_non_null(strstr(error.mend, "HF_HUB_CACHE"));
+    assert_int_equal(wick_hub_find("o/n", "~nobody/x", &folder, &error), WICK_E_INVALID_INPUT);
+    assert_non_null(strstr(error.message, "~nobody/x"));
 }
 
 static void paths_are_taken_as_they_are(void **state)

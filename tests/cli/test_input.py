@@ -87,6 +87,8 @@ def test_jsonl(wick):
     (b'["a"]\n', "an array, not an object"),
     (b'"a"\n', "a string, not an object"),
     (b'{"text":"a"} x\n', "line 1"),
+    (b'{"text":"a"}\n' * 6 + b'{"text": "a" 1}\n', "malformed JSON at column 14: "),
+    (b'{"text":"a"}\n' * 6 + b'{"text": "a" 1}\n', " (in.jsonl, line 7); correct the file, or get it again"),
     (b'{"text":"\\ud800"}\n', "line 1"),
     (b'{"text":"\xff"}\n', "invalid UTF-8 at byte 10 of the text (in.jsonl, line 1)"),
 ])
@@ -195,6 +197,7 @@ def test_broken_csv(wick, content, more, said):
 
 
 def test_input_that_cannot_be_read(wick):
+    assert b"No such file or directory (absent.npy); name a file" in wick.mock("a", "--precision", "int8", "--calibration", "absent.npy", check=1).stderr
     assert b"No such file or directory (absent.txt)" in wick.mock("--input", "absent.txt", check=1).stderr
     assert b"directory" in wick.mock("--input", ".", check=1).stderr
 

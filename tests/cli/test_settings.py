@@ -51,7 +51,9 @@ def test_broken_config_names_the_line(wick, content, said):
 
 def test_config_that_is_not_there(wick):
     assert b"absent.toml" in wick("embed", "--config", "absent.toml", "a", check=1).stderr
-    assert wick("embed", "--config", "absent.toml", "a", check=1).stdout == b""
+    done = wick("embed", "--config", "absent.toml", "a", check=1)
+    assert done.stdout == b"" and b"; name a file that is there and may be read" in done.stderr
+    assert b"not a regular file (.); name a file" in wick("embed", "--config", ".", "a", check=1).stderr
 
 
 def test_similarity_of_two(wick):

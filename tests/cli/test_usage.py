@@ -62,6 +62,7 @@ def test_no_command_shows_the_help(wick):
     (["embed", "a", "--threads", " 2"], "whole number"),
     (["embed", "a", "--threads="], "whole number"),
     (["embed", "a", "--threads", "257"], "from 0 to 256"),
+    (["pull", "org/name", "--tries", "0"], "from 1 to 100"),
     (["embed", "a", "--dimensions", "99999999999999999999999"], "whole number"),
     (["embed", "a", "--dtype", "f64"], "one of f32|bf16|int8"),
     (["embed", "a", "--device", "tpu"], "one of auto|cpu|metal|cuda"),

@@ -185,6 +185,21 @@ def test_it_is_named(wick, tmp_path, case):
     assert f"/{file})" in said or "tensor " in message
 
 
+@pytest.mark.parametrize("file, content, said", [
+    ("tokenizer.json", None, "tokenizer.json is not there ({folder}/tokenizer.json); download"),
+    ("tokenizer.json", "{", "({folder}/tokenizer.json); correct the file, or get it again"),
+    ("config.json", "{", "({folder}/config.json); correct the file, or get it again"),
+    ("config.json", None, "config.json is not there ({folder}/config.json); download"),
+])
+def test_the_mend_is_told(wick, tmp_path, file, content, said):
+    folder = tmp_path / "model"
+    shutil.copytree(MODELS / "bert-cls", folder)
+    (folder / file).unlink()
+    if content:
+        (folder / file).write_text(content)
+    assert said.format(folder=folder) in wick("embed", "-m", str(folder), "a", check=1).stderr.decode()
+
+
 def test_a_folder_that_cannot_be_looked_into(wick, tmp_path):
     """Its files are not "not there": a download would not help. The link to itself stands for a folder without permission, which does not stop root."""
     folder = tmp_path / "model"

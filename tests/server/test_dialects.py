@@ -4,6 +4,7 @@ import base64
 import json
 import pathlib
 import re
+import shutil
 import struct
 import subprocess
 import threading
@@ -253,6 +254,33 @@ def test_models_come_and_go(tmp_path, launch_candle):
     assert own.ask("POST", "/api/v1/models/load", {"model": "../../etc"}).status in (400, 404)
     assert own.ask("POST", "/api/v1/models/load", {}).status == 400
     own.stop()
+
+
+def test_what_is_wrong_with_a_model_to_load_is_its_namers_mistake(tmp_path, launch, launch_candle):
+    """A folder that is none, its damaged and unsupported files; no hub to ask is neither's: it may pass. None is logged as the server's failure."""
+    def folder(name, **files):
+        shutil.copytree(TINY, tmp_path / name)
+        for file, content in files.items():
+            path = tmp_path / name / f"{file}.json"
+            path.unlink()
+            if content is not None:
+                path.write_text(content)
+        return str(tmp_path / name)
+    (tmp_path / "file.txt").write_text("text")
+    wrong = [(folder("bare", config=None), "config.json is not there"), (folder("words", tokenizer=None), "tokenizer.json is not there"),
+             (folder("damaged", config="{"), "malformed JSON"), (folder("other", config='{"model_type": "zebra"}'), "zebra")]
+    env = {"HF_HUB_OFFLINE": "0", "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_CACHE": str(tmp_path / "cache")}
+    own = launch(tmp_path, ("--provider", "candle", "--model", TINY, "--allow-load"), env=env)
+    for name, said in wrong:
+        reply = own.ask("POST", "/api/v1/models/load", {"model": name})
+        assert (reply.status, reply.json["error"]["code"], reply.json["error"]["param"]) == (400, "invalid_input", "model"), reply.body
+        assert said in reply.json["error"]["message"]
+    reply = own.ask("POST", "/api/v1/models/load", {"model": str(tmp_path / "file.txt")})
+    assert (reply.status, reply.json["error"]["code"]) == (404, "model_not_found")
+    reply = own.ask("POST", "/api/v1/models/load", {"model": "org/unreachable"})
+    assert (reply.status, reply.json["error"]["code"]) == (503, "service_unavailable"), reply.body
+    assert "cannot be reached" in reply.json["error"]["message"]
+    assert "level=error" not in own.stop()
 
 
 def test_unloading_waits_for_requests_in_flight(tmp_path, launch_candle, sanitized):

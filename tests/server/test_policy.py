@@ -190,6 +190,9 @@ def test_allowed_hosts(start):
 def test_a_public_address_needs_a_key(fails, start):
     line = fails("--host", "0.0.0.0", "--port", "0")
     assert "no API key is set" in line and "--api-key-file" in line and "--allow-public" in line
+    for host in ("999.1.1.1", "nohost.invalid"):
+        line = fails("--host", host, "--port", "0")
+        assert f"no such address" in line and f"({host}); give an address of this machine" in line and "API key" not in line
     for arguments, env in ((("--allow-public",), {}), ((), {"WICK_API_KEYS": ONE})):
         server = start("--host", "0.0.0.0", *arguments, env=env)
         reply = server.raw(b"GET /health/live HTTP/1.1\r\nHost: pod-7.example\r\nConnection: close\r\n\r\n")
@@ -203,15 +206,31 @@ def test_keys_that_are_none(fails, tmp_path):
     assert "holds none" in fails("--api-key-file", "empty")
     (tmp_path / "bad").write_text("with a blank in it\n")
     line = fails("--api-key-file", "bad")
-    assert "blank" in line and "with a" not in line
+    assert "blank" in line and "with a" not in line and "(bad, line 1); one key a line" in line
+    (tmp_path / "third").write_text(f"{ONE}\n  # and\n\t{TWO}  \n\nshort-3\n{ONE}\n")
+    line = fails("--api-key-file", "third")
+    assert "(third, line 5); " in line and "short-3" not in line and "8 to 512" in line
+    assert "; name a file" in fails("--api-key-file", "absent")
     line = fails(env={"WICK_API_KEYS": "short12"})
     assert "short12" not in line and "8 to 512" in line
+
+
+def test_blanks_around_keys_are_none_of_theirs(start, tmp_path):
+    (tmp_path / "indented").write_text(f"  {ONE}\t\r\n\t{TWO}\n   # no key\n")
+    server = start("--api-key-file", "indented")
+    for key in (ONE, TWO):
+        assert server.ask("POST", "/embed", {"inputs": "a"}, {"Authorization": f"Bearer {key}"}).status == 200
+    assert server.ask("POST", "/embed", {"inputs": "a"}, {"Authorization": "Bearer # no key"}).status == 401
 
 
 def test_a_taken_port(start, fails):
     server = start()
     line = fails("--port", str(server.port))
     assert f"127.0.0.1:{server.port}" in line and "already in use" in line.lower() and "another process" in line
+
+
+def test_a_port_file_that_cannot_be_written(fails):
+    assert "(no/such/file); --port-file names a file that can be written" in fails("--port", "0", "--port-file", "no/such/file")
 
 
 def test_settings_that_are_wrong(fails, tmp_path):
