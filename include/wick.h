@@ -12,7 +12,12 @@
  *     without breaking callers that were compiled earlier: *_init compiles into *_init_sized with the size that the caller knows, which is what
  *     callers in other languages call; it fills the defaults as far as both know the struct, and no byte beyond.
  *   - *_open/_close for resources, *_new/_free for heap objects; close and free accept NULL.
- *   - Texts are pairs of pointer and byte length, need no terminator, may contain U+0000, must be valid UTF-8.
+ *   - Texts are pairs of pointer and byte length, need no terminator, may contain U+0000, must be valid UTF-8. A length of SIZE_MAX means that the
+ *     text is zero-terminated. Bytes that messages name count from 1, texts from 0 ("texts[0]: invalid UTF-8 at byte 1").
+ *   - A pointer may be NULL only where its comment says so; options, error and usage may always be, and the text of length 0. Functions that return an
+ *     error code answer any other NULL among their own arguments with WICK_E_INVALID_INPUT. Where there is no code to return (*_init, wick_ranges_*,
+ *     functions that ask a tokenizer or provider), and within structs and arrays beyond the texts' pointers, it is a programmer's error with no defined result,
+ *     as is a buffer that is too small.
  *   - Model files are mapped: one that another process shortens in place (rather than replaces) while it is open ends this one with SIGBUS.
  *   - Strings that the library returns belong to the object they were asked of and live as long as it does.
  *   - wick_model, wick_tokenizer and wick_provider may be used from any number of threads at once; all their functions but
@@ -320,7 +325,7 @@ static inline void wick_score_options_init(wick_score_options *options)
 }
 
 /* How well each of n_texts >= 1 texts answers the query: the higher, the better.
- *   query        query_bytes long; SIZE_MAX: zero-terminated
+ *   query        query_bytes long
  *   texts, text_bytes, usage   as in wick_embed
  *   options      NULL for the defaults
  *   scores       [n_texts], the caller's; unspecified after an error */

@@ -56,6 +56,12 @@ int wick_fail_memory(wick_error *error, const char *what)
                      "out of memory");
 }
 
+int wick_fail_null(wick_error *error, const char *argument)
+{
+    return wick_fail(error, WICK_E_INVALID_INPUT, argument, "pass one; wick.h says which pointers may be NULL",
+                     "%s: the pointer is NULL", argument);
+}
+
 /* The GNU strerror_r returns the text, the POSIX one a code; the type tells which is here. */
 __attribute__((unused)) static const char *text_of_gnu(const char *returned, const char *buffer)
 {

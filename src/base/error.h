@@ -11,6 +11,8 @@ int wick_fail(wick_error *error, int code, const char *where, const char *mend, 
     __attribute__((format(printf, 5, 6)));
 /* As wick_fail with WICK_E_NO_MEMORY. what names the thing that did not fit. */
 int wick_fail_memory(wick_error *error, const char *what);
+/* As wick_fail with WICK_E_INVALID_INPUT: the argument of that name is NULL and must not be. */
+int wick_fail_null(wick_error *error, const char *argument);
 /* As wick_fail with errno's text behind the message: "cannot open: No such file or directory". */
 int wick_fail_errno(wick_error *error, int code, const char *where, const char *mend, const char *what);
 

@@ -3,7 +3,9 @@
  * spent; called by bench.c. */
 #include "base/error.h"
 #include "cli/bench.h"
+#include "provider/kinds.h"
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -261,6 +263,14 @@ static double flop_per_token(const wick_model_info *info)
     return 2 * (double)info->n_layers * (attention + mlp);
 }
 
+static int check_kind(const wick_model_info *info, wick_error *error)
+{
+    const int status = wick_kind_check(info->kind, WICK_WANT_VECTORS, info->model, error);
+    if (status)
+        snprintf(error->mend, sizeof error->mend, "bench measures embedding models: name one of those");
+    return status;
+}
+
 static int measure_start(bench *b, wick_error *error)
 {
     wick_bench_results *results = b->results;
@@ -271,13 +281,15 @@ static int measure_start(bench *b, wick_error *error)
     double start = now(), seconds;
     int status = wick_settings_open(b->plan->settings, &b->provider, error);
     results->open_seconds = now() - start;
+    results->info.size = sizeof results->info;
+    if (!status)
+        status = wick_provider_model_info(b->provider, &results->info, error);
+    if (!status)
+        status = check_kind(&results->info, error);
     if (!status)
         status = embed(b, &one, 0, 1, &seconds, &tokens, error);
     results->first_seconds = now() - start;
     results->first_rss_mb = peak_rss_mb();
-    results->info.size = sizeof results->info;
-    if (!status)
-        status = wick_provider_model_info(b->provider, &results->info, error);
     if (status)
         return status;
     results->provider = wick_provider_name(b->provider);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * info.c: `wick info`: what the model is, whether it runs and why not, and what runs it here. Called by main.c. */
+#include "base/path.h"
 #include "base/utf8.h"
 #include "cli/command.h"
 #include "cli/display.h"
 #include "cli/engine_options.h"
 #include "cli/output.h"
 #include "provider/kinds.h"
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct info_values {
     wick_settings settings;
@@ -71,6 +74,17 @@ static const char *list_labels(const wick_model_info *info, char list[LIST_BYTES
     return n ? list : NULL;
 }
 
+/* What says how the tokens' vectors become one. NULL: a packed model, which keeps no word of it, or there is nothing to say. */
+static const char *pooling_source(const wick_model_info *info)
+{
+    if (!info->pooling || !info->path || !wick_path_is_folder(info->path))
+        return NULL;
+    char *path = wick_path_join(info->path, "modules.json");
+    const bool is_said = path && access(path, F_OK) == 0;
+    free(path);
+    return is_said ? "modules.json" : "default";
+}
+
 typedef struct report_lists {
     char prompts[LIST_BYTES], labels[LIST_BYTES];
 } report_lists;
@@ -102,6 +116,7 @@ static size_t fill_rows(info_row rows[N_ROWS], report_lists *lists, const report
         {"max_tokens", "at most tokens", COUNT, .count = info->max_tokens},
         {"architecture", "architecture", TEXT, info->architecture},
         {"pooling", "pooling", TEXT, info->pooling},
+        {"pooling_source", "pooling from", TEXT, pooling_source(info)},
         {"similarity", "compared by", TEXT, info->similarity},
         {"prompts", "prompts", LIST, list_prompts(info, lists->prompts)},
         {"default_prompt_name", "default prompt", TEXT, info->default_prompt_name},

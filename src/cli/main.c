@@ -2,6 +2,7 @@
  * main.c: the wick command. Finds the sub-command and hands it its arguments; prints help, version and errors.
  * Exit codes: 0 done, 1 failed, 2 wrong usage; a signal ends the process as that signal does. */
 #include "base/error.h"
+#include "base/log.h"
 #include "cli/command.h"
 #include "cli/embedded_model.h"
 #include "cli/interrupt.h"
@@ -117,6 +118,7 @@ static void occupy_standard_streams(void)
 int main(int argc, char **argv)
 {
     occupy_standard_streams();
+    wick_log_enabled(WICK_LOG_ERROR); /* a level that is none is told at once, whatever comes */
     wick_interrupt_setup();
     const uint8_t *embedded;
     const size_t n_embedded = wick_embedded_model(&embedded);

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "model/config.h"
 #include "model/dense.h"
 #include "model/heads.h"
@@ -57,7 +58,7 @@ static int read_modules(opened_model *model, wick_module_list *list, bool *has_m
     *has_modules = text.bytes != NULL;
     if (*has_modules)
         code = wick_modules_parse(text.bytes, text.n, text.path, list, error);
-    else /* a plain transformers folder: sentence-transformers puts mean pooling behind it */
+    else /* a plain transformers folder: sentence-transformers puts a pooling behind it */
         *list = (wick_module_list){.n_modules = 1, .modules = {{.kind = WICK_MODULE_TRANSFORMER}}};
     free(text.bytes);
     return code;
@@ -78,6 +79,8 @@ static int read_config(opened_model *model, bool has_modules, wick_module_list *
     if (code == WICK_OK &&
         !has_modules) /* what sentence-transformers leaves to the caller, Text Embeddings Inference decides so */
         code = wick_head_kind_parse(text.bytes, text.n, text.path, &kind, error);
+    if (code == WICK_OK && !has_modules)
+        code = wick_pooling_default_parse(text.bytes, text.n, text.path, &model->files.pooling, error);
     if (code == WICK_OK)
         code = wick_head_parse(text.bytes, text.n, text.path, kind, &model->arena, &model->files, error);
     if (kind == WICK_HEAD_LABELS)
@@ -274,7 +277,6 @@ static int open_modules(opened_model *model, const wick_module_list *list, wick_
 {
     wick_model_files *files = &model->files;
     files->tokens.is_wanted = list->pipeline == WICK_PIPELINE_TOKENS;
-    files->pooling = WICK_POOL_MEAN;
     files->dimension = files->encoder.hidden_size;
     int code = WICK_OK;
     for (size_t i = 1; i < list->n_modules && code == WICK_OK; i++)
@@ -321,10 +323,14 @@ static int open_all(opened_model *model, wick_error *error)
     model->files.transformer_path = wick_model_path(&model->arena, model->files.path, list.modules[0].path);
     if (!model->files.transformer_path)
         return wick_fail_memory(error, model->files.path);
+    model->files.pooling = WICK_POOL_MEAN; /* until something says otherwise */
     code = list.pipeline == WICK_PIPELINE_STATIC ? open_static(model, error)
                                                  : open_transformer(model, has_modules, &list, error);
     if (code == WICK_OK)
         code = open_modules(model, &list, error);
+    if (code == WICK_OK && !has_modules && list.pipeline == WICK_PIPELINE_VECTORS)
+        wick_log(WICK_LOG_WARN, "%s has no modules.json: %s pooling is taken, as by sentence-transformers",
+                 model->files.path, wick_pooling_name(model->files.pooling));
     model->files.weights_identity = mix_identities(&model->weights, 0);
     for (size_t i = 0; i < WICK_MAX_DENSE; i++)
         model->files.weights_identity = mix_identities(&model->dense_weights[i], model->files.weights_identity);

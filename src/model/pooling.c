@@ -106,3 +106,19 @@ int wick_pooling_parse(const char *text, size_t n, const char *where, size_t hid
     wick_json_free(root);
     return code;
 }
+
+int wick_pooling_default_parse(const char *text, size_t n, const char *where, wick_pooling *out, wick_error *error)
+{
+    static const char causal[] = "ForCausalLM";
+    wick_json *root = NULL;
+    int code = wick_bounded_json_parse(text, n, where, WICK_JSON_OBJECT, &root, error);
+    if (code != WICK_OK)
+        return code;
+    const char *name = wick_json_string(wick_json_at(wick_json_get(root, "architectures"), 0), NULL);
+    const size_t n_name = name ? strlen(name) : 0;
+    const bool is_causal = n_name >= sizeof causal - 1 && strcmp(name + n_name - (sizeof causal - 1), causal) == 0 &&
+                           wick_json_bool(wick_json_get(root, "is_causal"), true);
+    *out = is_causal ? WICK_POOL_LASTTOKEN : WICK_POOL_MEAN;
+    wick_json_free(root);
+    return WICK_OK;
+}

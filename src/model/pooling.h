@@ -11,4 +11,8 @@
 int wick_pooling_parse(const char *text, size_t n, const char *where, size_t hidden_size, wick_pooling *out,
                        bool *pools_prompt, wick_error *error);
 
+/* The mode that sentence-transformers puts behind a plain transformers folder: the last token's vector of what config.json, text[0..n), says was made to go on with texts (architectures
+ * "...ForCausalLM", unless is_causal is false), else the mean. */
+int wick_pooling_default_parse(const char *text, size_t n, const char *where, wick_pooling *out, wick_error *error);
+
 #endif

@@ -26,7 +26,8 @@ void wick_tokenize_options_init_sized(wick_tokenize_options *options, size_t opt
 
 int wick_tokenizer_open(const char *name, const char *cache_dir, wick_tokenizer **out, wick_error *error)
 {
-    *out = NULL;
+    if (out)
+        *out = NULL;
     return absent(error);
 }
 
@@ -72,7 +73,8 @@ bool wick_tokenizer_is_special(const wick_tokenizer *tokenizer, int32_t id)
 
 int wick_model_open(const char *name, const wick_model_options *options, wick_model **out, wick_error *error)
 {
-    *out = NULL;
+    if (out)
+        *out = NULL;
     return absent(error);
 }
 

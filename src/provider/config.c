@@ -366,6 +366,8 @@ static int expand_path(config_box *box, const char *key, const char **path, wick
 
 int wick_config_load(const char *path, wick_config **out, wick_error *error)
 {
+    if (!out)
+        return wick_fail_null(error, "out");
     *out = NULL;
     config_box *box = calloc(1, sizeof *box);
     if (!box)

@@ -142,6 +142,8 @@ int wick_embed(wick_model *model, const char *const *texts, const size_t *text_b
                const wick_embed_options *options, float *out, wick_usage *usage, wick_error *error)
 {
     const double start = wick_now_ms();
+    if (!model || !out)
+        return wick_fail_null(error, model ? "out" : "model");
     embedding call = {.model = model, .texts = texts, .text_bytes = text_bytes, .n_texts = n_texts};
     wick_embed_options_init(&call.options);
     int rc = wick_options_take(&call.options, sizeof call.options, options, "options", error);
@@ -156,9 +158,9 @@ int wick_embed(wick_model *model, const char *const *texts, const size_t *text_b
     if (rc != WICK_OK)
         return rc;
     size_t n_values, n_bytes;
-    if (!out || !wick_mul_size(n_texts, call.dimension, &n_values) || !wick_mul_size(n_values, sizeof *out, &n_bytes))
-        return wick_fail(error, WICK_E_INVALID_INPUT, "out", NULL, "no memory can hold %zu vectors, or there is none",
-                         n_texts);
+    if (!wick_mul_size(n_texts, call.dimension, &n_values) || !wick_mul_size(n_values, sizeof *out, &n_bytes))
+        return wick_fail(error, WICK_E_INVALID_INPUT, "n_texts", "give fewer texts a call",
+                         "no memory can hold %zu vectors", n_texts);
     if (!wick_pool_is_alive(model->pool))
         return wick_fail(error, WICK_E_INVALID_INPUT, "model", "open the model after fork()",
                          "the model was opened in another process, whose threads this one does not have");
@@ -177,6 +179,8 @@ int wick_embed(wick_model *model, const char *const *texts, const size_t *text_b
 int wick_model_health_check(wick_model *model, wick_error *error)
 {
     static const char *const text[] = {"health check"};
+    if (!model)
+        return wick_fail_null(error, "model");
     wick_embed_options options;
     wick_embed_options_init(&options);
     options.dimensions = 1;

@@ -181,6 +181,8 @@ fail:
 
 int wick_model_open(const char *name, const wick_model_options *given, wick_model **out, wick_error *error)
 {
+    if (!out)
+        return wick_fail_null(error, "out");
     *out = NULL;
     wick_model_options options;
     wick_model_options_init(&options);
@@ -217,6 +219,8 @@ void wick_model_close(wick_model *model)
 
 int wick_model_get_info(const wick_model *model, wick_model_info *info)
 {
+    if (!model || !info)
+        return WICK_E_INVALID_INPUT;
     const wick_model_files *files = model->files;
     const wick_encoder *e = &files->encoder;
     const bool has_encoder = !files->static_embedding.is_wanted;
@@ -266,5 +270,5 @@ int wick_model_get_info(const wick_model *model, wick_model_info *info)
 
 const wick_tokenizer *wick_model_tokenizer(const wick_model *model)
 {
-    return model->tokenizer;
+    return model ? model->tokenizer : NULL;
 }

@@ -18,7 +18,7 @@ static size_t second_length(const wick_outputs_call *call, size_t i)
 {
     if (!call->seconds || !call->seconds[i])
         return 0;
-    return call->second_bytes ? call->second_bytes[i] : strlen(call->seconds[i]);
+    return wick_text_length(call->seconds, call->second_bytes, i);
 }
 
 /* n + more, or SIZE_MAX. */
@@ -174,6 +174,8 @@ static int begin_scores(wick_outputs_call *call, const wick_score_options *given
 {
     wick_score_options options;
     size_t n_values, n_bytes;
+    if (!call->model || !out)
+        return wick_fail_null(error, call->model ? "scores" : "model");
     wick_score_options_init(&options);
     call->kind = WICK_OUTPUT_LABELS;
     int rc = wick_options_take(&options, sizeof options, given, "options", error);
@@ -184,10 +186,10 @@ static int begin_scores(wick_outputs_call *call, const wick_score_options *given
     if (rc == WICK_OK && options.scores > WICK_SCORES_RAW)
         rc = wick_fail(error, WICK_E_INVALID_INPUT, "options.scores", "use one of WICK_SCORES_*",
                        "%u is no kind of scores", options.scores);
-    if (rc == WICK_OK && (!out || !wick_mul_size(call->n_texts, call->model->files->head.n_out, &n_values) ||
+    if (rc == WICK_OK && (!wick_mul_size(call->n_texts, call->model->files->head.n_out, &n_values) ||
                           !wick_mul_size(n_values, sizeof *out, &n_bytes)))
-        rc = wick_fail(error, WICK_E_INVALID_INPUT, "scores", NULL, "no memory can hold %zu scores, or there is none",
-                       call->n_texts);
+        rc = wick_fail(error, WICK_E_INVALID_INPUT, "n_texts", "give fewer texts a call",
+                       "no memory can hold the scores of %zu texts", call->n_texts);
     call->scores = options.scores;
     call->block.truncate = options.truncate;
     call->block.truncate_side = options.truncate_side;
@@ -201,9 +203,9 @@ int wick_rerank(wick_model *model, const char *query, size_t query_bytes, const 
 {
     wick_outputs_call call = {.model = model, .texts = texts, .text_bytes = text_bytes, .n_texts = n_texts};
     if (!query)
-        return wick_fail(error, WICK_E_INVALID_INPUT, "query", NULL, "query: the pointer is NULL");
+        return wick_fail_null(error, "query");
     call.query = query;
-    call.query_bytes = query_bytes == SIZE_MAX ? strlen(query) : query_bytes;
+    call.query_bytes = wick_text_length(&query, &query_bytes, 0);
     const int rc = begin_scores(&call, options, WICK_WANT_RANKING, scores, error);
     return rc == WICK_OK ? run(&call, usage, error) : rc;
 }
@@ -259,11 +261,12 @@ static int find_prompt(wick_outputs_call *call, const wick_embed_options *option
 
 static int embed_rows(wick_outputs_call *call, const wick_embed_options *given, wick_error *error)
 {
-    const wick_token_vectors *tokens = &call->model->files->tokens;
     wick_rows_response *response = call->response;
     wick_embed_options options;
+    if (!call->model)
+        return wick_fail_null(error, "model");
     if (!response)
-        return wick_fail(error, WICK_E_INVALID_INPUT, "response", NULL, "response: the pointer is NULL");
+        return wick_fail_null(error, "response");
     wick_rows_response_clear(response);
     wick_embed_options_init(&options);
     int rc = wick_options_take(&options, sizeof options, given, "options", error);
@@ -273,6 +276,7 @@ static int embed_rows(wick_outputs_call *call, const wick_embed_options *given, 
         rc = find_prompt(call, &options, error);
     if (rc != WICK_OK)
         return rc;
+    const wick_token_vectors *tokens = &call->model->files->tokens;
     call->normalize = options.normalize;
     call->skips = (is_query(&options) ? tokens->skips_in_query : tokens->skips_in_document) ? call->model->skips : NULL;
     call->block.truncate = options.truncate;

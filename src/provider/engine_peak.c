@@ -7,6 +7,8 @@
 int wick_measure_peak(const wick_model_options *given, double *gflops, wick_error *error)
 {
     wick_model_options options;
+    if (!gflops)
+        return wick_fail_null(error, "gflops");
     wick_model_options_init(&options);
     const wick_backend_ops *ops = NULL;
     int rc = wick_options_take(&options, sizeof options, given, "options", error);

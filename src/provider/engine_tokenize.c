@@ -31,7 +31,7 @@ static int add_prompt(const wick_block *block, wick_token_part *part, const char
     char *whole = NULL;
     if (!wick_utf8_valid(*text, *n_bytes, &bad))
         return wick_fail(error, WICK_E_INVALID_INPUT, "text", "pass the text as UTF-8", "invalid UTF-8 at byte %zu",
-                         bad);
+                         bad + 1);
     if (wick_add_size(block->prompt_bytes, *n_bytes, &n))
         whole = wick_context_grow(part->prompted, &part->prompted_capacity, n, 1);
     if (!whole)

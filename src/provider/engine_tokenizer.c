@@ -57,6 +57,8 @@ int wick_tokenizer_open(const char *name, const char *cache_dir, wick_tokenizer 
 {
     char *folder = NULL, *below = NULL, *prepared_dir = NULL;
     wick_text_rules rules = {0};
+    if (!out)
+        return wick_fail_null(error, "out");
     *out = NULL;
     bool is_packed, is_static = false;
     int rc = wick_engine_packed_tokenizer(name, out, &is_packed, error);

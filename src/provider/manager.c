@@ -92,6 +92,8 @@ static int open_pair(const wick_provider_options *options, wick_provider **out, 
 
 int wick_provider_open(const wick_provider_options *given, wick_provider **out, wick_error *error)
 {
+    if (!out)
+        return wick_fail_null(error, "out");
     *out = NULL;
     wick_provider_options options;
     wick_provider_options_init(&options);
@@ -120,9 +122,11 @@ int wick_provider_open(const wick_provider_options *given, wick_provider **out, 
 
 int wick_provider_open_config(const wick_config *config, wick_provider **out, wick_error *error)
 {
+    if (!out)
+        return wick_fail_null(error, "out");
     *out = NULL;
     if (!config)
-        return wick_fail(error, WICK_E_INVALID_INPUT, "config", NULL, "no configuration was given");
+        return wick_fail_null(error, "config");
     wick_provider_options options;
     wick_provider_options_init(&options);
     options.provider = config->provider;

@@ -90,7 +90,8 @@ static int mock_embed(void *state, const wick_embed_request *request, float *out
         size_t bad = 0;
         if (!wick_utf8_valid(text, n, &bad)) {
             wick_error inner;
-            wick_fail(&inner, WICK_E_INVALID_INPUT, "text", "send texts as UTF-8", "invalid UTF-8 at byte %zu", bad);
+            wick_fail(&inner, WICK_E_INVALID_INPUT, "text", "send texts as UTF-8", "invalid UTF-8 at byte %zu",
+                      bad + 1);
             return wick_fail_text(i, &inner, error);
         }
         bool in_word = false;

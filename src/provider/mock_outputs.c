@@ -28,7 +28,7 @@ static int check(const char *text, size_t n, size_t index, wick_error *error)
     if (wick_utf8_valid(text, n, &bad))
         return WICK_OK;
     wick_error inner;
-    wick_fail(&inner, WICK_E_INVALID_INPUT, "text", "send texts as UTF-8", "invalid UTF-8 at byte %zu", bad);
+    wick_fail(&inner, WICK_E_INVALID_INPUT, "text", "send texts as UTF-8", "invalid UTF-8 at byte %zu", bad + 1);
     return wick_fail_text(index, &inner, error);
 }
 

@@ -17,7 +17,7 @@ static int take_request(const wick_embed_request *given, wick_embed_request *req
 {
     wick_embed_request_init(request);
     if (!given)
-        return wick_fail(error, WICK_E_INVALID_INPUT, "request", NULL, "no request was given");
+        return wick_fail_null(error, "request");
     int rc = wick_options_take(request, sizeof *request, given, "request", error);
     wick_embed_options_init(&request->options);
     const size_t end = offsetof(wick_embed_request, options) + sizeof given->options.size;
@@ -29,6 +29,8 @@ static int take_request(const wick_embed_request *given, wick_embed_request *req
 int wick_provider_embed_batch(wick_provider *provider, const wick_embed_request *given, wick_embed_response *response,
                               wick_error *error)
 {
+    if (!provider || !response)
+        return wick_fail_null(error, provider ? "response" : "provider");
     wick_embed_response_clear(response);
     wick_embed_request request;
     int rc = take_request(given, &request, error);
@@ -74,6 +76,8 @@ void wick_embed_response_clear(wick_embed_response *response)
 int wick_provider_model_info(const wick_provider *provider, wick_model_info *info, wick_error *error)
 {
     wick_model_info own = {.size = sizeof own};
+    if (!provider || !info)
+        return wick_fail_null(error, provider ? "info" : "provider");
     const wick_provider *serving = wick_fallback_serving(provider);
     int rc = serving->ops->info(serving->state, &own, error);
     if (rc != WICK_OK)
@@ -110,6 +114,8 @@ static int try_vector(wick_provider *provider, wick_error *error)
 
 int wick_provider_health_check(wick_provider *provider, wick_error *error)
 {
+    if (!provider)
+        return wick_fail_null(error, "provider");
     const wick_wanted wanted = wick_kind_purpose(provider->kind);
     wick_error inner = {0};
     const int rc = wanted == WICK_WANT_VECTORS ? try_vector(provider, &inner) : try_outputs(provider, wanted, &inner);

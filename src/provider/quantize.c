@@ -98,9 +98,12 @@ int wick_vectors_quantize(const float *vectors, size_t n_vectors, size_t dimensi
         return wick_fail(error, WICK_E_INVALID_INPUT, "precision", "use one of WICK_PRECISION_*", "precision is %d",
                          (int)precision);
     if (!wick_mul_size(n_vectors, dimension, &n_values) || !wick_mul_size(n_values, sizeof(float), &n_values))
-        return wick_fail(error, WICK_E_INVALID_INPUT, "vectors", NULL, "no memory can hold %zu vectors", n_vectors);
+        return wick_fail(error, WICK_E_INVALID_INPUT, "n_vectors", "give fewer vectors a call",
+                         "no memory can hold %zu vectors", n_vectors);
     if (n_values == 0)
         return WICK_OK;
+    if (!vectors || !out)
+        return wick_fail_null(error, vectors ? "out" : "vectors");
     int rc = is_scalar(precision) ? check_ranges(ranges, dimension, precision, error) : WICK_OK;
     if (rc != WICK_OK)
         return rc;

@@ -15,19 +15,19 @@ int wick_texts_check(const char *const *texts, const size_t *text_bytes, size_t 
         return wick_fail(error, WICK_E_INVALID_INPUT, "texts", "give at least one text; an empty text is one",
                          "no inputs");
     if (!texts)
-        return wick_fail(error, WICK_E_INVALID_INPUT, "texts", NULL, "the array of texts is NULL");
+        return wick_fail_null(error, "texts");
     for (size_t i = 0; i < n_texts; i++)
         if (!texts[i] && (!text_bytes || text_bytes[i] > 0)) {
             char where[64];
             snprintf(where, sizeof where, "texts[%zu]", i);
-            return wick_fail(error, WICK_E_INVALID_INPUT, where, NULL, "%s: the pointer is NULL", where);
+            return wick_fail_null(error, where);
         }
     return WICK_OK;
 }
 
 size_t wick_text_length(const char *const *texts, const size_t *text_bytes, size_t i)
 {
-    return text_bytes ? text_bytes[i] : strlen(texts[i]);
+    return text_bytes && text_bytes[i] != SIZE_MAX ? text_bytes[i] : strlen(texts[i]);
 }
 
 int wick_dimension_check(const wick_embed_options *options, size_t full, size_t otherwise, size_t *dimension,

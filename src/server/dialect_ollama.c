@@ -124,6 +124,34 @@ static int answer_tags(wick_call *call, wick_buffer *out, const char **content_t
     return 200;
 }
 
+static void put_number(const char *architecture, const char *name, size_t value, wick_buffer *out)
+{
+    char key[128];
+    snprintf(key, sizeof key, "%.64s%s%s", architecture, architecture[0] ? "." : "", name);
+    wick_buffer_text(out, ",");
+    wick_json_put_text(out, key);
+    wick_buffer_format(out, ":%zu", value);
+}
+
+/* Ollama's clients look for general.architecture and, with it in front, for the lengths. Without it they stand there for those who know Wick. */
+static void put_model_info(const wick_model_info *info, wick_buffer *out)
+{
+    const char *architecture = info->architecture ? info->architecture : "";
+    wick_buffer_format(out, ",\"model_info\":{\"general.parameter_count\":%zu", info->n_parameters);
+    if (architecture[0]) {
+        wick_buffer_text(out, ",\"general.architecture\":");
+        wick_json_put_text(out, architecture);
+        put_number(architecture, "embedding_length", info->dimension, out);
+        put_number(architecture, "context_length", info->max_seq_length, out);
+        put_number(architecture, "block_count", info->n_layers, out);
+        put_number(architecture, "attention.head_count", info->n_heads, out);
+        put_number(architecture, "feed_forward_length", info->intermediate_size, out);
+    }
+    put_number("", "embedding_length", info->dimension, out);
+    put_number("", "context_length", info->max_seq_length, out);
+    wick_buffer_text(out, "}");
+}
+
 static int answer_show(wick_call *call, wick_buffer *out, const char **content_type, wick_api_error *error)
 {
     wick_served *served = NULL;
@@ -137,9 +165,7 @@ static int answer_show(wick_call *call, wick_buffer *out, const char **content_t
     }
     wick_buffer_text(out, "{\"modelfile\":\"\",\"parameters\":\"\",\"template\":\"\",\"details\":");
     put_details(served, out);
-    wick_buffer_format(
-        out, ",\"model_info\":{\"general.parameter_count\":%zu,\"embedding_length\":%zu,\"context_length\":%zu}",
-        served->info.n_parameters, served->info.dimension, served->info.max_seq_length);
+    put_model_info(&served->info, out);
     wick_buffer_text(out, ",\"capabilities\":[\"embedding\"],\"modified_at\":");
     wick_json_put_time(out, served->loaded_at);
     wick_buffer_text(out, "}");

@@ -102,7 +102,7 @@ static int check(const wick_tokenizer *tokenizer, const char *text, size_t n, co
                          "max_tokens %zu has no room for %zu special tokens", options->max_tokens, n_special);
     if (!wick_utf8_valid(text, n, &bad))
         return wick_fail(error, WICK_E_INVALID_INPUT, "text", "pass the text as UTF-8", "invalid UTF-8 at byte %zu",
-                         bad);
+                         bad + 1);
     return WICK_OK;
 }
 
@@ -159,10 +159,7 @@ static int check_arguments(const wick_tokenizer *tokenizer, const char *text, si
 {
     if (tokenizer && out && (text || n == 0))
         return WICK_OK;
-    return wick_fail(error, WICK_E_INVALID_INPUT, "wick_tokenize", NULL, "%s is NULL",
-                     !tokenizer ? "tokenizer"
-                     : !out     ? "out"
-                                : "text");
+    return wick_fail_null(error, !tokenizer ? "tokenizer" : !out ? "out" : "text");
 }
 
 int wick_tokenize(const wick_tokenizer *tokenizer, const char *text, size_t text_bytes,
@@ -172,6 +169,7 @@ int wick_tokenize(const wick_tokenizer *tokenizer, const char *text, size_t text
     int code = check_arguments(tokenizer, text, text_bytes, out, error);
     if (code != WICK_OK)
         return code;
+    text_bytes = text_bytes == SIZE_MAX ? strlen(text) : text_bytes;
     wick_encoding_state *state = (wick_encoding_state *)(void *)out;
     state->shown = (wick_encoding){0}; /* what was shown moves, or is of another text */
     code = read_options(options, &wanted, error);

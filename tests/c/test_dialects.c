@@ -665,6 +665,9 @@ static void ollama_models(void **state)
     begin_trial(&t, WICK_POST, "/api/show", "{\"model\":\"alias:latest\"}");
     assert_int_equal(t.status, 200);
     assert_non_null(strstr(t.text, "\"capabilities\":[\"embedding\"]"));
+    assert_non_null(
+        strstr(t.text, ",\"general.architecture\":\"bert\",\"bert.embedding_length\":4,\"bert.context_length\":"));
+    assert_non_null(strstr(t.text, ",\"embedding_length\":4,\"context_length\":"));
     end_trial(&t);
     check_refused(WICK_POST, "/api/show", "{\"name\":\"other\"}", 404, "model not found");
     check_refused(WICK_POST, "/api/show", "{\"name\":7,\"model\":\"alias\"}", 400, "name must be a string");

@@ -272,6 +272,93 @@ static void wrong_calls_are_refused(void **state)
     assert_int_equal(wick_embed(tiny, texts, NULL, 1, NULL, vector, NULL, NULL), WICK_OK);
 }
 
+static void is_null_error(int rc, const wick_error *error, const char *argument)
+{
+    char message[64];
+    snprintf(message, sizeof message, "%s: the pointer is NULL", argument);
+    assert_int_equal(rc, WICK_E_INVALID_INPUT);
+    assert_string_equal(error->message, message);
+    assert_string_equal(error->where, argument);
+    contains(error->mend, "wick.h");
+}
+
+/* What wick.h promises of every function with an error code. */
+static void null_arguments_are_refused(void **state)
+{
+    static const char *const texts[] = {"fine"};
+    float vector[DIMENSION] = {0};
+    wick_error e = {0};
+    wick_model_info info = {.size = sizeof info};
+    wick_rows_response rows = {0};
+    wick_embed_response response = {0};
+    wick_embed_request request;
+    wick_provider *provider = NULL;
+    wick_provider_options options;
+    wick_provider_options_init(&options);
+    options.provider = "mock";
+    wick_embed_request_init(&request);
+    is_null_error(wick_model_open(TINY, NULL, NULL, &e), &e, "out");
+    is_null_error(wick_tokenizer_open(TINY, NULL, NULL, &e), &e, "out");
+    is_null_error(wick_embed(NULL, texts, NULL, 1, NULL, vector, NULL, &e), &e, "model");
+    is_null_error(wick_embed(tiny, texts, NULL, 1, NULL, NULL, NULL, &e), &e, "out");
+    is_null_error(wick_embed(tiny, NULL, NULL, 1, NULL, vector, NULL, &e), &e, "texts");
+    is_null_error(wick_rerank(NULL, "q", 1, texts, NULL, 1, NULL, vector, NULL, &e), &e, "model");
+    is_null_error(wick_rerank(tiny, NULL, 1, texts, NULL, 1, NULL, vector, NULL, &e), &e, "query");
+    is_null_error(wick_rerank(tiny, "q", 1, texts, NULL, 1, NULL, NULL, NULL, &e), &e, "scores");
+    is_null_error(wick_classify(NULL, texts, NULL, NULL, NULL, 1, NULL, vector, NULL, &e), &e, "model");
+    is_null_error(wick_embed_tokens(NULL, texts, NULL, 1, NULL, &rows, &e), &e, "model");
+    is_null_error(wick_embed_tokens(tiny, texts, NULL, 1, NULL, NULL, &e), &e, "response");
+    is_null_error(wick_embed_sparse(NULL, texts, NULL, 1, NULL, &rows, &e), &e, "model");
+    is_null_error(wick_model_health_check(NULL, &e), &e, "model");
+    is_null_error(wick_vectors_quantize(NULL, 1, 4, WICK_PRECISION_F32, NULL, vector, &e), &e, "vectors");
+    is_null_error(wick_vectors_quantize(vector, 1, 4, WICK_PRECISION_F32, NULL, NULL, &e), &e, "out");
+    is_null_error(wick_measure_peak(NULL, NULL, &e), &e, "gflops");
+    is_null_error(wick_config_load(NULL, NULL, &e), &e, "out");
+    is_null_error(wick_provider_open(&options, NULL, &e), &e, "out");
+    is_null_error(wick_provider_open_config(NULL, &provider, &e), &e, "config");
+    is_null_error(wick_provider_open_config(NULL, NULL, &e), &e, "out");
+    is_null_error(wick_provider_embed_batch(NULL, &request, &response, &e), &e, "provider");
+    is_null_error(wick_provider_model_info(NULL, &info, &e), &e, "provider");
+    is_null_error(wick_provider_health_check(NULL, &e), &e, "provider");
+    assert_int_equal(wick_provider_open(&options, &provider, &e), WICK_OK);
+    is_null_error(wick_provider_embed_batch(provider, &request, NULL, &e), &e, "response");
+    is_null_error(wick_provider_embed_batch(provider, NULL, &response, &e), &e, "request");
+    is_null_error(wick_provider_model_info(provider, NULL, &e), &e, "info");
+    wick_provider_close(provider);
+    assert_int_equal(wick_model_get_info(NULL, &info), WICK_E_INVALID_INPUT);
+    assert_int_equal(wick_model_get_info(tiny, NULL), WICK_E_INVALID_INPUT);
+    assert_null(wick_model_tokenizer(NULL));
+    wick_model *model = NULL;
+    assert_int_equal(wick_model_open(NULL, NULL, &model, &e), WICK_E_INVALID_INPUT);
+    assert_null(model);
+}
+
+/* A length of SIZE_MAX means the same in every call. */
+static void lengths_may_be_left_to_the_terminator(void **state)
+{
+    static const char *const texts[] = {"a text", "another one, cut", ""};
+    static const size_t open[] = {SIZE_MAX, 7, SIZE_MAX}, counted[] = {6, 7, 0};
+    float with[3][DIMENSION], without[3][DIMENSION];
+    wick_error error = {0};
+    assert_int_equal(wick_embed(tiny, texts, open, 3, NULL, with[0], NULL, &error), WICK_OK);
+    assert_int_equal(wick_embed(tiny, texts, counted, 3, NULL, without[0], NULL, &error), WICK_OK);
+    assert_memory_equal(with, without, sizeof with);
+    wick_rows_response rows = {0};
+    assert_int_equal(wick_embed_tokens(tiny, texts, open, 3, NULL, &rows, &error), WICK_OK);
+    assert_int_equal(rows.n_texts, 3);
+    wick_rows_response_clear(&rows);
+    wick_encoding *encoding = wick_encoding_new();
+    const wick_tokenizer *tokenizer = wick_model_tokenizer(tiny);
+    assert_int_equal(wick_tokenize(tokenizer, texts[0], 6, NULL, encoding, &error), WICK_OK);
+    const size_t n_tokens = encoding->n_tokens;
+    assert_int_equal(wick_tokenize(tokenizer, texts[0], SIZE_MAX, NULL, encoding, &error), WICK_OK);
+    assert_int_equal(encoding->n_tokens, n_tokens);
+    assert_int_equal(wick_tokenize(tokenizer, NULL, SIZE_MAX, NULL, encoding, &error), WICK_E_INVALID_INPUT);
+    wick_encoding_free(encoding);
+    static const char *const none[] = {NULL};
+    assert_int_equal(wick_embed(tiny, none, open, 1, NULL, with[0], NULL, &error), WICK_E_INVALID_INPUT);
+}
+
 /* Few texts (one thread) and many (all threads): the first wrong one is named, and nothing of what it says. */
 static void wrong_texts_are_named(void **state)
 {
@@ -281,10 +368,10 @@ static void wrong_texts_are_named(void **state)
     for (size_t i = 0; i < N; i++)
         texts[i] = "a text that is fine";
     texts[2] = secret;
-    embed_fails(texts, NULL, 3, NULL, "texts[2]: invalid UTF-8 at byte 10");
+    embed_fails(texts, NULL, 3, NULL, "texts[2]: invalid UTF-8 at byte 11");
     texts[2] = "fine";
     texts[200] = texts[299] = secret;
-    embed_fails(texts, NULL, N, NULL, "texts[200]: invalid UTF-8 at byte 10");
+    embed_fails(texts, NULL, N, NULL, "texts[200]: invalid UTF-8 at byte 11");
     wick_error error = {0};
     float *out = malloc(N * DIMENSION * sizeof *out);
     assert_int_equal(wick_embed(tiny, texts, NULL, N, NULL, out, NULL, &error), WICK_E_INVALID_INPUT);
@@ -300,7 +387,7 @@ static void wrong_texts_are_named(void **state)
         many[i] = "x";
     many[MANY - 5] = secret;
     char message[64];
-    snprintf(message, sizeof message, "texts[%d]: invalid UTF-8 at byte 10", MANY - 5);
+    snprintf(message, sizeof message, "texts[%d]: invalid UTF-8 at byte 11", MANY - 5);
     embed_fails(many, NULL, MANY, NULL, message);
     free(many);
     free(out);
@@ -546,6 +633,8 @@ int main(void)
         cmocka_unit_test(devices_fall_back_to_the_cpu),
         cmocka_unit_test(environment_names_the_device),
         cmocka_unit_test(wrong_calls_are_refused),
+        cmocka_unit_test(null_arguments_are_refused),
+        cmocka_unit_test(lengths_may_be_left_to_the_terminator),
         cmocka_unit_test(wrong_texts_are_named),
         cmocka_unit_test(dimensions_cut_before_normalising),
         cmocka_unit_test(structs_of_any_age),

@@ -147,7 +147,7 @@ static void first_index_is_named(void **state)
     float out[6 * DIMENSION];
     wick_error error = {0};
     assert_int_equal(wick_embed(fake, wrong, NULL, 6, NULL, out, NULL, &error), WICK_E_INVALID_INPUT);
-    assert_string_equal(error.message, "texts[3]: invalid UTF-8 at byte 4");
+    assert_string_equal(error.message, "texts[3]: invalid UTF-8 at byte 5");
     n_seen = 0;
     bad_at = 1; /* the second one computed */
     assert_int_equal(wick_embed(fake, infinite, NULL, 6, NULL, out, NULL, &error), WICK_E_INTERNAL);

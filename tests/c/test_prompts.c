@@ -247,9 +247,9 @@ static void what_is_refused(void **state)
     options.prompt_name = "";
     fails(model, &options, "a", 1, "Unknown prompt_name: ", "one of: query, document, word, blank, long");
     options.prompt = "caf\xc3";
-    fails(model, &options, "a", 1, "prompt: invalid UTF-8 at byte 3", "pass the prompt as UTF-8");
+    fails(model, &options, "a", 1, "prompt: invalid UTF-8 at byte 4", "pass the prompt as UTF-8");
     options.prompt = "query: "; /* bytes are counted in the text */
-    fails(model, &options, "ab\xff", 3, "texts[0]: invalid UTF-8 at byte 2", "pass the text as UTF-8");
+    fails(model, &options, "ab\xff", 3, "texts[0]: invalid UTF-8 at byte 3", "pass the text as UTF-8");
     options.prompt =
         "the quick brown fox and the quick brown fox and the quick brown fox and the quick brown fox and the "
         "quick brown fox and the quick brown fox and the quick brown fox and the quick brown fox and ";

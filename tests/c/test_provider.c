@@ -194,13 +194,13 @@ static void wrong_requests_are_refused(void **state)
     wick_provider *provider = open_mock();
     wick_embed_request request = request_for(texts, 0);
     embed_fails(provider, &request, WICK_E_INVALID_INPUT, "no inputs");
-    embed_fails(provider, NULL, WICK_E_INVALID_INPUT, "no request");
+    embed_fails(provider, NULL, WICK_E_INVALID_INPUT, "request: the pointer is NULL");
     request = request_for(NULL, 1);
     embed_fails(provider, &request, WICK_E_INVALID_INPUT, "NULL");
     request = request_for(holes, 2);
     embed_fails(provider, &request, WICK_E_INVALID_INPUT, "texts[1]");
     request = request_for(texts, 2);
-    embed_fails(provider, &request, WICK_E_INVALID_INPUT, "texts[1]: invalid UTF-8 at byte 4");
+    embed_fails(provider, &request, WICK_E_INVALID_INPUT, "texts[1]: invalid UTF-8 at byte 5");
     request = request_for(texts, 1);
     request.options.dimensions = 385;
     embed_fails(provider, &request, WICK_E_INVALID_INPUT, "385 dimensions");

@@ -194,7 +194,7 @@ static void wrong_input(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         wick_error error = {0};
         char wanted[64];
-        snprintf(wanted, sizeof wanted, "invalid UTF-8 at byte %zu", cases[i].bad);
+        snprintf(wanted, sizeof wanted, "invalid UTF-8 at byte %zu", cases[i].bad + 1);
         assert_int_equal(wick_tokenize(tokenizer, cases[i].text, cases[i].n, NULL, encoding, &error),
                          WICK_E_INVALID_INPUT);
         assert_string_equal(error.message, wanted);

@@ -54,6 +54,7 @@ def test_kinds(wick, name):
     assert (known["pooling"], known["similarity"]) == (None, None)  # nothing is pooled, or compared by vectors of texts
     said = wick("embed", "a text", "--model", folder, env=NO_CACHE, check=1).stderr.decode()
     assert f"the model is {GIVES[KINDS[name]]} ({folder}); use " in said
+    assert b"; bench measures embedding models" in wick("bench", "--quick", "--model", folder, env=NO_CACHE, check=1).stderr
     said = wick("rerank", "a query", "a text", "--model", folder, env=NO_CACHE, check=0 if KINDS[name] == "reranker" else 1).stderr.decode()
     assert KINDS[name] == "reranker" or GIVES[KINDS[name]] in said
 

@@ -127,6 +127,11 @@ def test_help_and_version_on_a_full_disk(wick):
         assert b"No space left" in done.stderr
 
 
+def test_a_log_level_that_is_none_is_told_once(wick):
+    done = wick.mock("a", "b", env={"WICK_LOG": "foo"})
+    assert done.stderr == b"wick: warn: WICK_LOG names no level: foo; it is off, error, warn, info or debug\n"
+
+
 def test_unknown_provider(wick):
     assert b"Unknown provider: x" in wick("embed", "--provider", "x", "a", check=1).stderr
 

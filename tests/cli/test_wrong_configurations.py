@@ -200,6 +200,31 @@ def test_the_mend_is_told(wick, tmp_path, file, content, said):
     assert said.format(folder=folder) in wick("embed", "-m", str(folder), "a", check=1).stderr.decode()
 
 
+@pytest.mark.parametrize("fixture, changes, pooling", [
+    ("bert-cls", {}, "mean"),
+    ("qwen3", {"architectures": ["Qwen3Model"]}, "mean"),
+    ("qwen3", {"architectures": ["Qwen3ForCausalLM"]}, "lasttoken"),
+    ("qwen3", {"architectures": ["Qwen3ForCausalLM"], "is_causal": True}, "lasttoken"),
+    ("qwen2-bidirectional", {"architectures": ["Qwen2ForCausalLM"]}, "mean"),
+])
+def test_a_folder_without_modules_is_pooled_as_by_sentence_transformers(wick, tmp_path, fixture, changes, pooling):
+    """And it is told, once: what is in 1_Pooling does not count then."""
+    folder, env = tmp_path / "model", {"WICK_PREPARED_DIR": "off"}
+    shutil.copytree(MODELS / fixture, folder)
+    change(folder / "config.json", changes)
+    size = json.loads((folder / "config.json").read_text())["hidden_size"]
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode": pooling, "word_embedding_dimension": size}))
+    said = wick("embed", "-m", str(folder), "the ferry", "--format", "f32", env=env).stdout
+    (folder / "modules.json").unlink()
+    assert wick("embed", "-m", str(folder), "the ferry", "--format", "f32", env=env).stdout == said
+    done = wick("info", str(folder), "--json", env=env)
+    known = json.loads(done.stdout)
+    assert (known["pooling"], known["pooling_source"]) == (pooling, "default")
+    assert done.stderr.decode() == f"wick: warn: {folder} has no modules.json: {pooling} pooling is taken, as by sentence-transformers\n"
+    done = wick("info", str(MODELS / fixture), "--json", env=env)
+    assert json.loads(done.stdout)["pooling_source"] == "modules.json" and not done.stderr
+
+
 def test_a_folder_that_cannot_be_looked_into(wick, tmp_path):
     """Its files are not "not there": a download would not help. The link to itself stands for a folder without permission, which does not stop root."""
     folder = tmp_path / "model"
