@@ -7,10 +7,13 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/large.h"
 
-#define ALIGNMENT ((size_t)64)
+#define ALIGNMENT WICK_LARGE_ALIGNMENT
 #define FIRST_BLOCK_BYTES ((size_t)4096)
 #define LARGEST_BLOCK_BYTES ((size_t)1 << 20)
+/* Larger ones fill whole huge pages, whose rest the next pieces take. */
+#define LARGE_STEP_BYTES ((size_t)2 << 20)
 
 struct wick_arena_block {
     struct wick_arena_block *next;
@@ -24,12 +27,15 @@ struct wick_arena_block {
 static struct wick_arena_block *block_new(size_t capacity_bytes)
 {
     size_t total;
-    void *memory = NULL;
-    if (!wick_add_size(capacity_bytes, HEADER_BYTES, &total) || posix_memalign(&memory, ALIGNMENT, total) != 0)
+    const bool is_large = capacity_bytes > LARGEST_BLOCK_BYTES;
+    struct wick_arena_block *block = NULL;
+    if (wick_add_size(capacity_bytes, HEADER_BYTES, &total) &&
+        (!is_large || wick_round_up(total, LARGE_STEP_BYTES, &total)))
+        block = wick_large_take(total);
+    if (!block)
         return NULL;
-    struct wick_arena_block *block = memory;
     block->next = NULL;
-    block->capacity_bytes = capacity_bytes;
+    block->capacity_bytes = total - HEADER_BYTES;
     block->used_bytes = 0;
     block->adopted = NULL;
     return block;
@@ -42,7 +48,7 @@ void *wick_arena_take(wick_arena *arena, size_t n, size_t size)
         return NULL;
     struct wick_arena_block *block = arena->blocks;
     if (!block || block->capacity_bytes - block->used_bytes < rounded) {
-        size_t capacity = block && !block->adopted ? block->capacity_bytes * 2 : FIRST_BLOCK_BYTES;
+        size_t capacity = block && !block->adopted ? block->capacity_bytes * 2 : FIRST_BLOCK_BYTES; /* of memory */
         capacity = capacity > LARGEST_BLOCK_BYTES ? LARGEST_BLOCK_BYTES : capacity;
         struct wick_arena_block *fresh = block_new(capacity < rounded ? rounded : capacity);
         if (!fresh)

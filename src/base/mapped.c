@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/large.h"
 
 static const char mend_name[] = "name a file that is there and may be read";
 static const char mend_size[] = "check that this is the file that was meant";
@@ -120,7 +121,7 @@ int wick_file_read(const char *path, size_t max_bytes, char **out, size_t *out_b
                          size_bytes, max_bytes);
         goto done;
     }
-    text = malloc(size_bytes + 1); /* size_bytes <= max_bytes, which is far from SIZE_MAX in every caller */
+    text = wick_large_take(size_bytes + 1); /* size_bytes <= max_bytes, which is far from SIZE_MAX in every caller */
     if (!text) {
         code = wick_fail_memory(error, path);
         goto done;

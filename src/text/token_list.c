@@ -7,6 +7,7 @@
 #include <wick.h>
 
 #include "base/json_list.h"
+#include "base/large.h"
 #include "base/utf8.h"
 #include "text/score.h"
 
@@ -37,12 +38,17 @@ static bool grow_array(building *b, void **array, size_t n, size_t *capacity, si
 {
     if (n < *capacity)
         return true;
-    const size_t more = 2 * *capacity + 1024; /* far below SIZE_MAX: the file has more bytes than that */
-    void *grown = realloc(*array, more * size);
-    *array = grown ? grown : *array;
-    *capacity = grown ? more : *capacity;
+    const size_t more = 4 * *capacity + 1024; /* far below SIZE_MAX: the file has more bytes than a quarter of that */
+    void *grown = wick_large_take(more * size);
     b->out_of_memory |= !grown;
-    return grown;
+    if (!grown)
+        return false;
+    if (n > 0)
+        memcpy(grown, *array, n * size);
+    free(*array);
+    *array = grown;
+    *capacity = more;
+    return true;
 }
 
 /* ---- Unigram: [[TOKEN, SCORE], ...] --------------------------------------------------------------------------------- */
@@ -224,7 +230,7 @@ int wick_token_list_read(const char *json, size_t n, wick_token_list *out)
     *out = (wick_token_list){0};
     if (n > UINT32_MAX)
         return WICK_OK;
-    out->texts = malloc(n + 1); /* no string is longer without its quotes */
+    out->texts = wick_large_take(n + 1); /* no string is longer without its quotes */
     b.out_of_memory = !out->texts;
     if (out->texts && read_model(json, n, &b))
         return WICK_OK;

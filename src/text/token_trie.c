@@ -10,12 +10,15 @@
 #include <wick.h>
 
 #include "base/checked.h"
+#include "base/large.h"
 
 #define N_BYTES 256
 #define WORD_BITS 64
 /* How many words of the bitmap are looked at for a place, counted from the end; then the array grows. */
 #define SEARCH_WORDS 64
 #define FIRST_SLOTS 4096
+/* Most vocabularies have no more, so that the arrays seldom grow. */
+#define SLOTS_A_KEY 2
 /* Groups up to this size are sorted by insertion. */
 #define SMALL_GROUP 8
 /* A vocabulary's array is about as long as it has nodes. Longer than so many times that: refused. */
@@ -39,6 +42,27 @@ typedef struct builder {
     size_t first_open; /* no word of `taken` before this one has a free bit */
 } builder;
 
+/* Room for `capacity` slots, a multiple of WORD_BITS; what is there stays as it is. */
+static bool resize(builder *b, size_t capacity)
+{
+    void *nodes = realloc(b->nodes, capacity * sizeof *b->nodes);
+    b->nodes = nodes ? nodes : b->nodes;
+    void *numbers = realloc(b->numbers, capacity * sizeof *b->numbers);
+    b->numbers = numbers ? numbers : b->numbers;
+    void *taken = realloc(b->taken, capacity / WORD_BITS * sizeof *b->taken);
+    b->taken = taken ? taken : b->taken;
+    return nodes && numbers && taken;
+}
+
+/* The same for the first time. */
+static bool begin_slots(builder *b, size_t capacity)
+{
+    b->nodes = wick_large_take(capacity * sizeof *b->nodes);
+    b->numbers = wick_large_take(capacity * sizeof *b->numbers);
+    b->taken = wick_large_take(capacity / WORD_BITS * sizeof *b->taken);
+    return b->nodes && b->numbers && b->taken;
+}
+
 /* Room for slots [0, n). It grows by a quarter: what is not touched costs no time. */
 static bool reserve(builder *b, size_t n)
 {
@@ -49,13 +73,7 @@ static bool reserve(builder *b, size_t n)
     capacity -= capacity % WORD_BITS;
     if (capacity > UINT32_MAX / 2 || !wick_mul_size(capacity, sizeof *b->nodes, &n_bytes))
         return false;
-    void *nodes = realloc(b->nodes, n_bytes);
-    b->nodes = nodes ? nodes : b->nodes;
-    void *numbers = realloc(b->numbers, capacity * sizeof *b->numbers);
-    b->numbers = numbers ? numbers : b->numbers;
-    void *taken = realloc(b->taken, capacity / WORD_BITS * sizeof *b->taken);
-    b->taken = taken ? taken : b->taken;
-    if (!nodes || !numbers || !taken)
+    if (!(b->capacity == 0 ? begin_slots(b, capacity) : resize(b, capacity)))
         return false;
     memset(b->nodes + b->capacity, 0xFF, (capacity - b->capacity) * sizeof *b->nodes); /* WICK_TRIE_FREE */
     memset(b->numbers + b->capacity, 0, (capacity - b->capacity) * sizeof *b->numbers);
@@ -239,7 +257,7 @@ static int part_node(builder *b)
 static int build(builder *b, size_t n_keys)
 {
     /* Slot 0 is the root; those up to 255 stay free, so that no first child is before the array. */
-    if (!reserve(b, N_BYTES))
+    if (!reserve(b, N_BYTES + SLOTS_A_KEY * n_keys))
         return WICK_E_NO_MEMORY;
     b->nodes[0].first_last = 0;
     b->n_slots = N_BYTES;
@@ -293,7 +311,7 @@ int wick_token_trie_build(wick_arena *arena, wick_trie_key *keys, size_t n_keys,
     if (!has_good_lengths(keys, n_keys))
         return WICK_E_INVALID_INPUT;
     if (n_keys < UINT32_MAX / 2) {
-        b.spare = calloc(n_keys + 1, sizeof *b.spare);
+        b.spare = wick_large_take((n_keys + 1) * sizeof *b.spare);
         b.stack = calloc(n_keys + 1, sizeof *b.stack);
     }
     if (b.spare && b.stack)

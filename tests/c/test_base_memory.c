@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Tests of base/checked.h and base/arena.h: sizes at the edge of size_t; alignment, zeroing, stability of an arena's pieces. */
+ * Tests of base/checked.h, base/large.h and base/arena.h: sizes at the edge of size_t; alignment, zeroing, stability of an arena's pieces. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/checked.h"
+#include "base/large.h"
 
 static void multiplication(void **state)
 {
@@ -72,6 +73,41 @@ static void pieces(void **state)
     wick_arena_clear(&arena); /* twice is fine */
 }
 
+/* Around the size from which on they are on huge pages: all of it can be written, grown and freed. */
+static void large(void **state)
+{
+    for (size_t n = ((size_t)2 << 20) - 1; n < (size_t)5 << 20; n += ((size_t)1 << 20) + 1) {
+        uint8_t *memory = wick_large_take(n);
+        assert_non_null(memory);
+        assert_int_equal((uintptr_t)memory % WICK_LARGE_ALIGNMENT, 0);
+        memset(memory, 7, n);
+        uint8_t *grown = realloc(memory, 2 * n);
+        assert_non_null(grown);
+        memset(grown + n, 7, n);
+        for (size_t i = 0; i < 2 * n; i++)
+            assert_true(grown[i] == 7);
+        free(grown);
+    }
+    uint8_t *least = wick_large_take(1);
+    assert_non_null(least);
+    free(least);
+    assert_null(wick_large_take(SIZE_MAX / 2));
+}
+
+/* What a large piece leaves of its last huge page the next pieces take, cleared. */
+static void rest_of_large(void **state)
+{
+    wick_arena arena = {0};
+    const size_t n_large = (size_t)3 << 20, n_next = (size_t)512 << 10;
+    uint8_t *piece = wick_arena_take(&arena, n_large, 1), *next = wick_arena_take(&arena, n_next, 1);
+    assert_non_null(piece);
+    assert_ptr_equal(next, piece + n_large);
+    memset(piece, 7, n_large);
+    for (size_t i = 0; i < n_next; i++)
+        assert_int_equal(next[i], 0);
+    wick_arena_clear(&arena);
+}
+
 /* Memory of malloc goes with the pieces, and room that is left stays. Sanitizers tell what is not freed. */
 static void adopted(void **state)
 {
@@ -129,7 +165,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(multiplication),   cmocka_unit_test(addition), cmocka_unit_test(rounding),
         cmocka_unit_test(adopted),          cmocka_unit_test(pieces),   cmocka_unit_test(empty_pieces_differ),
-        cmocka_unit_test(impossible_sizes), cmocka_unit_test(texts),
+        cmocka_unit_test(impossible_sizes), cmocka_unit_test(texts),    cmocka_unit_test(large),
+        cmocka_unit_test(rest_of_large),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
