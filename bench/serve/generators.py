@@ -89,12 +89,12 @@ def wrk(server, texts, connections, seconds, path="/api/v1/embed", field="inputs
     return undisturbed(measure)
 
 
-def paced(server, texts, rate, seconds, connections, path="/api/v1/embed", field="inputs"):
+def paced(server, texts, rate, seconds, connections, path="/api/v1/embed", field="inputs", cpus=None):
     """Open loop: requests leave at `rate` a second (Poisson), answered or not."""
     def measure():
         with Quiet(server) as quiet:
             cpu = server.cpu()
-            out, own_cpu = _run([build_folder() / "paced", server.port, path, field, texts, rate, seconds, connections])
+            out, own_cpu = _run([build_folder() / "paced", server.port, path, field, texts, rate, seconds, connections], cpus)
             cpu = server.cpu() - cpu
         result = json.loads(out)
         result.update(quiet.facts, offered=round(rate, 1), generator_cores=round(own_cpu / seconds, 2), server_cores=round(cpu / seconds, 2))
