@@ -82,7 +82,7 @@ def small_bpe(normalizer, pre_tokenizer, **options):
         tokenizer.pre_tokenizer = pre_tokenizer
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     special = ["<s>", "</s>", "<unk>"] + ([f"<0x{byte:02X}>" for byte in range(256)] if options.get("byte_fallback") else [])
-    tokenizer.train_from_iterator(corpus()[:300], trainers.BpeTrainer(vocab_size=900, special_tokens=special, initial_alphabet=alphabet, show_progress=False))
+    tokenizer.train_from_iterator(corpus(own=True)[:300], trainers.BpeTrainer(vocab_size=900, special_tokens=special, initial_alphabet=alphabet, show_progress=False))
     return tokenizer
 
 
@@ -91,7 +91,7 @@ def small_unigram(normalizer, pre_tokenizer):
     if normalizer:
         tokenizer.normalizer = normalizer
     tokenizer.pre_tokenizer = pre_tokenizer
-    tokenizer.train_from_iterator(corpus()[:300], trainers.UnigramTrainer(vocab_size=600, special_tokens=["<s>", "</s>", "<unk>"], unk_token="<unk>", show_progress=False))
+    tokenizer.train_from_iterator(corpus(own=True)[:300], trainers.UnigramTrainer(vocab_size=600, special_tokens=["<s>", "</s>", "<unk>"], unk_token="<unk>", show_progress=False))
     return tokenizer
 
 

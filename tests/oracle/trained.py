@@ -20,8 +20,9 @@ BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
 
 
 @functools.cache
-def corpus():
-    folder = pathlib.Path(os.environ.get("WICK_CORPUS") or ROOT / "bench" / "texts")
+def corpus(own=False):
+    """own: the repository's texts, whatever WICK_CORPUS says."""
+    folder = pathlib.Path(not own and os.environ.get("WICK_CORPUS") or ROOT / "bench" / "texts")
     lines = [line for path in sorted(folder.glob("*.txt")) for line in path.read_text(encoding="utf-8").split("\n")]
     assert lines, f"{folder} has no texts"
     return lines
