@@ -34,7 +34,7 @@ static int fail_io(const removing *r, const char *what, wick_error *error)
 /* fd/name gets a name in the cache's folder that nobody looks for, and is removed there. */
 static int discard(const removing *r, int fd, const char *name, wick_error *error)
 {
-    char unique[64], trash[96];
+    char unique[WICK_STORE_TEMPORARY_BYTES], trash[64];
     wick_store_temporary(unique);
     snprintf(trash, sizeof trash, TRASH "%s", unique + 1);
     if (renameat(fd, name, r->cache_fd, trash) != 0)

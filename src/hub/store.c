@@ -95,13 +95,14 @@ bool wick_store_sync(int fd)
 }
 
 /* Random, for a process number says little where containers share a cache: each has a process 1. */
-void wick_store_temporary(char out[64])
+void wick_store_temporary(char out[WICK_STORE_TEMPORARY_BYTES])
 {
     static atomic_uint counter;
     uint64_t number = 0;
     if (getentropy(&number, sizeof number) != 0)
         number = ((uint64_t)getpid() << 32) ^ (uint64_t)time(NULL);
-    snprintf(out, 64, ".wick-%016llx-%u.tmp", (unsigned long long)number, atomic_fetch_add(&counter, 1));
+    snprintf(out, WICK_STORE_TEMPORARY_BYTES, ".wick-%016llx-%u.tmp", (unsigned long long)number,
+             atomic_fetch_add(&counter, 1));
 }
 
 /* The cache itself is the user's choice, links in its path included. */

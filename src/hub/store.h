@@ -38,7 +38,7 @@ typedef struct wick_hub_incomplete {
     int fd;              /* DIGEST.incomplete, open for reading and writing */
     uint64_t have_bytes; /* what an earlier try left */
     int lock_fd;         /* -1: this file system has no locks; the file's name is our own then */
-    char name[112];
+    char name[128];      /* the digest, a name of our own where there is no lock, ".incomplete": 115 bytes at most */
 } wick_hub_incomplete;
 
 /* Takes the lock and opens what an earlier try left. Another process may have finished the blob while this one waited: *out is NULL then, with WICK_OK.

@@ -149,7 +149,7 @@ int wick_hub_store_begin(wick_hub_store *store, const wick_hub_file *file, void 
         let_go(incomplete);
         return WICK_OK;
     }
-    char own[64] = "";
+    char own[WICK_STORE_TEMPORARY_BYTES] = "";
     if (incomplete->lock_fd < 0)
         wick_store_temporary(own);
     snprintf(incomplete->name, sizeof incomplete->name, "%s%s.incomplete", file->digest, own);

@@ -23,7 +23,8 @@ int wick_store_folder(int fd, const char *name, bool make);
 int wick_store_parent(int fd, const char *path, const char **last);
 /* fsync; a file system that has none for such a file (folders on network shares) is no failure. False: errno says why. */
 bool wick_store_sync(int fd);
+#define WICK_STORE_TEMPORARY_BYTES 40 /* ".wick-", 16 digits, "-", 10 digits, ".tmp" and the terminator: 38 */
 /* A name for a file that is to be renamed: no two threads or processes of this host get the same. */
-void wick_store_temporary(char out[64]);
+void wick_store_temporary(char out[WICK_STORE_TEMPORARY_BYTES]);
 
 #endif

@@ -112,7 +112,7 @@ int wick_hub_store_link(wick_hub_store *store, const char *commit, const wick_hu
     static const char what[] = "cannot link a file into its snapshot";
     if (!wick_hub_is_commit(commit) || !wick_hub_is_digest(file->digest) || !wick_hub_path_is_safe(file->path))
         return not_a_name(file->path, error);
-    char target[2 * WICK_HUB_MAX_PATH], temporary[64];
+    char target[2 * WICK_HUB_MAX_PATH], temporary[WICK_STORE_TEMPORARY_BYTES];
     size_t n = 0; /* snapshots/COMMIT, and what lies between */
     memcpy(target, "../../", 6);
     n += 6;
@@ -167,7 +167,7 @@ static bool file_says(int folder, const char *name, const char *text)
 static int write_ref(const wick_hub_store *store, int folder, const char *name, const char *commit, wick_error *error)
 {
     static const char what[] = "cannot write a reference";
-    char temporary[64];
+    char temporary[WICK_STORE_TEMPORARY_BYTES];
     wick_store_temporary(temporary);
     const int fd = openat(store->repo_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (fd < 0)
