@@ -15,52 +15,65 @@ static const json_t *from(const wick_json *value)
     return (const json_t *)(const void *)value;
 }
 
-static int parse(const char *text, size_t n, size_t flags, const char *where, wick_json **out, size_t *bad_offset,
-                 wick_error *error)
+/* *out stays as it is where the text is no JSON; *problem says why then. */
+static bool parse(const char *text, size_t n, size_t flags, wick_json **out, json_error_t *problem)
 {
-    json_error_t problem;
     /* Duplicate keys are refused: two readers would see two documents. U+0000 in strings is legal JSON and comes with a length. */
-    json_t *root = json_loadb(text, n, flags | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &problem);
-    if (!root) {
-        /* jansson often fails to get memory without a word; what is wrong with a document it always says. */
-        if (json_error_code(&problem) == json_error_out_of_memory || problem.text[0] == '\0')
-            return wick_fail_memory(error, where);
-        if (bad_offset)
-            *bad_offset = problem.position < 0 ? 0 : (size_t)problem.position < n ? (size_t)problem.position : n;
-        return wick_fail(error, WICK_E_CORRUPT, where, "correct the file, or get it again",
-                         "malformed JSON at line %d, column %d: %s", problem.line, problem.column, problem.text);
-    }
-    *out = (wick_json *)(void *)root;
-    return WICK_OK;
+    json_t *root = json_loadb(text, n, flags | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, problem);
+    if (root)
+        *out = (wick_json *)(void *)root;
+    return root != NULL;
+}
+
+/* place: where in the text, such as "line 1, column 7". */
+static int malformed(const json_error_t *problem, const char *where, const char *place, wick_error *error)
+{
+    /* jansson often fails to get memory without a word; what is wrong with a document it always says. */
+    if (json_error_code(problem) == json_error_out_of_memory || problem->text[0] == '\0')
+        return wick_fail_memory(error, where);
+    return wick_fail(error, WICK_E_CORRUPT, where, "correct the file, or get it again", "malformed JSON at %s: %s",
+                     place, problem->text);
+}
+
+static int malformed_text(const json_error_t *problem, const char *where, wick_error *error)
+{
+    char place[64];
+    snprintf(place, sizeof place, "line %d, column %d", problem->line, problem->column);
+    return malformed(problem, where, place, error);
 }
 
 int wick_json_parse(const char *text, size_t n, const char *where, wick_json **out, wick_error *error)
 {
-    return parse(text, n, 0, where, out, NULL, error);
+    json_error_t problem;
+    return parse(text, n, 0, out, &problem) ? WICK_OK : malformed_text(&problem, where, error);
 }
 
 int wick_json_parse_at(const char *text, size_t n, const char *where, wick_json **out, size_t *bad_offset,
                        wick_error *error)
 {
-    return parse(text, n, 0, where, out, bad_offset, error);
+    json_error_t problem;
+    if (parse(text, n, 0, out, &problem))
+        return WICK_OK;
+    const int rc = malformed_text(&problem, where, error);
+    if (rc == WICK_E_CORRUPT)
+        *bad_offset = problem.position < 0 ? 0 : (size_t)problem.position < n ? (size_t)problem.position : n;
+    return rc;
 }
 
 int wick_json_parse_line(const char *line, size_t n, const char *where, wick_json **out, wick_error *error)
 {
-    static const char first[] = "malformed JSON at line 1, ", said[] = "malformed JSON at ";
-    wick_error own = {0};
-    const int rc = parse(line, n, 0, where, out, NULL, &own);
-    char *text = own.message;
-    if (rc == WICK_E_CORRUPT && strncmp(text, first, sizeof first - 1) == 0)
-        memmove(text + sizeof said - 1, text + sizeof first - 1, strlen(text + sizeof first - 1) + 1);
-    if (rc != WICK_OK && error)
-        *error = own;
-    return rc;
+    json_error_t problem;
+    char place[32];
+    if (parse(line, n, 0, out, &problem))
+        return WICK_OK;
+    snprintf(place, sizeof place, "column %d", problem.column);
+    return malformed(&problem, where, place, error);
 }
 
 int wick_json_parse_reals(const char *text, size_t n, const char *where, wick_json **out, wick_error *error)
 {
-    return parse(text, n, JSON_DECODE_INT_AS_REAL, where, out, NULL, error);
+    json_error_t problem;
+    return parse(text, n, JSON_DECODE_INT_AS_REAL, out, &problem) ? WICK_OK : malformed_text(&problem, where, error);
 }
 
 int wick_json_read(const char *path, size_t max_bytes, wick_json **out, wick_error *error)

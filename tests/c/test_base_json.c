@@ -169,6 +169,23 @@ static void says_line_and_column(void **state)
     assert_non_null(strstr(error.message, "line 3"));
 }
 
+/* Of a line of a file, which where names, the column alone; what else is said of it is the same. */
+static void a_line_says_the_column_alone(void **state)
+{
+    static const char text[] = "{\"a\": oops}", said[] = "malformed JSON at ";
+    wick_json *root = NULL;
+    wick_error whole = {0}, line = {0};
+    assert_int_equal(wick_json_parse(text, strlen(text), "f, line 7", &root, &whole), WICK_E_CORRUPT);
+    assert_int_equal(wick_json_parse_line(text, strlen(text), "f, line 7", &root, &line), WICK_E_CORRUPT);
+    assert_null(root);
+    assert_memory_equal(whole.message, "malformed JSON at line 1, column ", 33);
+    assert_memory_equal(line.message, "malformed JSON at column ", 25);
+    assert_string_equal(line.message + strlen(said), whole.message + strlen(said) + strlen("line 1, "));
+    assert_string_equal(line.where, whole.where);
+    assert_int_equal(wick_json_parse_line("{}", 2, "f", &root, NULL), WICK_OK);
+    wick_json_free(root);
+}
+
 /* Nesting is capped: no overflow of the stack, neither while reading nor while freeing. */
 static void deep_nesting(void **state)
 {
@@ -233,6 +250,7 @@ int main(void)
         cmocka_unit_test(nul_in_strings),
         cmocka_unit_test(malformed),
         cmocka_unit_test(says_line_and_column),
+        cmocka_unit_test(a_line_says_the_column_alone),
         cmocka_unit_test(deep_nesting),
         cmocka_unit_test(length_counts),
         cmocka_unit_test(files),
