@@ -329,7 +329,7 @@ static int open_all(opened_model *model, wick_error *error)
     if (code == WICK_OK)
         code = open_modules(model, &list, error);
     if (code == WICK_OK && !has_modules && list.pipeline == WICK_PIPELINE_VECTORS)
-        wick_log(WICK_LOG_WARN, "%s has no modules.json: %s pooling is taken, as by sentence-transformers",
+        wick_log(WICK_LOG_INFO, "%s has no modules.json: %s pooling is taken, as by sentence-transformers",
                  model->files.path, wick_pooling_name(model->files.pooling));
     model->files.weights_identity = mix_identities(&model->weights, 0);
     for (size_t i = 0; i < WICK_MAX_DENSE; i++)
