@@ -2,6 +2,7 @@
  * options.c: the command line's options, parsed and explained from one table a command. In: argv. Out: the command's
  * own struct of values, or one error that names the option and the nearest right one. Called by every sub-command
  * through wick_command_begin. */
+#include "base/edit_distance.h"
 #include "base/error.h"
 #include "cli/command.h"
 #include <stdarg.h>
@@ -11,33 +12,7 @@
 /* ---- the nearest name
  * ------------------------------------------------------------------------------------------------ */
 
-#define LONGEST_NAME 32
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Levenshtein's distance, two neighbours that changed places counting one (Damerau); SIZE_MAX where a name is too long to be meant. */
-static size_t distance(const char *a, size_t n_a, const char *b, size_t n_b)
-{
-    size_t rows[LONGEST_NAME + 1][LONGEST_NAME + 1];
-    if (n_a > LONGEST_NAME || n_b > LONGEST_NAME)
-        return SIZE_MAX;
-    for (size_t i = 0; i <= n_a; i++)
-        for (size_t j = 0; j <= n_b; j++) {
-            if (i == 0 || j == 0) {
-                rows[i][j] = i + j;
-                continue;
-            }
-            size_t best = rows[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
-            best = smaller(best, smaller(rows[i - 1][j], rows[i][j - 1]) + 1);
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-                best = smaller(best, rows[i - 2][j - 2] + 1);
-            rows[i][j] = best;
-        }
-    return rows[n_a][n_b];
-}
+#define LONGEST_NAME 32 /* longer ones are not meant for an option */
 
 const char *wick_nearest_name(const char *word, size_t word_bytes, const char *const *first, size_t stride, size_t n)
 {
@@ -45,9 +20,9 @@ const char *wick_nearest_name(const char *word, size_t word_bytes, const char *c
     size_t least = word_bytes < 4 ? 2 : 3; /* short words are near to everything: ask for more likeness */
     for (size_t i = 0; i < n; i++) {
         const char *name = *(const char *const *)(const void *)((const char *)first + i * stride);
-        if (!name)
+        if (!name || word_bytes > LONGEST_NAME)
             continue;
-        size_t d = distance(word, word_bytes, name, strlen(name));
+        size_t d = wick_edit_distance(word, word_bytes, name, strlen(name), WICK_EDIT_SWAPS);
         /* A beginning that was typed ("--norm", "--dim") is as good as a small slip. */
         if (d >= least && word_bytes >= 3 && !strncmp(word, name, word_bytes))
             d = least - 1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * nearest.c: edit distance from a name to those of the cache's folders and to well-known ones. In: a name that the hub or the cache does not know. Out: words for the error's mend. */
 #include "hub/nearest.h"
-#include <ctype.h>
+#include "base/edit_distance.h"
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,26 +10,7 @@
 #define MAX_FOLDERS 10000
 #define N_NEAREST 3
 #define LEAST_BEGINNING 4 /* fewer letters say nothing */
-
-size_t wick_hub_distance(const char *a, const char *b)
-{
-    size_t row[WICK_HUB_MAX_NAME + 2];
-    const size_t n_a = strnlen(a, WICK_HUB_MAX_NAME), n_b = strnlen(b, WICK_HUB_MAX_NAME);
-    for (size_t k = 0; k <= n_b; k++)
-        row[k] = k;
-    for (size_t i = 1; i <= n_a; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t k = 1; k <= n_b; k++) {
-            const bool same = tolower((unsigned char)a[i - 1]) == tolower((unsigned char)b[k - 1]);
-            const size_t replaced = diagonal + !same;
-            diagonal = row[k];
-            const size_t changed = (row[k] < row[k - 1] ? row[k] : row[k - 1]) + 1;
-            row[k] = replaced < changed ? replaced : changed;
-        }
-    }
-    return row[n_b];
-}
+_Static_assert(WICK_HUB_MAX_NAME <= WICK_EDIT_MAX_BYTES, "names are compared to their end");
 
 /* What is most often asked for on the hub of what Wick runs: people leave the organisation out, or misspell it. */
 static const char *const known[] = {
@@ -71,7 +52,8 @@ static bool is_near(const char *wanted, const char *name, size_t *distance)
 {
     if (strcmp(wanted, name) == 0)
         return false; /* it is there, but not as it was asked for */
-    *distance = wick_hub_distance(wanted, strchr(wanted, '/') ? name : last_part(name));
+    const char *compared = strchr(wanted, '/') ? name : last_part(name);
+    *distance = wick_edit_distance(wanted, strlen(wanted), compared, strlen(compared), WICK_EDIT_ANY_CASE);
     const char *beginning = last_part(wanted);
     const size_t n = strlen(beginning);
     if (*distance > 1 && n >= LEAST_BEGINNING && strncasecmp(last_part(name), beginning, n) == 0)

@@ -6,7 +6,5 @@
 
 /* "did you mean org/name or org/other?" into out, or "" where no name is near. At most three. and_known: those of the hub that many use too, not only what is in the cache. */
 void wick_hub_nearest(const char *cache, const char *repo, bool and_known, char *out, size_t n_out);
-/* Insertions, deletions and replacements from a to b, upper and lower case the same; names of at most WICK_HUB_MAX_NAME bytes. */
-size_t wick_hub_distance(const char *a, const char *b);
 
 #endif

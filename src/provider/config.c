@@ -2,6 +2,7 @@
  * config.c: config.toml -> wick_config (wick.h). In: a path, or the places where the file is searched. Out: every setting, checked,
  * with defaults filled in. The environment beats the file. Called by the command, the server and AkiDB. */
 #include "base/arena.h"
+#include "base/edit_distance.h"
 #include "base/error.h"
 #include "base/mapped.h"
 #include "base/path.h"
@@ -94,26 +95,9 @@ static const char **string_member(wick_config *config, const setting *one)
     return member(config, one);
 }
 
-/* Levenshtein's distance, on the first bytes only: enough to guess what a mistyped key meant. */
 static size_t distance(const char *a, const char *b)
 {
-    enum { MAX = 63 };
-    const size_t n_a = strnlen(a, MAX), n_b = strnlen(b, MAX);
-    size_t row[MAX + 1];
-    for (size_t j = 0; j <= n_b; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= n_a; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= n_b; j++) {
-            const size_t above = row[j];
-            size_t best = diagonal + (a[i - 1] != b[j - 1]);
-            best = best < above + 1 ? best : above + 1;
-            row[j] = best < row[j - 1] + 1 ? best : row[j - 1] + 1;
-            diagonal = above;
-        }
-    }
-    return row[n_b];
+    return wick_edit_distance(a, strlen(a), b, strlen(b), 0);
 }
 
 /* The last part of a dotted key. */

@@ -151,15 +151,6 @@ static void a_dangling_link_is_no_file(void **state)
     is(WICK_HUB_MISSING, "model.safetensors");
 }
 
-static void distances(void **state)
-{
-    assert_int_equal(wick_hub_distance("", ""), 0);
-    assert_int_equal(wick_hub_distance("abc", ""), 3);
-    assert_int_equal(wick_hub_distance("kitten", "sitting"), 3);
-    assert_int_equal(wick_hub_distance("Org/Name", "org/name"), 0);
-    assert_int_equal(wick_hub_distance("org/tiyn", "org/tiny"), 2);
-}
-
 static void nearest_names(void **state)
 {
     static const char *const folders[] = {"models--BAAI--bge-small-en-v1.5",
@@ -210,14 +201,8 @@ static void known_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(of_a_sentence_transformer),
-        TEST(of_a_plain_transformer),
-        TEST(of_a_static_embedding),
-        TEST(of_shards),
-        TEST(a_dangling_link_is_no_file),
-        TEST(distances),
-        TEST(nearest_names),
-        TEST(known_names),
+        TEST(of_a_sentence_transformer),  TEST(of_a_plain_transformer), TEST(of_a_static_embedding), TEST(of_shards),
+        TEST(a_dangling_link_is_no_file), TEST(nearest_names),          TEST(known_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
