@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "provider/kinds.h"
 #include "server/request.h"
 #include "server/service_models.h"
 
@@ -124,30 +125,39 @@ static int answer_tags(wick_call *call, wick_buffer *out, const char **content_t
     return 200;
 }
 
+/* value 0: not known, or the model has none; nothing is put. */
 static void put_number(const char *architecture, const char *name, size_t value, wick_buffer *out)
 {
     char key[128];
+    if (value == 0)
+        return;
     snprintf(key, sizeof key, "%.64s%s%s", architecture, architecture[0] ? "." : "", name);
     wick_buffer_text(out, ",");
     wick_json_put_text(out, key);
     wick_buffer_format(out, ":%zu", value);
 }
 
+static bool embeds(const wick_model_info *info)
+{
+    return wick_kind_purpose(info->kind) == WICK_WANT_VECTORS;
+}
+
 /* Ollama's clients look for general.architecture and, with it in front, for the lengths. Without it they stand there for those who know Wick. */
 static void put_model_info(const wick_model_info *info, wick_buffer *out)
 {
+    const size_t dimension = embeds(info) ? info->dimension : 0;
     const char *architecture = info->architecture ? info->architecture : "";
     wick_buffer_format(out, ",\"model_info\":{\"general.parameter_count\":%zu", info->n_parameters);
     if (architecture[0]) {
         wick_buffer_text(out, ",\"general.architecture\":");
         wick_json_put_text(out, architecture);
-        put_number(architecture, "embedding_length", info->dimension, out);
+        put_number(architecture, "embedding_length", dimension, out);
         put_number(architecture, "context_length", info->max_seq_length, out);
         put_number(architecture, "block_count", info->n_layers, out);
         put_number(architecture, "attention.head_count", info->n_heads, out);
         put_number(architecture, "feed_forward_length", info->intermediate_size, out);
     }
-    put_number("", "embedding_length", info->dimension, out);
+    put_number("", "embedding_length", dimension, out);
     put_number("", "context_length", info->max_seq_length, out);
     wick_buffer_text(out, "}");
 }
@@ -156,8 +166,13 @@ static int answer_show(wick_call *call, wick_buffer *out, const char **content_t
 {
     wick_served *served = NULL;
     wick_error problem = {0};
-    if (!wick_request_text(call->body, "name", &call->model, error) ||
-        !wick_request_text(call->body, "model", &call->model, error) || !find_name(call, error))
+    const char *older = NULL;
+    if (!wick_request_text(call->body, "name", &older, error) ||
+        !wick_request_text(call->body, "model", &call->model, error))
+        return 0;
+    if (!call->model || !call->model[0])
+        call->model = older;
+    if (!find_name(call, error))
         return 0;
     if (wick_models_borrow(call->service->models, call->model, &served, &problem) != WICK_OK) {
         wick_api_error_from(&problem, error);
@@ -166,7 +181,8 @@ static int answer_show(wick_call *call, wick_buffer *out, const char **content_t
     wick_buffer_text(out, "{\"modelfile\":\"\",\"parameters\":\"\",\"template\":\"\",\"details\":");
     put_details(served, out);
     put_model_info(&served->info, out);
-    wick_buffer_text(out, ",\"capabilities\":[\"embedding\"],\"modified_at\":");
+    wick_buffer_text(out, embeds(&served->info) ? ",\"capabilities\":[\"embedding\"],\"modified_at\":"
+                                                : ",\"capabilities\":[],\"modified_at\":");
     wick_json_put_time(out, served->loaded_at);
     wick_buffer_text(out, "}");
     wick_models_return(call->service->models, served);

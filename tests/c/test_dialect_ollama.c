@@ -49,11 +49,54 @@ static void ollama_models(void **state)
     trial_answers(WICK_GET, "/api/version", NULL, "{\"version\":\"" WICK_VERSION "\"}");
 }
 
+static void check_shown(const char *body, const char *part, const char *not_shown)
+{
+    trial t;
+    trial_begin(&t, WICK_POST, "/api/show", body);
+    if (t.status != 200 || !strstr(t.text, part) || (not_shown && strstr(t.text, not_shown)))
+        fail_msg("%s: %d %s", body, t.status, t.text);
+    trial_end(&t);
+}
+
+/* "name" is what older clients send; an empty string names nothing, in either. */
+static void a_model_goes_by_either_name(void **state)
+{
+    static const char shown[] = "\"bert.embedding_length\":4";
+    check_shown("{\"name\":\"alias\"}", shown, NULL);
+    check_shown("{\"name\":\"alias:latest\",\"model\":\"\"}", shown, NULL);
+    check_shown("{\"name\":\"\",\"model\":\"alias\"}", shown, NULL);
+    check_shown("{\"name\":\"other\",\"model\":\"alias\"}", shown, NULL);
+    trial_refused(WICK_POST, "/api/show", "{\"name\":\"other\",\"model\":\"\"}", 404, "model not found");
+    trial_refused(WICK_POST, "/api/show", "{\"name\":\"other\",\"model\":null}", 404, "model not found");
+    trial_refused(WICK_POST, "/api/show", "{\"name\":\"alias\",\"model\":\"other\"}", 404, "model not found");
+}
+
+/* Ollama knows no ranking: what does not embed has none of its capabilities, and no length of embeddings. */
+static void only_what_embeds_is_said_to(void **state)
+{
+    static const char *const others[] = {"reranker", "classifier", "sparse", "multi-vector"};
+    const wick_model_info kept = trial_served.info;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        trial_served.info.kind = others[i];
+        trial_served.info.dimension = strcmp(others[i], "sparse") == 0 ? 30522 : 0;
+        check_shown("{}", "\"capabilities\":[],", "embedding_length");
+        check_shown("{}", "\"bert.context_length\":48", "block_count"); /* of which nothing is known here */
+    }
+    trial_served.info = kept;
+    trial_served.info.kind = NULL; /* a provider that has no kinds, such as mock */
+    trial_served.info.architecture = NULL;
+    check_shown("{}", "\"capabilities\":[\"embedding\"],", "general.architecture");
+    check_shown("{}", ",\"embedding_length\":4,\"context_length\":48}", "bert");
+    trial_served.info = kept;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ollama_embeds),
         cmocka_unit_test(ollama_models),
+        cmocka_unit_test(a_model_goes_by_either_name),
+        cmocka_unit_test(only_what_embeds_is_said_to),
     };
     return cmocka_run_group_tests(tests, trial_open_tokenizer, trial_close_tokenizer);
 }
