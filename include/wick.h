@@ -206,7 +206,7 @@ typedef struct wick_model_info {
     bool has_normalize;         /* the model's own modules end in Normalize */
     size_t max_dimensions;      /* length of a whole vector; dimension is less where the model's files cut vectors */
     const wick_prompt *prompts; /* [n_prompts] as config_sentence_transformers.json has them */
-    size_t n_prompts;
+    size_t n_prompts;           /* 0 of rerankers and classifiers */
     const char *default_prompt_name; /* the one that applies where none is asked for; NULL: none does */
     bool pools_prompt;               /* a prompt's tokens take part in pooling */
     const char *similarity; /* how its vectors are compared: "cosine", "dot", "euclidean", "manhattan"; or NULL */

@@ -140,17 +140,16 @@ static size_t fill_rows(info_row rows[N_ROWS], report_lists *lists, const report
     return sizeof all / sizeof *all;
 }
 
-/* {"query": "query: "} */
+/* {"query": "query: "}, or null */
 static void print_prompts(wick_output *output, const wick_model_info *info)
 {
-    wick_output_text(output, "{");
     for (size_t i = 0; i < info->n_prompts; i++) {
-        wick_output_text(output, i ? "," : "");
+        wick_output_text(output, i ? "," : "{");
         wick_output_json_string(output, info->prompts[i].name, strlen(info->prompts[i].name));
         wick_output_text(output, ":");
         wick_output_json_string(output, info->prompts[i].text, strlen(info->prompts[i].text));
     }
-    wick_output_text(output, "}");
+    wick_output_text(output, info->n_prompts > 0 ? "}" : "null");
 }
 
 /* ["no", "yes"], or null */

@@ -134,6 +134,17 @@ static void set_lengths(wick_model_files *files, const wick_text_rules *rules)
     files->max_seq_length = length && length < files->max_tokens ? length : files->max_tokens;
 }
 
+/* CrossEncoder.predict puts the default prompt in front of a pair's first text; here scores are computed without. */
+static int check_no_prompt(const wick_sentence_settings *settings, const char *path, wick_error *error)
+{
+    const char *name = settings->default_prompt_name;
+    for (size_t i = 0; name && i < settings->n_prompts; i++)
+        if (strcmp(settings->prompts[i].name, name) == 0 && settings->prompts[i].text[0])
+            return wick_fail(error, WICK_E_UNSUPPORTED, path, "choose a model without this setting",
+                             "default_prompt_name \"%.200s\" is not supported with a head for labels", name);
+    return WICK_OK;
+}
+
 /* config_sentence_transformers.json, which counts for a plain transformers folder only as far as its head is concerned. */
 static int read_sentence_settings(opened_model *model, bool has_modules, wick_pipeline pipeline, wick_error *error)
 {
@@ -147,6 +158,8 @@ static int read_sentence_settings(opened_model *model, bool has_modules, wick_pi
         code = wick_head_activation_parse(text.bytes, text.n, text.path, &files->head, error);
     if (!has_modules)
         wick_sentence_settings_init(&files->sentence);
+    if (code == WICK_OK && pipeline == WICK_PIPELINE_LABELS)
+        code = check_no_prompt(&files->sentence, text.path, error);
     free(text.bytes);
     return code;
 }

@@ -225,6 +225,7 @@ int wick_model_get_info(const wick_model *model, wick_model_info *info)
     const wick_encoder *e = &files->encoder;
     const bool has_encoder = !files->static_embedding.is_wanted;
     const bool has_vectors = wick_kind_purpose(wick_engine_kind(files)) == WICK_WANT_VECTORS;
+    const bool has_prompts = files->head.kind != WICK_HEAD_LABELS;
     const wick_model_info own = {
         .size = sizeof own,
         .model = model->name,
@@ -246,9 +247,9 @@ int wick_model_get_info(const wick_model *model, wick_model_info *info)
         .n_threads = model->backend_info.n_threads,
         .has_normalize = files->has_normalize,
         .max_dimensions = model->dimension,
-        .prompts = files->sentence.prompts,
-        .n_prompts = files->sentence.n_prompts,
-        .default_prompt_name = files->sentence.default_prompt_name,
+        .prompts = has_prompts ? files->sentence.prompts : NULL,
+        .n_prompts = has_prompts ? files->sentence.n_prompts : 0,
+        .default_prompt_name = has_prompts ? files->sentence.default_prompt_name : NULL,
         .pools_prompt = files->sentence.pools_prompt,
         .similarity = has_vectors ? files->sentence.similarity : NULL,
         .n_kv_heads = e->n_kv_heads,

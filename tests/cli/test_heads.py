@@ -73,6 +73,28 @@ def test_info_for_people(wick, name, says, not_said):
     assert not known.keys() & set(not_said)
 
 
+@pytest.mark.parametrize("name", [name for name in KINDS if name.endswith("-bert")])
+def test_prompts_are_of_what_takes_them(wick, name):
+    """Scores are computed without; sparse and token vectors have those of sentence-transformers."""
+    known = json.loads(wick("info", str(HEADS / name), "--json", env=NO_CACHE).stdout)
+    takes = KINDS[name] in ("sparse", "multi-vector")
+    assert known["prompts"] == ({"query": "", "document": ""} if takes else None) and known["default_prompt_name"] is None
+
+
+def test_scores_with_a_prompt_are_refused(wick, tmp_path):
+    """CrossEncoder.predict puts it in front of the first text; one that has to be asked for by name changes nothing."""
+    folder = tmp_path / "model"
+    shutil.copytree(HEADS / "classify-bert", folder)
+    settings = folder / "config_sentence_transformers.json"
+    change(settings, prompts={"none": "", "harbour": "the harbour: "})
+    assert json.loads(wick("info", str(folder), "--json", env=NO_CACHE).stdout)["kind"] == "classifier"
+    change(settings, default_prompt_name="none")
+    assert json.loads(wick("info", str(folder), "--json", env=NO_CACHE).stdout)["runs"]
+    change(settings, default_prompt_name="harbour")
+    known = json.loads(wick("info", str(folder), "--json", env=NO_CACHE).stdout)
+    assert not known["runs"] and f'default_prompt_name "harbour" is not supported with a head for labels ({settings})' in known["reason"]
+
+
 def test_labels_of_a_file_do_no_harm(wick, tmp_path):
     """Control characters are not for the terminal, and a list that is too long ends in dots."""
     folder = tmp_path / "model"
