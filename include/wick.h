@@ -13,7 +13,7 @@
  *     callers in other languages call; it fills the defaults as far as both know the struct, and no byte beyond.
  *   - *_open/_close for resources, *_new/_free for heap objects; close and free accept NULL.
  *   - Texts are pairs of pointer and byte length, need no terminator, may contain U+0000, must be valid UTF-8. A length of SIZE_MAX means that the
- *     text is zero-terminated. Bytes that messages name count from 1, texts from 0 ("texts[0]: invalid UTF-8 at byte 1").
+ *     text is zero-terminated. Bytes that messages name count from 1, texts in `where` from 0 ("invalid UTF-8 at byte 1", "texts[0]").
  *   - A pointer may be NULL only where its comment says so; options, error and usage may always be, and the text of length 0. Functions that return an
  *     error code answer any other NULL among their own arguments with WICK_E_INVALID_INPUT. Where there is no code to return (*_init, wick_ranges_*,
  *     functions that ask a tokenizer or provider), and within structs and arrays beyond the texts' pointers, it is a programmer's error with no defined result,

@@ -59,7 +59,7 @@ int wick_fail_memory(wick_error *error, const char *what)
 int wick_fail_null(wick_error *error, const char *argument)
 {
     return wick_fail(error, WICK_E_INVALID_INPUT, argument, "pass one; wick.h says which pointers may be NULL",
-                     "%s: the pointer is NULL", argument);
+                     "the pointer is NULL");
 }
 
 /* The GNU strerror_r returns the text, the POSIX one a code; the type tells which is here. */

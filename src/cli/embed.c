@@ -136,25 +136,12 @@ static int embed_texts(const embed_job *job, wick_embed_response *response, wick
     return wick_provider_embed_batch(job->provider, &request, response, error);
 }
 
-/* The library says which text of the batch it refused ("texts[7]"); the user wants to know which line or argument that
- * is. */
-static void name_text(const embed_job *job, wick_error *error)
-{
-    size_t i;
-    if (sscanf(error->where, "texts[%zu]", &i) != 1 || i >= job->batch.n_texts)
-        return;
-    size_t n = strlen(error->where);
-    if (!strncmp(error->message, error->where, n) && !strncmp(error->message + n, ": ", 2))
-        memmove(error->message, error->message + n + 2, strlen(error->message + n + 2) + 1);
-    wick_input_place(job->input, &job->batch, i, error->where, sizeof error->where);
-}
-
 static int embed_batch(embed_job *job, size_t *batch_texts, wick_error *error)
 {
     wick_embed_response response = {0};
     int status = embed_texts(job, &response, error);
     if (status)
-        name_text(job, error);
+        wick_input_name_text(job->input, &job->batch, error);
     if (!status && (response.dimension != job->writer.dimension || response.n_texts != job->batch.n_texts))
         status = wick_fail(error, WICK_E_INTERNAL, NULL, NULL,
                            "the provider answered %zu vectors of %zu values instead of %zu of %zu", response.n_texts,

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/utf8.h"
 #include "cli/input_readers.h"
+#include "provider/vectors.h"
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -137,6 +138,13 @@ void wick_input_place(const wick_input *input, const wick_text_batch *batch, siz
         snprintf(out, out_bytes, "argument %llu", (unsigned long long)batch->lines[i]);
     else
         wick_source_place(&input->reader.source, batch->lines[i], out, out_bytes);
+}
+
+void wick_input_name_text(const wick_input *input, const wick_text_batch *batch, wick_error *error)
+{
+    size_t i;
+    if (wick_error_of_text(error, &i) && i < batch->n_texts)
+        wick_input_place(input, batch, i, error->where, sizeof error->where);
 }
 
 bool wick_input_is_arguments(const wick_input *input)

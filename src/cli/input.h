@@ -41,6 +41,8 @@ void wick_input_close(wick_input *input);
 int wick_input_next(wick_input *input, wick_text_batch *batch, size_t max_texts, wick_error *error);
 /* Where text i of the batch stands: "FILE, line 7" or "argument 2". */
 void wick_input_place(const wick_input *input, const wick_text_batch *batch, size_t i, char *out, size_t out_bytes);
+/* The library says which text of the batch it refused ("texts[7]"); the user wants to know which line or argument that is. */
+void wick_input_name_text(const wick_input *input, const wick_text_batch *batch, wick_error *error);
 
 bool wick_input_is_arguments(const wick_input *input);
 bool wick_input_is_terminal(const wick_input *input);

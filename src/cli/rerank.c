@@ -119,18 +119,6 @@ static int keep(rerank_job *job, float score, const char *text, size_t n, wick_e
 
 /* ---- scoring ------------------------------------------------------------------------------------------------------- */
 
-/* The library says which text of the batch it refused; the user wants to know which line or argument that is. */
-static void name_text(const rerank_job *job, wick_error *error)
-{
-    size_t i;
-    if (sscanf(error->where, "texts[%zu]", &i) != 1 || i >= job->batch.n_texts)
-        return;
-    const size_t n = strlen(error->where);
-    if (!strncmp(error->message, error->where, n) && !strncmp(error->message + n, ": ", 2))
-        memmove(error->message, error->message + n + 2, strlen(error->message + n + 2) + 1);
-    wick_input_place(job->input, &job->batch, i, error->where, sizeof error->where);
-}
-
 static int score_batch(rerank_job *job, wick_error *error)
 {
     size_t query_bytes[BATCH_TEXTS];
@@ -153,7 +141,7 @@ static int score_batch(rerank_job *job, wick_error *error)
                                                                        : WICK_SCORES_MODEL;
     int status = wick_provider_outputs(job->provider, &request, &response, error);
     if (status)
-        name_text(job, error);
+        wick_input_name_text(job->input, &job->batch, error);
     for (size_t i = 0; i < job->batch.n_texts && !status; i++, job->n_texts++)
         status = keep(job, response.values[i], job->batch.texts[i], job->batch.text_bytes[i], error);
     job->usage.total_tokens += response.usage.total_tokens;

@@ -44,8 +44,8 @@ int wick_prompt_choose(const wick_model_info *info, const wick_embed_options *op
     size_t bad = 0;
     *out = options->prompt ? options->prompt : "";
     if (options->prompt && !wick_utf8_valid(options->prompt, strlen(options->prompt), &bad))
-        return wick_fail(error, WICK_E_INVALID_INPUT, "prompt", "pass the prompt as UTF-8",
-                         "prompt: invalid UTF-8 at byte %zu", bad + 1);
+        return wick_fail(error, WICK_E_INVALID_INPUT, "prompt", "pass the prompt as UTF-8", "invalid UTF-8 at byte %zu",
+                         bad + 1);
     if (options->prompt || !name)
         return WICK_OK;
     const wick_prompt *prompt = wick_prompt_named(info, name);

@@ -45,14 +45,20 @@ int wick_fail_too_long(size_t index, size_t n_tokens, size_t max_tokens, wick_er
     char where[64];
     snprintf(where, sizeof where, "texts[%zu]", index);
     return wick_fail(error, WICK_E_INVALID_INPUT, where, "shorten the text, or let it be truncated",
-                     "%s: %zu tokens, the limit is %zu", where, n_tokens, max_tokens);
+                     "%zu tokens, the limit is %zu", n_tokens, max_tokens);
 }
 
 int wick_fail_text(size_t index, const wick_error *inner, wick_error *error)
 {
     char where[64];
     snprintf(where, sizeof where, "texts[%zu]", index);
-    return wick_fail(error, inner->code, where, inner->mend, "%s: %s", where, inner->message);
+    return wick_fail(error, inner->code, where, inner->mend, "%s", inner->message);
+}
+
+bool wick_error_of_text(const wick_error *error, size_t *index)
+{
+    int n = 0;
+    return sscanf(error->where, "texts[%zu]%n", index, &n) == 1 && n > 0 && error->where[n] == '\0';
 }
 
 bool wick_vector_finish(const float *from, size_t n, bool normalize, float *to)

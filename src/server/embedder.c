@@ -162,18 +162,6 @@ static int call(wick_embedder *embedder, size_t first, size_t n, const wick_job 
 
 /* ---- what a call came to ---- */
 
-/* "texts[2]: ..." of a call whose first text is the job's text first: "texts[first + 2]: ...". */
-static void shift_index(char *text, size_t capacity, size_t first)
-{
-    size_t index;
-    int n = 0;
-    char shifted[sizeof((wick_error *)NULL)->message];
-    if (first == 0 || sscanf(text, "texts[%zu]%n", &index, &n) != 1 || n == 0)
-        return;
-    snprintf(shifted, sizeof shifted, "texts[%zu]%.480s", index + first, text + n);
-    snprintf(text, capacity, "%s", shifted);
-}
-
 /* The first failure of a job stays. */
 static void fail_slice(wick_embedder *embedder, const wick_slice *slice, int code, const wick_error *error)
 {
@@ -183,8 +171,9 @@ static void fail_slice(wick_embedder *embedder, const wick_slice *slice, int cod
     job->code = code;
     job->error = *error;
     job->error.code = code;
-    shift_index(job->error.message, sizeof job->error.message, slice->first);
-    shift_index(job->error.where, sizeof job->error.where, slice->first);
+    size_t index; /* in the slice; in the job from now on */
+    if (wick_error_of_text(error, &index))
+        snprintf(job->error.where, sizeof job->error.where, "texts[%zu]", slice->first + index);
     if (strstr(error->message, WICK_NOT_FINITE))
         wick_metrics_nonfinite(embedder->metrics);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "provider/vectors.h"
 
 bool wick_refuse(wick_api_error *error, wick_refusal refusal, const char *param, const char *format, ...)
 {
@@ -42,9 +43,11 @@ void wick_api_error_from(const wick_error *from, wick_api_error *to)
     default:
         break;
     }
-    /* from->where may be a path of the server's machine: that is for its log. */
-    wick_refuse(to, refusal, refusal == WICK_REFUSE_MODEL ? "model" : NULL, "%s%s%s", from->message,
-                from->mend[0] ? "; " : "", from->mend);
+    /* from->where may be a path of the server's machine, which is for its log; which text it was is the client's. */
+    size_t index;
+    const bool is_text = wick_error_of_text(from, &index);
+    wick_refuse(to, refusal, refusal == WICK_REFUSE_MODEL ? "model" : NULL, "%s%s%s%s%s", is_text ? from->where : "",
+                is_text ? ": " : "", from->message, from->mend[0] ? "; " : "", from->mend);
 }
 
 const char *wick_refusal_code(wick_refusal refusal)

@@ -147,12 +147,14 @@ static void first_index_is_named(void **state)
     float out[6 * DIMENSION];
     wick_error error = {0};
     assert_int_equal(wick_embed(fake, wrong, NULL, 6, NULL, out, NULL, &error), WICK_E_INVALID_INPUT);
-    assert_string_equal(error.message, "texts[3]: invalid UTF-8 at byte 5");
+    assert_string_equal(error.where, "texts[3]");
+    assert_string_equal(error.message, "invalid UTF-8 at byte 5");
     n_seen = 0;
     bad_at = 1; /* the second one computed */
     assert_int_equal(wick_embed(fake, infinite, NULL, 6, NULL, out, NULL, &error), WICK_E_INTERNAL);
     bad_at = SIZE_MAX;
-    assert_string_equal(error.message, "texts[3]: the model gave a value that is not finite");
+    assert_string_equal(error.where, "texts[3]");
+    assert_string_equal(error.message, "the model gave a value that is not finite");
     char text[201];
     for (size_t i = 0; i < 100; i++)
         memcpy(text + 2 * i, "a ", 2);
@@ -162,7 +164,8 @@ static void first_index_is_named(void **state)
     wick_embed_options_init(&options);
     options.truncate = false;
     assert_int_equal(wick_embed(fake, longer, NULL, 5, &options, out, NULL, &error), WICK_E_INVALID_INPUT);
-    assert_string_equal(error.message, "texts[2]: 102 tokens, the limit is 48");
+    assert_string_equal(error.where, "texts[2]");
+    assert_string_equal(error.message, "102 tokens, the limit is 48");
 }
 
 /* ---- the real backend ------------------------------------------------------------------------------------------------- */

@@ -225,12 +225,13 @@ static void defaults_and_names(void **state)
     support_folder_remove(folder);
 }
 
-static void fails(wick_model *model, const wick_embed_options *options, const char *text, size_t n, const char *message,
-                  const char *mend)
+static void fails(wick_model *model, const wick_embed_options *options, const char *text, size_t n, const char *where,
+                  const char *message, const char *mend)
 {
     float vector[DIMENSION];
     wick_error error = {0};
     assert_int_equal(wick_embed(model, &text, &n, 1, options, vector, NULL, &error), WICK_E_INVALID_INPUT);
+    assert_string_equal(error.where, where);
     assert_string_equal(error.message, message);
     assert_string_equal(error.mend, mend);
 }
@@ -243,18 +244,20 @@ static void what_is_refused(void **state)
     wick_embed_options options;
     wick_embed_options_init(&options);
     options.prompt_name = "passage";
-    fails(model, &options, "a", 1, "Unknown prompt_name: passage", "one of: query, document, word, blank, long");
+    fails(model, &options, "a", 1, "prompt_name", "Unknown prompt_name: passage",
+          "one of: query, document, word, blank, long");
     options.prompt_name = "";
-    fails(model, &options, "a", 1, "Unknown prompt_name: ", "one of: query, document, word, blank, long");
+    fails(model, &options, "a", 1, "prompt_name",
+          "Unknown prompt_name: ", "one of: query, document, word, blank, long");
     options.prompt = "caf\xc3";
-    fails(model, &options, "a", 1, "prompt: invalid UTF-8 at byte 4", "pass the prompt as UTF-8");
+    fails(model, &options, "a", 1, "prompt", "invalid UTF-8 at byte 4", "pass the prompt as UTF-8");
     options.prompt = "query: "; /* bytes are counted in the text */
-    fails(model, &options, "ab\xff", 3, "texts[0]: invalid UTF-8 at byte 3", "pass the text as UTF-8");
+    fails(model, &options, "ab\xff", 3, "texts[0]", "invalid UTF-8 at byte 3", "pass the text as UTF-8");
     options.prompt =
         "the quick brown fox and the quick brown fox and the quick brown fox and the quick brown fox and the "
         "quick brown fox and the quick brown fox and the quick brown fox and the quick brown fox and ";
     options.truncate = false;
-    fails(model, &options, "one two three four five six seven eight", 39, "texts[0]: 63 tokens, the limit is 48",
+    fails(model, &options, "one two three four five six seven eight", 39, "texts[0]", "63 tokens, the limit is 48",
           "shorten the text, or let it be truncated");
     wick_model_close(model);
     support_folder_remove(folder);

@@ -188,19 +188,32 @@ static void embed_fails(wick_provider *provider, const wick_embed_request *reque
         fail_msg("\"%s\" is not in \"%s\"", message, error.message);
 }
 
+/* Where it is stands in `where` alone: programs print both. */
+static void embed_fails_at(wick_provider *provider, const wick_embed_request *request, int code, const char *where,
+                           const char *message)
+{
+    wick_embed_response response = {0};
+    wick_error error = {0};
+    assert_int_equal(wick_provider_embed_batch(provider, request, &response, &error), code);
+    assert_null(response.embeddings);
+    assert_string_equal(error.where, where);
+    assert_string_equal(error.message, message);
+    assert_true(error.mend[0] != '\0');
+}
+
 static void wrong_requests_are_refused(void **state)
 {
     static const char *const texts[] = {"fine", "not \xff utf-8"}, *const holes[] = {"fine", NULL};
     wick_provider *provider = open_mock();
     wick_embed_request request = request_for(texts, 0);
     embed_fails(provider, &request, WICK_E_INVALID_INPUT, "no inputs");
-    embed_fails(provider, NULL, WICK_E_INVALID_INPUT, "request: the pointer is NULL");
+    embed_fails_at(provider, NULL, WICK_E_INVALID_INPUT, "request", "the pointer is NULL");
     request = request_for(NULL, 1);
     embed_fails(provider, &request, WICK_E_INVALID_INPUT, "NULL");
     request = request_for(holes, 2);
-    embed_fails(provider, &request, WICK_E_INVALID_INPUT, "texts[1]");
+    embed_fails_at(provider, &request, WICK_E_INVALID_INPUT, "texts[1]", "the pointer is NULL");
     request = request_for(texts, 2);
-    embed_fails(provider, &request, WICK_E_INVALID_INPUT, "texts[1]: invalid UTF-8 at byte 5");
+    embed_fails_at(provider, &request, WICK_E_INVALID_INPUT, "texts[1]", "invalid UTF-8 at byte 5");
     request = request_for(texts, 1);
     request.options.dimensions = 385;
     embed_fails(provider, &request, WICK_E_INVALID_INPUT, "385 dimensions");
@@ -254,7 +267,7 @@ static void mock_truncates_unless_told_not_to(void **state)
     assert_int_equal(response.usage.total_tokens, 3 + 512);
     wick_embed_response_clear(&response);
     request.options.truncate = false;
-    embed_fails(provider, &request, WICK_E_INVALID_INPUT, "texts[1]: 602 tokens, the limit is 512");
+    embed_fails_at(provider, &request, WICK_E_INVALID_INPUT, "texts[1]", "602 tokens, the limit is 512");
     wick_provider_close(provider);
 }
 

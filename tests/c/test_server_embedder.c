@@ -33,10 +33,12 @@ static void one_bad_request_fails_alone(void **state)
     support_job_check(jobs[2], &fake.provider);
     support_job_check(jobs[5], &fake.provider);
     assert_int_equal(jobs[1]->job.code, WICK_E_INVALID_INPUT);
-    assert_string_equal(jobs[1]->job.error.message, "texts[0]: a text that cannot be embedded");
+    assert_string_equal(jobs[1]->job.error.where, "texts[0]");
+    assert_string_equal(jobs[1]->job.error.message, "a text that cannot be embedded");
     assert_int_equal(jobs[3]->job.code, WICK_E_INTERNAL);
     assert_int_equal(jobs[4]->job.code, WICK_E_INTERNAL);
-    assert_string_equal(jobs[4]->job.error.message, "texts[0]: " WICK_NOT_FINITE);
+    assert_string_equal(jobs[4]->job.error.where, "texts[0]");
+    assert_string_equal(jobs[4]->job.error.message, WICK_NOT_FINITE);
     assert_int_equal(wick_lane_get_state(lane).breaker, 0);
     support_lane_check_empty(lane);
     wick_buffer text = {0};
@@ -66,7 +68,8 @@ static void errors_count_from_the_request_s_first_text(void **state)
     support_job_submit(lane, job);
     support_job_wait(job);
     assert_int_equal(job->job.code, WICK_E_INVALID_INPUT);
-    assert_string_equal(job->job.error.message, "texts[33]: a text that cannot be embedded");
+    assert_string_equal(job->job.error.where, "texts[33]");
+    assert_string_equal(job->job.error.message, "a text that cannot be embedded");
     assert_string_equal(job->job.error.where, "texts[33]");
     assert_true(fake.n_texts == 40); /* what comes behind is not embedded */
     support_lane_check_empty(lane);

@@ -213,11 +213,13 @@ static void vectors_that_are_not_finite_are_500(void **state)
     begin(30000, 10000);
     expect(EMBED("nan"), "500", "\"internal\"");
     expect(ask("/embed", "{\"inputs\":\"nan\"}"), "424", "\"Backend\"");
+    expect(ask("/embed", "{\"inputs\":[\"fine\",\"nan\"]}"), "424",
+           "texts[1]: the model gave a value that is not finite; ");
     expect(EMBED("fine"), "200", "embeddings");
     char *metrics = support_http_read_all(get("/metrics"));
     const char *counter = strstr(metrics, "\nwick_nonfinite_total ");
     assert_non_null(counter);
-    assert_int_equal(atoi(counter + strlen("\nwick_nonfinite_total ")), 2);
+    assert_int_equal(atoi(counter + strlen("\nwick_nonfinite_total ")), 3);
     assert_null(strstr(metrics, "nan\""));
     free(metrics);
     end();

@@ -244,7 +244,8 @@ static void one_bad_request_fails_alone(void **state)
     check(jobs[0]);
     check(jobs[2]);
     assert_int_equal(jobs[1]->job.code, WICK_E_INVALID_INPUT);
-    assert_string_equal(jobs[1]->job.error.message, "texts[0]: a text that cannot be embedded");
+    assert_string_equal(jobs[1]->job.error.where, "texts[0]");
+    assert_string_equal(jobs[1]->job.error.message, "a text that cannot be embedded");
     support_lane_check_empty(lane);
     support_job_free(first);
     for (size_t i = 0; i < 3; i++)
