@@ -26,6 +26,7 @@ typedef struct wick_char_id {
 
 typedef struct wick_bpe {
     const wick_vocabulary *vocabulary; /* its `whole` has the bytes of all tokens where ignore_merges is on */
+    struct wick_bpe_known *known;      /* tokens that texts were laid out of (bpe_known.h) */
     uint64_t serial;                   /* of the words that are kept in encodings (word_cache.h) */
     const wick_merge *merges; /* [merge_mask + 1], open addressing by left and right; one slot at least is empty */
     const uint32_t *merged;   /* [n_merged] by rank: what a merge gives */
@@ -43,6 +44,7 @@ typedef struct wick_bpe {
     bool byte_fallback;
     bool fuse_unknown;  /* unknown characters next to each other are one token */
     bool can_cut;       /* a word's parts between neighbours that no token joins may be merged one by one */
+    bool marks_begin;   /* so may they before any U+2581 that stands behind another character */
     bool ignore_merges; /* a word that is a token stays one, whatever the merges say */
 } wick_bpe;
 

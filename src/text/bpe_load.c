@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "text/bpe_known.h"
 #include "text/byte_level.h"
 #include "text/vocabulary_packed.h"
 
@@ -121,6 +122,8 @@ int wick_bpe_load(const wick_reading *reading, const wick_json *value, size_t n_
         code = wick_bpe_load_merges(&l, wick_json_get(value, "merges"));
     if (code == WICK_OK)
         code = wick_bpe_load_tables(&l);
+    if (code == WICK_OK && !(out->known = wick_bpe_known_new(reading->arena)))
+        code = wick_fail_memory(reading->error, "the tokenizer's tokens");
     free(l.joined);
     return code;
 }

@@ -11,6 +11,7 @@ typedef struct wick_bpe_loading {
     char *joined; /* [n_joined] room for the text that two tokens make */
     size_t n_joined;
     uint64_t *joins; /* of *out, while they are marked */
+    bool joins_mark; /* some merge has U+2581 behind another character */
     size_t guess;    /* the id after the one that the last merge gave: most often that of the next */
 } wick_bpe_loading;
 

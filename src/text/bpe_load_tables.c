@@ -3,12 +3,17 @@
 #include "text/bpe_load.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/utf8.h"
 #include "text/byte_level.h"
 
 #define PATH "model"
+/* What stands for a space. */
+#define MARK 0x2581u
+#define MARK_TEXT "\xE2\x96\x81"
+#define N_MARK 3
 
 /* The code point of a token that is one character and not ASCII; else 0. */
 static uint32_t single_character(const char *text, size_t n)
@@ -87,8 +92,21 @@ void wick_bpe_mark_join(wick_bpe_loading *l, const char *left, size_t n_left, co
         begin--;
     if (!symbol_at(l, left + begin, n_left - begin, &last) || !symbol_at(l, right, wick_utf8_decode(right, &c), &first))
         return;
+    l->joins_mark |= (first == MARK) & (last != MARK);
     const size_t bit = wick_join_bit(l->out->byte_level, last, first) & l->out->join_mask;
     l->joins[bit / 64] |= (uint64_t)1 << bit % 64;
+}
+
+/* No merge has a token that a mark begins on its right unless one that a mark ends is on its left, and what stands before a mark ends with none: a character, or the token of a byte, or the
+ * unknown one. So no merge crosses the place before a mark. */
+static bool do_marks_begin(const wick_bpe_loading *l)
+{
+    const wick_bpe *model = l->out;
+    const char *unknown = model->unknown_id >= 0 ? l->vocabulary->texts[model->unknown_id] : NULL;
+    const size_t n = unknown ? l->vocabulary->lengths[model->unknown_id] : 0;
+    const bool is_unknown = n >= N_MARK && memcmp(unknown + n - N_MARK, MARK_TEXT, N_MARK) == 0;
+    return model->can_cut && !model->byte_level && !l->joins_mark && !is_unknown &&
+           wick_vocabulary_id(l->vocabulary, MARK_TEXT, N_MARK) >= 0;
 }
 
 /* Parts are the same as the whole unless characters are left out, which moves all that follow, or words are looked up as a whole. */
@@ -164,6 +182,7 @@ int wick_bpe_load_tables(wick_bpe_loading *l)
     if (code == WICK_OK && l->out->byte_level)
         code = load_byte_ranks(l);
     l->out->can_cut = can_cut(l->out);
+    l->out->marks_begin = do_marks_begin(l);
     if (code == WICK_OK && l->out->ignore_merges)
         code = load_words(l);
     return code;

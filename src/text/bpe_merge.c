@@ -3,8 +3,8 @@
  * O(n log n) whatever the word. Both give what the package's heap gives: a pair's tokens only ever grow, so that of all pairs that stand the lowest (rank, place) is next. */
 #include "text/bpe_merge.h"
 
-/* Up to so many symbols shifting arrays costs less than a heap. */
-#define SHORT_WORD 32
+#include <stdatomic.h>
+
 #define NOWHERE UINT32_MAX
 
 /* Of neighbours in a short word: the rank, and below it the place, so that the lowest of all is the merge that goes next. */
@@ -41,10 +41,23 @@ static uint64_t lowest_of(const uint64_t *keys, size_t n)
     return lowest < other ? lowest : other;
 }
 
-/* In place; returns how many symbols are left. bytes: the word, where symbol i is its byte i; else NULL. */
-static size_t merge_short(const wick_bpe *model, wick_bpe_symbol *symbols, size_t n, const char *bytes)
+/* A merge of two tokens that were noted. It counts if it is later than theirs. */
+static void note(wick_bpe_origin *origins, uint32_t id, uint32_t left, uint32_t right, uint32_t rank)
 {
-    uint64_t keys[SHORT_WORD]; /* of symbol i and the next */
+    const uint32_t when = rank + WICK_WHEN_MERGED; /* files do not have so many merges that this overflows */
+    const uint32_t of_left = atomic_load_explicit(&origins[left].when, memory_order_relaxed);
+    const uint32_t of_right = atomic_load_explicit(&origins[right].when, memory_order_relaxed);
+    const bool rises = of_left >= WICK_WHEN_SYMBOL && of_right >= WICK_WHEN_SYMBOL && of_left < when && of_right < when;
+    atomic_store_explicit(&origins[id].left, left, memory_order_relaxed);
+    atomic_store_explicit(&origins[id].right, right, memory_order_relaxed);
+    atomic_store_explicit(&origins[id].when, rises ? when : WICK_WHEN_UNSOUND, memory_order_release);
+}
+
+/* In place; returns how many symbols are left. n <= WICK_SHORT_WORD; bytes: the word, where symbol i is its byte i; else NULL. origins: where merges are noted, or NULL. */
+static inline __attribute__((always_inline)) size_t merge_short(const wick_bpe *model, wick_bpe_symbol *symbols,
+                                                                size_t n, const char *bytes, wick_bpe_origin *origins)
+{
+    uint64_t keys[WICK_SHORT_WORD]; /* of symbol i and the next */
     rank_pairs(model, symbols, n, bytes, keys);
     while (n > 1) {
         const uint64_t lowest = lowest_of(keys, n - 1);
@@ -52,6 +65,8 @@ static size_t merge_short(const wick_bpe *model, wick_bpe_symbol *symbols, size_
             break;
         const size_t best = (uint32_t)lowest;
         const uint32_t id = model->merged[lowest >> PLACE_BITS];
+        if (origins)
+            note(origins, id, symbols[best].id, symbols[best + 1].id, (uint32_t)(lowest >> PLACE_BITS));
         symbols[best] = (wick_bpe_symbol){id, symbols[best + 1].end};
         n--;
         for (size_t i = best + 1; i < n; i++) {
@@ -64,6 +79,11 @@ static size_t merge_short(const wick_bpe *model, wick_bpe_symbol *symbols, size_
             keys[best] = key_of(model, id, symbols[best + 1].id, best);
     }
     return n;
+}
+
+size_t wick_bpe_merge_noting(const wick_bpe *model, wick_bpe_symbol *symbols, size_t n, wick_bpe_origin *origins)
+{
+    return merge_short(model, symbols, n, NULL, origins);
 }
 
 static void sift_down(uint64_t *heap, size_t n, size_t at)
@@ -151,8 +171,8 @@ static size_t merge_long(const wick_bpe *model, wick_bpe_symbol *symbols, size_t
 size_t wick_bpe_merge_symbols(const wick_bpe *model, wick_bpe_symbol *symbols, size_t n, const char *bytes,
                               wick_encoding_state *state)
 {
-    if (n <= SHORT_WORD)
-        return merge_short(model, symbols, n, bytes);
+    if (n <= WICK_SHORT_WORD)
+        return merge_short(model, symbols, n, bytes, NULL);
     if (!wick_bpe_reserve_links(state, n))
         return 0;
     return merge_long(model, symbols, n, state->bpe.links, state->bpe.heap);

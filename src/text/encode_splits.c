@@ -28,7 +28,7 @@ static frame open_frame(walk *w, size_t depth, const char *text, const uint32_t 
     const wick_split_stage *stage = &w->pretokenizer->stages[depth];
     wick_encoding_state *state = w->t->state;
     wick_normalized *own = &state->rewritten[depth];
-    if (stage->rewrite == WICK_REWRITE_NONE || !wick_normalized_room(state, own, n))
+    if (stage->rewrite == WICK_REWRITE_NONE || !wick_normalized_room(state, own, n + WICK_NORMALIZED_PAD))
         return (frame){text, origins, 0, n};
     memcpy(own->bytes, text, n);
     memcpy(own->origins, origins, n * sizeof *origins);

@@ -108,17 +108,20 @@ void wick_encoding_push(wick_encoding_state *state, int32_t id, uint32_t start, 
 
 void wick_encoding_push_cached(wick_encoding_state *state, const wick_cached_word *cached, const uint32_t *origins)
 {
+    const size_t last = cached->ends[WICK_CACHED_TOKENS - 1] - 1u;
     size_t begin = 0;
-    if (!wick_encoding_reserve(state, cached->n_tokens))
+    if (!wick_encoding_reserve(state, WICK_CACHED_TOKENS))
         return;
-    for (size_t i = 0; i < cached->n_tokens; i++) {
-        const size_t to = state->n_tokens++;
+    for (size_t i = 0; i < WICK_CACHED_TOKENS;
+         i++) { /* as many whatever there are: what is too much is written over by the next word */
+        const size_t to = state->n_tokens + i, end = cached->ends[i];
         state->ids[to] = cached->ids[i];
         state->starts[to] = origins[begin];
-        state->ends[to] = origins[cached->ends[i] - 1] + 1;
+        state->ends[to] = origins[end - 1] + 1;
         state->is_special[to] = false;
-        begin = cached->ends[i];
+        begin = end < last ? end : last;
     }
+    state->n_tokens += cached->n_tokens;
 }
 
 bool wick_normalized_room(wick_encoding_state *state, wick_normalized *text, size_t n_bytes)

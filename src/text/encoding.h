@@ -71,6 +71,7 @@ typedef struct wick_bpe_scratch {
     wick_bpe_link *links;     /* [n_links] */
     uint64_t *heap;           /* [3 * n_links] */
     size_t n_symbols, n_links;
+    size_t n_merged; /* bytes of words that were merged (bpe_known.c) */
 } wick_bpe_scratch;
 
 typedef struct wick_encoding_state {

@@ -105,9 +105,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     const size_t n_read = read_tokens(data, n, &all), n_word = n - n_read;
     if (n_word == 0 || n_word > MAX_WORD || !wick_utf8_valid((const char *)data + n_read, n_word, NULL))
         return 0;
-    char *word = malloc(n_word); /* of exactly its size */
+    char *word = malloc(n_word + WICK_NORMALIZED_PAD); /* no more than may be read */
     CHECK(word);
     memcpy(word, data + n_read, n_word);
+    memset(word + n_word, 0xA5, WICK_NORMALIZED_PAD);
     size_t n_keys = 0;
     double lowest = INFINITY;
     for (size_t id = 0; id < all.n; id++) {

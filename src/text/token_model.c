@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "text/bpe_known.h"
+
 #define PATH "model"
 #define SUPPORTED "WordPiece, BPE, Unigram"
 
@@ -51,4 +53,10 @@ void wick_token_model_run(const wick_token_model *model, const char *word, const
         wick_unigram_run(&model->unigram, word, origins, n, state);
         break;
     }
+}
+
+void wick_token_model_clear(wick_token_model *model)
+{
+    if (model->kind == WICK_TOKENS_BPE)
+        wick_bpe_known_clear(model->bpe.known);
 }

@@ -26,8 +26,10 @@ typedef struct wick_token_model {
 /* value: tokenizer.json's "model"; n_added: how many added tokens the vocabulary must have room for; byte_level: the pre-tokenizer is ByteLevel, which BPE does itself. */
 int wick_token_model_load(const wick_reading *reading, const wick_json *value, size_t n_added, bool byte_level,
                           wick_vocabulary *vocabulary, wick_token_model *out);
-/* Appends the tokens of word[0..n), n >= 1. Out of memory is remembered in state. */
+/* Appends the tokens of word[0..n), n >= 1, behind which WICK_NORMALIZED_PAD bytes may be read. Out of memory is remembered in state. */
 void wick_token_model_run(const wick_token_model *model, const char *word, const uint32_t *origins, size_t n,
                           wick_encoding_state *state);
+/* Frees what it has come to hold beside the arena that it was loaded into, which is there still. */
+void wick_token_model_clear(wick_token_model *model);
 
 #endif

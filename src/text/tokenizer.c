@@ -190,6 +190,7 @@ void wick_tokenizer_free(wick_tokenizer *tokenizer)
 {
     if (!tokenizer)
         return;
+    wick_token_model_clear(&tokenizer->model);
     wick_arena_clear(&tokenizer->arena);
     wick_prepared_close(&tokenizer->kept);
     free(tokenizer);

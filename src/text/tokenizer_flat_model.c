@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#include "text/bpe_known.h"
+
 /* ---- WordPiece ------------------------------------------------------------------------------------------------------ */
 
 static void read_wordpiece(wick_flat_reader *r, const wick_flat_model *flat, wick_tokenizer *tk)
@@ -32,6 +34,7 @@ static void put_bpe(wick_flat_writer *w, const wick_bpe *model, wick_flat_model 
     out->as_is.bpe.joins = NULL;
     out->as_is.bpe.byte_ranks = NULL;
     out->as_is.bpe.vocabulary = NULL;
+    out->as_is.bpe.known = NULL;
     out->as_is.bpe.merges = NULL;
     out->as_is.bpe.characters = NULL;
     out->as_is.bpe.serial = 0;
@@ -90,6 +93,7 @@ static void read_bpe(wick_flat_reader *r, const wick_flat_model *flat, wick_toke
 {
     wick_bpe *model = &tk->model.bpe;
     const size_t n_ids = tk->vocabulary.n_ids;
+    model->known = NULL; /* whatever the file says: without it words are merged */
     const wick_merge *merges = wick_flat_view(r, flat->merges, sizeof *merges);
     const wick_char_id *characters = wick_flat_view(r, flat->characters, sizeof *characters);
     const uint64_t *joins = wick_flat_view(r, flat->joins, sizeof *joins);
@@ -100,8 +104,9 @@ static void read_bpe(wick_flat_reader *r, const wick_flat_model *flat, wick_toke
     wick_flat_expect(r, is_mask(model->merge_mask, flat->merges.n) &&
                             is_mask(model->character_mask, flat->characters.n) &&
                             is_mask(model->join_mask, 64 * flat->joins.n) && wick_flat_is_bool(&model->can_cut) &&
-                            wick_flat_is_bool(&model->byte_level) && wick_flat_is_bool(&model->byte_fallback) &&
-                            wick_flat_is_bool(&model->fuse_unknown) && wick_flat_is_bool(&model->ignore_merges));
+                            wick_flat_is_bool(&model->marks_begin) && wick_flat_is_bool(&model->byte_level) &&
+                            wick_flat_is_bool(&model->byte_fallback) && wick_flat_is_bool(&model->fuse_unknown) &&
+                            wick_flat_is_bool(&model->ignore_merges));
     if (r->is_bad)
         return;
     wick_flat_read_trie(r, flat->whole, n_ids, model->ignore_merges, &tk->vocabulary.whole);
@@ -120,6 +125,7 @@ static void read_bpe(wick_flat_reader *r, const wick_flat_model *flat, wick_toke
     model->filter = filter;
     model->merged = merged;
     model->byte_ranks = model->byte_level ? byte_ranks : NULL;
+    model->known = wick_bpe_known_new(&tk->arena);
     model->serial = wick_word_cache_serial();
 }
 

@@ -90,12 +90,12 @@ static void reverse_tokens(wick_encoding_state *state, size_t first)
 }
 
 /* Keeps a word whose tokens, each of its own bytes, are the encoding's from `first` on; their first bytes are in path. */
-static void keep_word(wick_cached_word *place, const uint64_t key[WICK_CACHED_KEYS], size_t n,
-                      const wick_path_node *path, const wick_encoding_state *state, size_t first)
+static void keep_word(wick_cached_word *place, wick_word_key key, size_t n, const wick_path_node *path,
+                      const wick_encoding_state *state, size_t first)
 {
     const size_t n_tokens = state->n_tokens - first;
-    wick_cached_word word = {.n_bytes = (uint8_t)n, .n_tokens = (uint8_t)n_tokens};
-    memcpy(word.key, key, sizeof word.key);
+    wick_cached_word word = {.key = key, .n_tokens = (uint8_t)n_tokens};
+    memset(word.ends, (int)n, sizeof word.ends);
     memcpy(word.ids, state->ids + first, n_tokens * sizeof *word.ids);
     for (size_t i = n_tokens, end = n; i-- > 0; end = path[end].start)
         word.ends[i] = (uint8_t)end;
@@ -130,14 +130,14 @@ void wick_unigram_run(const wick_unigram *model, const char *word, const uint32_
                       wick_encoding_state *state)
 {
     const size_t first = state->n_tokens;
-    uint64_t key[WICK_CACHED_KEYS] = {0};
+    wick_word_key key = {0};
     wick_cached_word *place = NULL;
     if (state->words.serial != model->serial && !wick_word_cache_claim(&state->words, model->serial)) {
         state->out_of_memory = true;
         return;
     }
     if (n <= WICK_CACHED_BYTES) {
-        wick_cached_key(word, n, key);
+        key = wick_cached_key(word, n);
         place = wick_word_cache_place(&state->words, key, n);
         if (wick_cached_is(place, key, n)) {
             wick_encoding_push_cached(state, place, origins);

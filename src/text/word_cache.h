@@ -8,20 +8,26 @@
 #include <stdint.h>
 #include <string.h>
 
-#define WICK_CACHED_BYTES 32  /* longer words are not kept */
-#define WICK_CACHED_TOKENS 14 /* nor those of more tokens */
-#define WICK_CACHED_KEYS 4
+#define WICK_CACHED_BYTES 16 /* longer words are not kept */
+#define WICK_CACHED_TOKENS 3 /* nor those of more tokens */
+#define WICK_CACHED_WORDS 16384
 
-/* Two cache lines; of most words the first is enough. */
+/* A word's bytes, zeros behind them: together with their number it tells words apart. */
+typedef struct wick_word_key {
+    uint64_t low, high;
+} wick_word_key;
+
+/* Half a cache line: nine of ten words fit, and many small places keep more of them than few large ones in the same memory. */
 typedef struct wick_cached_word {
-    uint64_t key[WICK_CACHED_KEYS];   /* the word's bytes, with n_bytes */
-    uint8_t n_bytes, n_tokens;        /* n_bytes 0: empty */
-    uint8_t ends[WICK_CACHED_TOKENS]; /* in bytes of the word */
+    wick_word_key key;
     int32_t ids[WICK_CACHED_TOKENS];
+    uint8_t ends
+        [WICK_CACHED_TOKENS]; /* in bytes of the word, which the last token's end, and any behind it, has; 0: empty */
+    uint8_t n_tokens;
 } wick_cached_word;
 
 typedef struct wick_word_cache {
-    wick_cached_word *words; /* [WICK_CACHED_WORDS] */
+    wick_cached_word *words; /* [WICK_CACHED_WORDS]; NULL until it is claimed */
     uint64_t serial;         /* of the model whose words these are */
 } wick_word_cache;
 
@@ -31,8 +37,6 @@ uint64_t wick_word_cache_serial(void);
 bool wick_word_cache_claim(wick_word_cache *cache, uint64_t serial);
 void wick_word_cache_free(wick_word_cache *cache);
 
-#define WICK_CACHED_WORDS 4096
-
 static inline uint64_t wick_cached_load8(const char *s)
 {
     uint64_t v;
@@ -40,45 +44,34 @@ static inline uint64_t wick_cached_load8(const char *s)
     return v;
 }
 
-/* The key of word[0..n), 1 <= n <= WICK_CACHED_BYTES: together with n it tells words apart. Reads nothing else. */
-static inline void wick_cached_key(const char *word, size_t n, uint64_t key[WICK_CACHED_KEYS])
+/* The lowest n bytes of a number as they stand in memory; n <= 8. */
+static inline uint64_t wick_cached_first(uint64_t v, size_t n)
 {
-    key[1] = key[2] = key[3] = 0;
-    if (n >= 16) {
-        key[0] = wick_cached_load8(word);
-        key[1] = wick_cached_load8(word + 8);
-        key[2] = wick_cached_load8(word + n - 16);
-        key[3] = wick_cached_load8(word + n - 8);
-    } else if (n >= 8) {
-        key[0] = wick_cached_load8(word);
-        key[1] = wick_cached_load8(word + n - 8);
-    } else if (n >= 4) {
-        uint32_t low, high;
-        memcpy(&low, word, 4);
-        memcpy(&high, word + n - 4, 4);
-        key[0] = (uint64_t)high << 32 | low;
-    } else {
-        const uint8_t *b = (const uint8_t *)word;
-        key[0] = (uint64_t)b[0] | (uint64_t)b[n >> 1] << 8 | (uint64_t)b[n - 1] << 16;
-    }
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return n < 8 ? v & (((uint64_t)1 << 8 * n) - 1) : v;
+#else
+    return n < 8 ? v & ~(UINT64_MAX >> 8 * n) : v;
+#endif
+}
+
+/* The key of word[0..n), 1 <= n <= WICK_CACHED_BYTES. WICK_CACHED_BYTES from word on may be read, whatever n is: what stands behind the word does not count. */
+static inline wick_word_key wick_cached_key(const char *word, size_t n)
+{
+    const uint64_t low = wick_cached_load8(word), high = wick_cached_load8(word + 8);
+    return (wick_word_key){wick_cached_first(low, n < 8 ? n : 8), wick_cached_first(high, n < 8 ? 0 : n - 8)};
 }
 
 /* The one place of a key; it may hold another word. */
-static inline wick_cached_word *wick_word_cache_place(const wick_word_cache *cache,
-                                                      const uint64_t key[WICK_CACHED_KEYS], size_t n)
+static inline wick_cached_word *wick_word_cache_place(const wick_word_cache *cache, wick_word_key key, size_t n)
 {
-    const uint64_t odd = 0xA0761D6478BD642Fu;
-    uint64_t h = (key[0] ^ (key[1] + n) * odd) + (key[2] ^ key[3] * odd) * 0xE7037ED1A0B428DBu;
-    h *= 0x9E3779B97F4A7C15u;
+    uint64_t h = (key.low ^ (key.high + n) * 0xA0761D6478BD642Fu) * 0xE7037ED1A0B428DBu;
+    h = (h ^ h >> 32) * 0x9E3779B97F4A7C15u;
     return &cache->words[(h >> 40) % WICK_CACHED_WORDS];
 }
 
-static inline bool wick_cached_is(const wick_cached_word *word, const uint64_t key[WICK_CACHED_KEYS], size_t n)
+static inline bool wick_cached_is(const wick_cached_word *word, wick_word_key key, size_t n)
 {
-    uint64_t differs = word->n_bytes ^ n;
-    for (size_t i = 0; i < WICK_CACHED_KEYS; i++)
-        differs |= word->key[i] ^ key[i];
-    return differs == 0;
+    return ((word->key.low ^ key.low) | (word->key.high ^ key.high) | (word->ends[WICK_CACHED_TOKENS - 1] ^ n)) == 0;
 }
 
 #endif

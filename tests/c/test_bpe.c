@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "text/bpe_known.h"
 #include "text/tokenizer_parts.h"
 
 #define MODEL(options, merges)                                                                                         \
@@ -89,6 +90,70 @@ static void words_of_any_length(void **state)
     wick_encoding_free(encoding);
     wick_tokenizer_free(tokenizers[0]);
     wick_tokenizer_free(tokenizers[1]);
+}
+
+/* ---- any merges ----------------------------------------------------------------------------------------------------- */
+
+#define N_MERGES 24
+#define MAX_TOKEN 12
+
+static uint64_t next_random(uint64_t *random)
+{
+    *random = *random * 6364136223846793005u + 1442695040888963407u;
+    return *random >> 33;
+}
+
+/* A model whose merges are of tokens there are, the same token by several of them, in any order if not in that of their parts: so that a token's own text may not give it, and tokens come
+ * of merges of falling rank. */
+static wick_tokenizer *random_model(uint64_t *random, bool in_order)
+{
+    static char tokens[N_LETTERS + N_MERGES][MAX_TOKEN + 1], merges[N_MERGES][2 * MAX_TOKEN + 16], json[8192];
+    size_t n_tokens = N_LETTERS, n_merges = 0;
+    for (size_t i = 0; i < N_LETTERS; i++)
+        snprintf(tokens[i], sizeof tokens[i], "%c", (char)('a' + i));
+    while (n_merges < N_MERGES) {
+        const char *left = tokens[next_random(random) % n_tokens], *right = tokens[next_random(random) % n_tokens];
+        char whole[2 * MAX_TOKEN + 1];
+        if (snprintf(whole, sizeof whole, "%s%s", left, right) > MAX_TOKEN)
+            continue;
+        snprintf(merges[n_merges++], sizeof merges[0], "[\"%s\", \"%s\"]", left, right);
+        size_t i = 0;
+        while (i < n_tokens && strcmp(tokens[i], whole) != 0)
+            i++;
+        if (i == n_tokens)
+            memcpy(tokens[n_tokens++], whole, strlen(whole) + 1);
+    }
+    size_t at = (size_t)snprintf(json, sizeof json, "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"<u>\": 0");
+    for (size_t i = 0; i < n_tokens; i++)
+        at += (size_t)snprintf(json + at, sizeof json - at, ", \"%s\": %zu", tokens[i], i + 1);
+    at += (size_t)snprintf(json + at, sizeof json - at, "}, \"merges\": [");
+    for (size_t i = 0; i < N_MERGES; i++) {
+        const size_t other = in_order ? i : i + next_random(random) % (N_MERGES - i);
+        at += (size_t)snprintf(json + at, sizeof json - at, "%s%s", i > 0 ? ", " : "", merges[other]);
+        memmove(merges[other], merges[i], sizeof merges[0]);
+    }
+    snprintf(json + at, sizeof json - at, "]}}");
+    return parse(json);
+}
+
+static void any_merges(void **state)
+{
+    uint64_t random = 11;
+    wick_encoding *encoding = wick_encoding_new();
+    for (size_t i = 0; i < 600; i++) {
+        wick_tokenizer *tokenizer = random_model(&random, i % 2 == 0);
+        for (size_t round = 0; round < 150; round++) {
+            char word[70];
+            const size_t n = 1 + next_random(&random) % sizeof word;
+            const unsigned n_letters = 1 + (unsigned)(next_random(&random) % N_LETTERS);
+            for (size_t k = 0; k < n; k++)
+                word[k] = (char)('a' + next_random(&random) % n_letters);
+            check_word(tokenizer, word, n, encoding);
+        }
+        assert_true(wick_bpe_known_is_made(tokenizer->model.bpe.known));
+        wick_tokenizer_free(tokenizer);
+    }
+    wick_encoding_free(encoding);
 }
 
 /* A million letters in one word: all merge, some do, none does, none is known. */
@@ -175,9 +240,8 @@ static void older_forms(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(words_of_any_length),
-        cmocka_unit_test(hostile_words),
-        cmocka_unit_test(refused),
+        cmocka_unit_test(words_of_any_length), cmocka_unit_test(any_merges),
+        cmocka_unit_test(hostile_words),       cmocka_unit_test(refused),
         cmocka_unit_test(older_forms),
     };
     return cmocka_run_group_tests_name("bpe", tests, NULL, NULL);
