@@ -42,20 +42,21 @@ static uint64_t lowest_of(const uint64_t *keys, size_t n)
 }
 
 /* A merge of two tokens that were noted. It counts if it is later than theirs. */
-static void note(wick_bpe_origin *origins, uint32_t id, uint32_t left, uint32_t right, uint32_t rank)
+static void note(const wick_bpe_origins *origins, uint32_t id, uint32_t left, uint32_t right, uint32_t rank)
 {
     const uint32_t when = rank + WICK_WHEN_MERGED; /* files do not have so many merges that this overflows */
-    const uint32_t of_left = atomic_load_explicit(&origins[left].when, memory_order_relaxed);
-    const uint32_t of_right = atomic_load_explicit(&origins[right].when, memory_order_relaxed);
+    const uint32_t of_left = atomic_load_explicit(&origins->when[left], memory_order_relaxed);
+    const uint32_t of_right = atomic_load_explicit(&origins->when[right], memory_order_relaxed);
     const bool rises = of_left >= WICK_WHEN_SYMBOL && of_right >= WICK_WHEN_SYMBOL && of_left < when && of_right < when;
-    atomic_store_explicit(&origins[id].left, left, memory_order_relaxed);
-    atomic_store_explicit(&origins[id].right, right, memory_order_relaxed);
-    atomic_store_explicit(&origins[id].when, rises ? when : WICK_WHEN_UNSOUND, memory_order_release);
+    atomic_store_explicit(&origins->parts[id].left, left, memory_order_relaxed);
+    atomic_store_explicit(&origins->parts[id].right, right, memory_order_relaxed);
+    atomic_store_explicit(&origins->when[id], rises ? when : WICK_WHEN_UNSOUND, memory_order_release);
 }
 
 /* In place; returns how many symbols are left. n <= WICK_SHORT_WORD; bytes: the word, where symbol i is its byte i; else NULL. origins: where merges are noted, or NULL. */
 static inline __attribute__((always_inline)) size_t merge_short(const wick_bpe *model, wick_bpe_symbol *symbols,
-                                                                size_t n, const char *bytes, wick_bpe_origin *origins)
+                                                                size_t n, const char *bytes,
+                                                                const wick_bpe_origins *origins)
 {
     uint64_t keys[WICK_SHORT_WORD]; /* of symbol i and the next */
     rank_pairs(model, symbols, n, bytes, keys);
@@ -81,7 +82,7 @@ static inline __attribute__((always_inline)) size_t merge_short(const wick_bpe *
     return n;
 }
 
-size_t wick_bpe_merge_noting(const wick_bpe *model, wick_bpe_symbol *symbols, size_t n, wick_bpe_origin *origins)
+size_t wick_bpe_merge_noting(const wick_bpe *model, wick_bpe_symbol *symbols, size_t n, const wick_bpe_origins *origins)
 {
     return merge_short(model, symbols, n, NULL, origins);
 }

@@ -7,11 +7,15 @@
 /* So many symbols are merged in place; more by a heap. */
 #define WICK_SHORT_WORD 64
 
-/* The last merge of a token that was met: what its two parts are, and when it comes. */
-typedef struct wick_bpe_origin {
+/* How tokens came about that were met, by id: when the last merge of each comes, and which two it takes. The one is looked at far more often than the other. */
+typedef struct wick_bpe_parts {
     _Atomic uint32_t left, right;
-    _Atomic uint32_t when; /* WICK_WHEN_*, else WICK_WHEN_MERGED + its rank */
-} wick_bpe_origin;
+} wick_bpe_parts;
+
+typedef struct wick_bpe_origins {
+    _Atomic uint32_t *when; /* WICK_WHEN_*, else WICK_WHEN_MERGED + the merge's rank */
+    wick_bpe_parts *parts;
+} wick_bpe_origins;
 #define WICK_WHEN_NOT_MET 0u
 #define WICK_WHEN_UNSOUND 1u /* merging its text does not give it alone, or not by merges that rise in rank */
 #define WICK_WHEN_SYMBOL 2u  /* never merged: a character or byte */
@@ -20,7 +24,8 @@ typedef struct wick_bpe_origin {
 /* Merges n symbols in place; returns how many are left. bytes: the word, where symbol i is its byte i; else NULL. Out of memory is remembered in state. */
 size_t wick_bpe_merge_symbols(const wick_bpe *model, wick_bpe_symbol *symbols, size_t n, const char *bytes,
                               wick_encoding_state *state);
-/* The same of n <= WICK_SHORT_WORD symbols; notes how each token came about: origins, by id. */
-size_t wick_bpe_merge_noting(const wick_bpe *model, wick_bpe_symbol *symbols, size_t n, wick_bpe_origin *origins);
+/* The same of n <= WICK_SHORT_WORD symbols; notes how each token came about. */
+size_t wick_bpe_merge_noting(const wick_bpe *model, wick_bpe_symbol *symbols, size_t n,
+                             const wick_bpe_origins *origins);
 
 #endif

@@ -75,35 +75,55 @@ static void run_steps(const wick_normalizer *nz, bool is_end, wick_encoding_stat
     }
 }
 
-/* Appends the source's characters up to at least `stop` to the first step's text. */
-static void read_source(wick_source *source, const char *stop, wick_encoding_state *state)
+/* Writes where each byte of text[0..n) comes from, where n_chars characters stand before; returns how many do behind. A byte comes from the character that began last: of eight bytes a
+ * multiplication counts how many have begun up to each. */
+static uint32_t number_characters(const char *text, size_t n, uint32_t n_chars, uint32_t *origins)
 {
-    wick_normalized *in = &state->steps[0].in;
+    const uint64_t ones = 0x0101010101010101u;
+    size_t i = 0;
+    for (; n - i >= sizeof ones; i += sizeof ones) {
+        uint64_t v;
+        memcpy(&v, text + i, sizeof v);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+        v = __builtin_bswap64(v);
+#endif
+        const uint64_t goes_on = v >> 7 & ~(v >> 6) & ones; /* 10xxxxxx */
+        const uint64_t begun = (goes_on ^ ones) * ones;
+        for (unsigned k = 0; k < sizeof ones; k++)
+            origins[i + k] = n_chars + (uint8_t)(begun >> 8 * k) - 1;
+        n_chars += (uint32_t)(begun >> 56);
+    }
+    for (; i < n; i++) {
+        n_chars += ((uint8_t)text[i] & 0xC0) != 0x80;
+        origins[i] = n_chars - 1;
+    }
+    return n_chars;
+}
+
+/* Appends the source's characters, so many bytes at least or all that are left, as they are. */
+static void read_source(wick_source *source, size_t n_bytes, wick_normalized *out, wick_encoding_state *state)
+{
+    const size_t n_left = (size_t)(source->end - source->at);
+    const char *stop = source->at + (n_bytes < n_left ? n_bytes : n_left);
     while (stop < source->end && ((uint8_t)*stop & 0xC0) == 0x80)
         stop++;
     const size_t n = (size_t)(stop - source->at);
-    if (!wick_normalized_room(state, in, in->n_bytes + n))
+    if (!wick_normalized_room(state, out, out->n_bytes + n))
         return;
-    memcpy(in->bytes + in->n_bytes, source->at, n);
-    uint32_t *origins = in->origins + in->n_bytes, n_chars = source->n_chars;
-    for (size_t i = 0; i < n; i++) {
-        n_chars += ((uint8_t)source->at[i] & 0xC0) != 0x80;
-        origins[i] = n_chars - 1;
-    }
-    in->n_bytes += n;
-    source->n_chars = n_chars;
+    memcpy(out->bytes + out->n_bytes, source->at, n);
+    source->n_chars = number_characters(source->at, n, source->n_chars, out->origins + out->n_bytes);
+    out->n_bytes += n;
     source->at = stop;
 }
 
 void wick_normalizer_run(const wick_normalizer *nz, wick_source *source, size_t n_bytes, wick_encoding_state *state)
 {
-    if (nz->is_bert) {
+    if (nz->n_steps > 0 && nz->is_bert) {
         wick_normalizer_run_bert(nz, source, n_bytes, state);
         return;
     }
-    const size_t n_left = (size_t)(source->end - source->at);
-    if (n_left > 0) {
-        read_source(source, source->at + (n_bytes < n_left ? n_bytes : n_left), state);
+    if (source->at < source->end) {
+        read_source(source, n_bytes, nz->n_steps > 0 ? &state->steps[0].in : &state->text, state);
         run_steps(nz, source->at == source->end, state);
     }
     if (wick_normalized_reserve(state, state->text.n_bytes + WICK_NORMALIZED_PAD))

@@ -47,13 +47,12 @@ void wick_template_trim(const wick_trim *trim, wick_encoding_state *state, size_
     for (size_t i = first; trim->spaces && i < end_of_all; i++) {
         wick_added_space space = take_space(trim, state, i);
         const uint32_t begin = state->starts[i], end = state->ends[i];
-        if ((space.leading | space.trailing) == 0)
-            continue;
         if (trim->add_prefix_space && space.leading == 1 && (i == first || begin == 0))
             space.leading = 0;
+        /* Without asking whether there is any: every other token begins with a space, which no processor foresees. */
         const uint32_t from = space.leading < end - begin ? begin + space.leading : end;
+        const uint32_t to = end >= space.trailing ? end - space.trailing : end;
         state->starts[i] = from;
-        if (end >= space.trailing)
-            state->ends[i] = end - space.trailing > from ? end - space.trailing : from;
+        state->ends[i] = to > from ? to : from;
     }
 }
