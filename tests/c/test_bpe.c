@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_bpe.c: the BPE model (text/bpe.h): words of any length against the plainest way to merge them, texts made to be slow, one encoding for two models, what is refused. What the tokenizers
- * package gives for real texts is in test_tokenizer.c (golden_bpe.json). */
+ * test_bpe.c: the BPE model (text/bpe.h): words of any length and merges of any kind against the plainest way to merge them, threads that share a model, texts made to be slow, one encoding
+ * for two models, what is refused. What the tokenizers package gives for real texts is in test_tokenizer.c (golden_bpe.json). */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -140,7 +141,7 @@ static void any_merges(void **state)
 {
     uint64_t random = 11;
     wick_encoding *encoding = wick_encoding_new();
-    for (size_t i = 0; i < 600; i++) {
+    for (size_t i = 0; i < 300; i++) {
         wick_tokenizer *tokenizer = random_model(&random, i % 2 == 0);
         for (size_t round = 0; round < 150; round++) {
             char word[70];
@@ -154,6 +155,57 @@ static void any_merges(void **state)
         wick_tokenizer_free(tokenizer);
     }
     wick_encoding_free(encoding);
+}
+
+/* ---- threads -------------------------------------------------------------------------------------------------------- */
+
+#define N_THREADS 4
+
+typedef struct job {
+    const wick_tokenizer *tokenizer;
+    uint64_t random;
+    bool is_same; /* as what merging plainly gives */
+} job;
+
+static void *tokenize_words(void *argument)
+{
+    job *own = argument;
+    wick_encoding *encoding = wick_encoding_new();
+    own->is_same = true;
+    for (size_t round = 0; round < 2000; round++) {
+        char word[40];
+        uint32_t ids[sizeof word];
+        const size_t n = 1 + next_random(&own->random) % sizeof word;
+        for (size_t i = 0; i < n; i++) {
+            word[i] = (char)('a' + next_random(&own->random) % N_LETTERS);
+            ids[i] = (uint32_t)(word[i] - 'a') + 1;
+        }
+        const size_t n_tokens = merge_plainly(&own->tokenizer->model.bpe, ids, n);
+        own->is_same &= wick_tokenize(own->tokenizer, word, n, NULL, encoding, NULL) == WICK_OK &&
+                        encoding->n_tokens == n_tokens && memcmp(encoding->ids, ids, n_tokens * sizeof *ids) == 0;
+    }
+    wick_encoding_free(encoding);
+    return NULL;
+}
+
+/* All meet tokens that nobody has met, and one of them makes the trie. */
+static void threads_at_once(void **state)
+{
+    uint64_t random = 5;
+    for (size_t i = 0; i < 8; i++) {
+        wick_tokenizer *tokenizer = random_model(&random, i % 4 > 0);
+        pthread_t threads[N_THREADS];
+        job jobs[N_THREADS];
+        for (size_t k = 0; k < N_THREADS; k++) {
+            jobs[k] = (job){tokenizer, k, false};
+            assert_int_equal(pthread_create(&threads[k], NULL, tokenize_words, &jobs[k]), 0);
+        }
+        for (size_t k = 0; k < N_THREADS; k++) {
+            assert_int_equal(pthread_join(threads[k], NULL), 0);
+            assert_true(jobs[k].is_same);
+        }
+        wick_tokenizer_free(tokenizer);
+    }
 }
 
 /* A million letters in one word: all merge, some do, none does, none is known. */
@@ -240,9 +292,8 @@ static void older_forms(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(words_of_any_length), cmocka_unit_test(any_merges),
-        cmocka_unit_test(hostile_words),       cmocka_unit_test(refused),
-        cmocka_unit_test(older_forms),
+        cmocka_unit_test(words_of_any_length), cmocka_unit_test(any_merges), cmocka_unit_test(threads_at_once),
+        cmocka_unit_test(hostile_words),       cmocka_unit_test(refused),    cmocka_unit_test(older_forms),
     };
     return cmocka_run_group_tests_name("bpe", tests, NULL, NULL);
 }
