@@ -57,6 +57,14 @@ def _mean_batch(before, after):
     return (total(after, "wick_batch_texts_sum") - total(before, "wick_batch_texts_sum")) / batches if batches else 0
 
 
+def _served_slice(server, settings, connections, batches):
+    """A slice of wrk; its mean batch goes to batches."""
+    before = server.metrics()
+    served = generators.wrk(server, settings.texts, connections, SLICE_SECONDS)
+    batches.append(_mean_batch(before, server.metrics()))
+    return served
+
+
 # A shared host gives and takes by a factor of two from one minute to the next: what is compared alternates in slices as short as wrk's shortest, and the median
 # of the slices counts.
 SLICE_SECONDS, LEAST_SLICES = 1, 3
@@ -76,19 +84,19 @@ def rates(settings):
         with Server(model=settings.model, dtype=dtype) as server:
             generators.wrk(server, settings.texts, 16, 1)
             for connections in settings.connections:
-                before = server.metrics()
-                generators.wrk(server, settings.texts, connections, SLICE_SECONDS)
-                batch = _mean_batch(before, server.metrics())
-                ours, engines = [], []
+                ours, engines, batches = [], [], []
+                for _ in range(LEAST_SLICES):  # a slice in which the host was away has batches of another size
+                    _served_slice(server, settings, connections, batches)
                 for _ in range(_slices(settings)):
-                    ours.append(generators.wrk(server, settings.texts, connections, SLICE_SECONDS))
-                    engines.append(generators.engine(settings.model, dtype, settings.texts, max(1, round(batch)), SLICE_SECONDS))
+                    ours.append(_served_slice(server, settings, connections, batches))
+                    batch = max(1, round(statistics.median(batches)))
+                    engines.append(generators.engine(settings.model, dtype, settings.texts, batch, SLICE_SECONDS))
                 shares = [{"share": our["rate"] / engine["texts_a_second"], "extra": our["p50"] - engine["p50_ms"],
                            "left": our["rate"] / engine["texts_a_second"] * 2 / (2 - our["generator_cores"])}
                           for our, engine in zip(ours, engines)]
                 rows.append({
                     "dtype": dtype, "connections": connections, "slices": len(ours), "requests/s": _median(ours, "rate"),
-                    "p50 ms": _median(ours, "p50"), "p95 ms": _median(ours, "p95"), "p99 ms": _median(ours, "p99"), "texts a batch": round(batch, 1),
+                    "p50 ms": _median(ours, "p50"), "p95 ms": _median(ours, "p95"), "p99 ms": _median(ours, "p99"), "texts a batch": round(statistics.median(batches), 1),
                     "engine alone texts/s": _median(engines, "texts_a_second"), "engine p50 ms": _median(engines, "p50_ms"),
                     "p50 over the engine's ms": _median(shares, "extra") if connections == 1 else None,
                     "share": _median(shares, "share"), "share of what wrk leaves": _median(shares, "left"),
@@ -96,7 +104,7 @@ def rates(settings):
                     "wrk cores": _median(ours, "generator_cores"), "other cores": _median(ours, "others_cores"),
                     "other cores (engine)": _median(engines, "others_cores")})
     return {"title": "One text a request, closed loop (wrk)",
-            "notes": f"Server and wrk share all cores; the engine alone (libwick, batches as large as the server's mean batch) has them to itself. They take turns, "
+            "notes": f"Server and wrk share all cores; the engine alone (libwick, batches as large as the median of the slices' mean batches) has them to itself. They take turns, "
                      f"{SLICE_SECONDS} s each; all figures are medians of the slices, shares and differences those of neighbouring slices. \"Share of what wrk leaves\" "
                      "sets wrk's CPU time aside.", "rows": rows}
 
