@@ -24,7 +24,7 @@ static const wick_option options[] = {
     {"input", WICK_OPTION_TEXT, "FILE", offsetof(bench_values, input),
      "measure with the texts in FILE (-: standard input),\na line each, at most 10,000 (default: built-in ones)"},
     {"seconds", WICK_OPTION_COUNT, "S", offsetof(bench_values, seconds), "measure for about so long (default: 12)",
-     NULL, MAX_SECONDS},
+     NULL, MAX_SECONDS, 1},
     {"quick", WICK_OPTION_FLAG, NULL, offsetof(bench_values, quick), "rough figures within a few seconds"},
     {NULL, WICK_OPTION_FLAG, NULL, 0, "Model"},
     WICK_OPTIONS_MODEL(offsetof(bench_values, settings)),

@@ -44,7 +44,7 @@ static const wick_option options[] = {
     {"no-normalize", WICK_OPTION_FLAG, NULL, offsetof(embed_values, no_normalize),
      "leave the vectors' lengths as they are (default: 1)"},
     {"dimensions", WICK_OPTION_COUNT, "N", offsetof(embed_values, dimensions),
-     "keep the first N values of each vector\n(default: all, or what the model says)", NULL, 1u << 20},
+     "keep the first N values of each vector\n(default: all, or what the model says)", NULL, 1u << 20, 1},
     {"precision", WICK_OPTION_CHOICE, "P", offsetof(embed_values, narrow.precision),
      "f32 (default), or in fewer bytes int8, uint8, binary,\nubinary, as sentence-transformers makes them",
      "f32|int8|uint8|binary|ubinary"},

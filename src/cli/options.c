@@ -57,7 +57,8 @@ static int fail_unknown(const wick_command *command, const char *argument, wick_
     if (nearest)
         snprintf(mend, sizeof mend, "did you mean --%s?", nearest);
     else
-        snprintf(mend, sizeof mend, "see wick %s --help; a text that begins with a dash goes behind --", command->name);
+        snprintf(mend, sizeof mend, "see wick %s --help%s", command->name,
+                 strstr(command->arguments, "TEXT") ? "; a text that begins with a dash goes behind --" : "");
     return wick_fail(error, WICK_E_INVALID_INPUT, command->name, mend, "unknown option %.*s",
                      (int)(name - argument + (ptrdiff_t)n), argument);
 }
@@ -90,6 +91,26 @@ static bool read_count(const char *value, size_t min, size_t max, size_t *out)
     return true;
 }
 
+static int fail_empty(const wick_command *command, const wick_option *option, wick_error *error)
+{
+    char mend[256];
+    snprintf(mend, sizeof mend, "--%s %s, or leave it out", option->name, option->value_name);
+    return wick_fail(error, WICK_E_INVALID_INPUT, command->name, mend, "--%s needs a value that is not empty",
+                     option->name);
+}
+
+/* An option that takes no value has one, or one that takes a value has none. */
+static int fail_value(const wick_command *command, const wick_option *option, wick_error *error)
+{
+    char mend[256];
+    if (option->kind == WICK_OPTION_FLAG) {
+        snprintf(mend, sizeof mend, "--%s alone, or leave it out", option->name);
+        return wick_fail(error, WICK_E_INVALID_INPUT, command->name, mend, "--%s takes no value", option->name);
+    }
+    snprintf(mend, sizeof mend, "--%s %s", option->name, option->value_name);
+    return wick_fail(error, WICK_E_INVALID_INPUT, command->name, mend, "--%s needs a value", option->name);
+}
+
 static int store(const wick_command *command, const wick_option *option, const char *value, void *values,
                  wick_error *error)
 {
@@ -101,8 +122,7 @@ static int store(const wick_command *command, const wick_option *option, const c
         return 0;
     case WICK_OPTION_TEXT:
         if (!*value)
-            return wick_fail(error, WICK_E_INVALID_INPUT, command->name, NULL, "--%s needs a value that is not empty",
-                             option->name);
+            return fail_empty(command, option, error);
         *(const char **)place = value;
         return 0;
     case WICK_OPTION_STRING:
@@ -111,8 +131,7 @@ static int store(const wick_command *command, const wick_option *option, const c
     case WICK_OPTION_LIST: {
         wick_option_list *list = place;
         if (!*value)
-            return wick_fail(error, WICK_E_INVALID_INPUT, command->name, NULL, "--%s needs a value that is not empty",
-                             option->name);
+            return fail_empty(command, option, error);
         if (list->n == WICK_OPTION_LIST_MAX)
             return wick_fail(error, WICK_E_INVALID_INPUT, command->name, "the config file takes longer lists",
                              "--%s stands more than %d times", option->name, WICK_OPTION_LIST_MAX);
@@ -174,11 +193,10 @@ int wick_options_parse(const wick_command *command, int argc, char **argv, void 
             return fail_unknown(command, argument, error);
         const char *value = argument[name_bytes] == '=' ? argument + name_bytes + 1 : NULL;
         if (option->kind == WICK_OPTION_FLAG && value)
-            return wick_fail(error, WICK_E_INVALID_INPUT, command->name, NULL, "--%s takes no value", option->name);
+            return fail_value(command, option, error);
         if (option->kind != WICK_OPTION_FLAG && !value) {
             if (i + 1 == argc)
-                return wick_fail(error, WICK_E_INVALID_INPUT, command->name, NULL, "--%s needs a value: --%s %s",
-                                 option->name, option->name, option->value_name);
+                return fail_value(command, option, error);
             value = argv[++i];
         }
         int status = store(command, option, value, values, error);
