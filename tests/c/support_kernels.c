@@ -158,12 +158,29 @@ void support_matrix_check_gaps(const support_matrix *matrix)
 const char *const support_tiers[SUPPORT_N_TIERS] = {"generic", "avx2", "avxvnni", "avx512", "avx512vnni", "avx512bf16",
                                                     "amx",     "neon", "dotprod", "i8mm",   "bf16"};
 
-void support_tier_test(struct CMUnitTest *out, const struct CMUnitTest *test, const char *tier, char name[64])
+#define MAX_TESTS 160
+
+int support_tiers_run(const struct CMUnitTest *each, size_t n_each, const struct CMUnitTest *once, size_t n_once)
 {
-    *out = *test;
-    snprintf(name, 64, "%s, tier %s", test->name, tier);
-    out->name = name;
-    out->initial_state = (void *)(uintptr_t)tier; /* never written to */
+    static char names[MAX_TESTS][64];
+    static struct CMUnitTest tests[MAX_TESTS];
+    const size_t n = n_once + SUPPORT_N_TIERS * n_each;
+    if (n > MAX_TESTS) {
+        fprintf(stderr, "support_kernels.c: more than %d tests\n", MAX_TESTS);
+        return 1;
+    }
+    for (size_t i = 0; i < n_once; i++)
+        tests[i] = once[i];
+    for (size_t i = 0; i < n - n_once; i++) {
+        const struct CMUnitTest *test = &each[i % n_each];
+        const char *tier = support_tiers[i / n_each];
+        struct CMUnitTest *out = &tests[n_once + i];
+        *out = *test;
+        snprintf(names[i], sizeof names[i], "%s, tier %s", test->name, tier);
+        out->name = names[i];
+        out->initial_state = (void *)(uintptr_t)tier; /* never written to */
+    }
+    return _cmocka_run_group_tests("tests", tests, n, NULL, NULL);
 }
 
 const wick_kernels *support_kernels(void **state)

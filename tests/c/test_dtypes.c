@@ -511,9 +511,8 @@ static void too_many_inputs_for_int8(void **state)
 
 int main(void)
 {
-    static char names[SUPPORT_N_TIERS][64];
     static const struct CMUnitTest near = cmocka_unit_test(small_models_are_near);
-    struct CMUnitTest tests[SUPPORT_N_TIERS + 6] = {
+    static const struct CMUnitTest once[] = {
         cmocka_unit_test(real_model_is_near),
         cmocka_unit_test(small_models_give_the_same_bits),
         cmocka_unit_test(real_model_gives_the_same_bits),
@@ -521,8 +520,6 @@ int main(void)
         cmocka_unit_test(weights_that_are_no_numbers_are_an_error),
         cmocka_unit_test(too_many_inputs_for_int8),
     };
-    for (size_t i = 0; i < SUPPORT_N_TIERS; i++)
-        support_tier_test(&tests[6 + i], &near, support_tiers[i], names[i]);
     support_env("WICK_PREPARED_DIR", "off"); /* what another build has left would be tested instead */
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return support_tiers_run(&near, 1, once, sizeof once / sizeof *once);
 }

@@ -160,9 +160,5 @@ static void families_equal_the_reference(void **state)
 int main(void)
 {
     static const struct CMUnitTest each = cmocka_unit_test(families_equal_the_reference);
-    static char names[SUPPORT_N_TIERS][64];
-    struct CMUnitTest tests[SUPPORT_N_TIERS];
-    for (size_t i = 0; i < SUPPORT_N_TIERS; i++)
-        support_tier_test(&tests[i], &each, support_tiers[i], names[i]);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return support_tiers_run(&each, 1, NULL, 0);
 }

@@ -272,10 +272,6 @@ int main(void)
         cmocka_unit_test(gemm_rows_stand_alone), cmocka_unit_test(gemm_passes_nan_on),
         cmocka_unit_test(transpose_is_exact),
     };
-    enum { N_EACH = sizeof each / sizeof *each };
-    static char names[SUPPORT_N_TIERS * N_EACH][64];
-    struct CMUnitTest tests[SUPPORT_N_TIERS * N_EACH + 1] = {cmocka_unit_test(selection)};
-    for (size_t i = 0; i < SUPPORT_N_TIERS * N_EACH; i++)
-        support_tier_test(&tests[i + 1], &each[i % N_EACH], support_tiers[i / N_EACH], names[i]);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    static const struct CMUnitTest once = cmocka_unit_test(selection);
+    return support_tiers_run(each, sizeof each / sizeof *each, &once, 1);
 }

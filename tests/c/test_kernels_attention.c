@@ -193,10 +193,5 @@ int main(void)
         cmocka_unit_test(rotations_are_near),
         cmocka_unit_test(biases_go_by_distance),
     };
-    enum { N_EACH = sizeof each / sizeof *each };
-    static char names[SUPPORT_N_TIERS * N_EACH][64];
-    struct CMUnitTest tests[SUPPORT_N_TIERS * N_EACH];
-    for (size_t i = 0; i < SUPPORT_N_TIERS * N_EACH; i++)
-        support_tier_test(&tests[i], &each[i % N_EACH], support_tiers[i / N_EACH], names[i]);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return support_tiers_run(each, sizeof each / sizeof *each, NULL, 0);
 }

@@ -390,10 +390,5 @@ int main(void)
         cmocka_unit_test(i8_passes_nan_on),   cmocka_unit_test(bf16_of_every_shape),
         cmocka_unit_test(bf16_passes_nan_on), cmocka_unit_test(bf16_rows_stand_alone),
     };
-    enum { N_EACH = sizeof each / sizeof *each };
-    static char names[SUPPORT_N_TIERS * N_EACH][64];
-    struct CMUnitTest tests[SUPPORT_N_TIERS * N_EACH];
-    for (size_t i = 0; i < SUPPORT_N_TIERS * N_EACH; i++)
-        support_tier_test(&tests[i], &each[i % N_EACH], support_tiers[i / N_EACH], names[i]);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return support_tiers_run(each, sizeof each / sizeof *each, NULL, 0);
 }
