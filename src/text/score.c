@@ -132,3 +132,28 @@ bool wick_score_read(const char *text, size_t n, double *out)
     *out = is_negative ? -value : value;
     return isfinite(value);
 }
+
+#define MAX_DIGITS 19 /* no number of so many is beyond 64 bits */
+
+const char *wick_score_take(const char *at, const char *end, double *out)
+{
+    static const uint64_t steps[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
+    if (end - at < WICK_SCORE_ROOM) /* a sign, digits, a point, and three times digits */
+        return NULL;
+    const bool is_negative = *at == '-';
+    const char *whole = at + is_negative;
+    uint32_t value;
+    unsigned n_whole = wick_digits_take(whole, &value), n = WICK_DIGITS_STEP, n_digits = n_whole;
+    uint64_t digits = value;
+    if (n_whole == 0 || (n_whole > 1 && *whole == '0') || whole[n_whole] != '.')
+        return NULL;
+    for (at = whole + n_whole + 1; n == WICK_DIGITS_STEP && n_digits <= MAX_DIGITS; at += n, n_digits += n) {
+        n = wick_digits_take(at, &value);
+        digits = digits * steps[n] + value;
+    }
+    if (n_digits > MAX_DIGITS || n_digits == n_whole || *at == 'e' || *at == 'E')
+        return NULL;
+    const double score = (double)digits / powers[n_digits - n_whole];
+    *out = is_negative ? -score : score;
+    return at;
+}

@@ -9,5 +9,8 @@
 
 /* text[0..n) is a number of JSON's grammar. False: out of range. */
 bool wick_score_read(const char *text, size_t n, double *out);
+#define WICK_SCORE_ROOM 34
+/* The same of a number that begins at `at`, if it is written as most are: a point, no exponent, 19 digits at most, and WICK_SCORE_ROOM bytes left to read; returns its end. NULL: it may be one all the same. */
+const char *wick_score_take(const char *at, const char *end, double *out);
 
 #endif

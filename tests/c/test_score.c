@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,8 +82,46 @@ static void out_of_range(void **state)
         assert_false(wick_score_read(texts[i], strlen(texts[i]), &value));
 }
 
+/* The text of a number with what follows, for wick_score_take. */
+static const char *padded(const char *text, const char *behind, char out[128])
+{
+    memset(out, ' ', 128);
+    memcpy(out, text, strlen(text));
+    memcpy(out + strlen(text), behind, strlen(behind));
+    return out;
+}
+
+/* What is taken at once has the bits of what is read; what may be something else is not taken. */
+static void at_once(void **state)
+{
+    char room[128], text[64];
+    double taken, read;
+    uint64_t bits = 88172645463325252u;
+    for (int i = 0; i < 200000; i++) {
+        bits ^= bits << 13; /* xorshift64 */
+        bits ^= bits >> 7;
+        bits ^= bits << 17;
+        snprintf(text, sizeof text, "%s%.*f", i & 1 ? "-" : "", i % 22,
+                 (double)(bits >> 11) * (i % 3 ? 1e-15 : 1e-13) * (i % 7 ? 1 : 1e-9));
+        const char *at = padded(text, i & 2 ? "]" : ",", room), *end = wick_score_take(at, at + sizeof room, &taken);
+        assert_true(wick_score_read(text, strlen(text), &read));
+        if (end && (end != at + strlen(text) || memcmp(&taken, &read, sizeof read) != 0))
+            fail_msg("%s is taken as %.17g, not %.17g", text, taken, read);
+        const char *point = strchr(text, '.');
+        const size_t n_digits = strlen(text) - (i & 1) - (point != NULL);
+        assert_int_equal(end != NULL, point && n_digits <= 19 && point - text - (i & 1) < 9);
+    }
+    static const char *const others[] = {
+        "1", "1.", "-", "-.5", ".5", "01.5", "1.5e3", "1.5E-3", "123456789.5", "1.2345678901234567890", "--1.5"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_null(wick_score_take(padded(others[i], "]", room), room + sizeof room, &taken));
+    assert_null(wick_score_take(padded("-1.5", "]", room), room + WICK_SCORE_ROOM - 1, &taken));
+    assert_ptr_equal(wick_score_take(padded("-1.5", "]", room), room + WICK_SCORE_ROOM, &taken), room + 4);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(as_the_package), cmocka_unit_test(out_of_range)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(as_the_package), cmocka_unit_test(out_of_range),
+                                       cmocka_unit_test(at_once)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
