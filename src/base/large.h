@@ -7,7 +7,9 @@
 
 #define WICK_LARGE_ALIGNMENT ((size_t)64)
 
-/* n_bytes >= 1, aligned, not cleared; to be freed or grown as memory of malloc is. What is never touched takes at most one huge page. NULL: out of memory. */
+/* n_bytes >= 1, aligned, not cleared; to be freed or grown as memory of malloc is. What is never touched takes at most one huge page. The end of several is a whole one if half of it is there. NULL: out of memory. */
 void *wick_large_take(size_t n_bytes);
+/* Gives memory[0..n_bytes), the end of what was taken, back to the system as far as it is whole pages; it is written no more until it is freed. */
+void wick_large_give_back(void *memory, size_t n_bytes);
 
 #endif

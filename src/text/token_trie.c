@@ -17,8 +17,8 @@
 /* How many words of the bitmap are looked at for a place, counted from the end; then the array grows. */
 #define SEARCH_WORDS 64
 #define FIRST_SLOTS 4096
-/* Most vocabularies have no more, so that the arrays seldom grow. */
-#define SLOTS_A_KEY 2
+/* Few vocabularies have more, so that the arrays seldom grow. */
+#define SLOTS_A_KEY 3
 /* Groups up to this size are sorted by insertion. */
 #define SMALL_GROUP 8
 /* A vocabulary's array is about as long as it has nodes. Longer than so many times that: refused. */
@@ -38,47 +38,55 @@ typedef struct builder {
     uint32_t *numbers;     /* [capacity] */
     uint64_t *taken;       /* [capacity / WORD_BITS] bit set: the slot is */
     size_t capacity, n_slots, n_nodes;
-    uint32_t counts[N_BYTES];
+    size_t n_ready; /* so many slots are free or filled, the others not written yet; a multiple of WORD_BITS */
+    uint32_t counts[N_BYTES + 1];
     size_t first_open; /* no word of `taken` before this one has a free bit */
 } builder;
 
-/* Room for `capacity` slots, a multiple of WORD_BITS; what is there stays as it is. */
-static bool resize(builder *b, size_t capacity)
+/* Moves an array's first n_bytes to one of `bytes`. */
+static bool move(void **array, size_t n_bytes, size_t bytes)
 {
-    void *nodes = realloc(b->nodes, capacity * sizeof *b->nodes);
-    b->nodes = nodes ? nodes : b->nodes;
-    void *numbers = realloc(b->numbers, capacity * sizeof *b->numbers);
-    b->numbers = numbers ? numbers : b->numbers;
-    void *taken = realloc(b->taken, capacity / WORD_BITS * sizeof *b->taken);
-    b->taken = taken ? taken : b->taken;
-    return nodes && numbers && taken;
+    void *moved = wick_large_take(bytes);
+    if (moved && n_bytes > 0)
+        memcpy(moved, *array, n_bytes);
+    if (moved)
+        free(*array);
+    *array = moved ? moved : *array;
+    return moved;
 }
 
-/* The same for the first time. */
-static bool begin_slots(builder *b, size_t capacity)
-{
-    b->nodes = wick_large_take(capacity * sizeof *b->nodes);
-    b->numbers = wick_large_take(capacity * sizeof *b->numbers);
-    b->taken = wick_large_take(capacity / WORD_BITS * sizeof *b->taken);
-    return b->nodes && b->numbers && b->taken;
-}
-
-/* Room for slots [0, n). It grows by a quarter: what is not touched costs no time. */
-static bool reserve(builder *b, size_t n)
+/* Memory for n slots and a quarter more. */
+static bool grow(builder *b, size_t n)
 {
     size_t capacity = b->capacity + b->capacity / 4, n_bytes;
-    if (n <= b->capacity)
-        return true;
     capacity = (capacity > n ? capacity : n) + FIRST_SLOTS;
     capacity -= capacity % WORD_BITS;
     if (capacity > UINT32_MAX / 2 || !wick_mul_size(capacity, sizeof *b->nodes, &n_bytes))
         return false;
-    if (!(b->capacity == 0 ? begin_slots(b, capacity) : resize(b, capacity)))
+    void *nodes = b->nodes, *numbers = b->numbers, *taken = b->taken;
+    const bool has_grown = move(&nodes, b->n_ready * sizeof *b->nodes, n_bytes) &&
+                           move(&numbers, b->n_ready * sizeof *b->numbers, capacity * sizeof *b->numbers) &&
+                           move(&taken, b->n_ready / 8, capacity / 8);
+    b->nodes = nodes;
+    b->numbers = numbers;
+    b->taken = taken;
+    b->capacity = has_grown ? capacity : b->capacity;
+    return has_grown;
+}
+
+/* Makes slots [0, n) ready, and some more: not all that there is room for, since what is not touched costs no time. */
+static bool reserve(builder *b, size_t n)
+{
+    if (n <= b->n_ready)
+        return true;
+    if (n > b->capacity && !grow(b, n))
         return false;
-    memset(b->nodes + b->capacity, 0xFF, (capacity - b->capacity) * sizeof *b->nodes); /* WICK_TRIE_FREE */
-    memset(b->numbers + b->capacity, 0, (capacity - b->capacity) * sizeof *b->numbers);
-    memset(b->taken + b->capacity / WORD_BITS, 0, (capacity - b->capacity) / WORD_BITS * sizeof *b->taken);
-    b->capacity = capacity;
+    size_t ready = n + n / 8 + FIRST_SLOTS;
+    ready = ready < b->capacity ? ready - ready % WORD_BITS : b->capacity;
+    memset(b->nodes + b->n_ready, 0xFF, (ready - b->n_ready) * sizeof *b->nodes); /* WICK_TRIE_FREE */
+    memset(b->numbers + b->n_ready, 0, (ready - b->n_ready) * sizeof *b->numbers);
+    memset(b->taken + b->n_ready / WORD_BITS, 0, (ready - b->n_ready) / WORD_BITS * sizeof *b->taken);
+    b->n_ready = ready;
     return true;
 }
 
@@ -87,73 +95,97 @@ static uint8_t byte_at(const wick_trie_key *key, uint32_t depth)
     return (uint8_t)key->text[depth];
 }
 
-/* Sorts keys [low, high) by the byte at depth, which all have; equal ones keep their order. */
-static void sort_small(wick_trie_key *keys, uint32_t low, uint32_t high, uint32_t depth)
+/* A key ends at the node. */
+static void end_key(builder *b, uint32_t slot, uint32_t number)
 {
-    for (uint32_t i = low + 1; i < high; i++) {
-        wick_trie_key key = keys[i];
-        uint32_t j = i;
-        for (; j > low && byte_at(&keys[j - 1], depth) > byte_at(&key, depth); j--)
-            keys[j] = keys[j - 1];
-        keys[j] = key;
+    b->nodes[slot].first_last |= 1;
+    b->numbers[slot] = number;
+}
+
+/* What a group is parted into: its keys with one label behind each other, those with labels[i] from lows[i] to lows[i + 1]. */
+typedef struct parts {
+    size_t n;
+    uint8_t labels[N_BYTES];
+    uint32_t lows[N_BYTES + 1];
+} parts;
+
+/* Keys by the byte at depth, those that end there before all. */
+static uint32_t order_of(const wick_trie_key *key, uint32_t depth)
+{
+    return key->n_bytes == depth ? 0 : 1u + byte_at(key, depth);
+}
+
+/* Puts the keys of a small group in order; equal ones keep theirs. orders: of the keys then. */
+static void sort_small(wick_trie_key *keys, uint32_t n, uint32_t depth, uint32_t *orders)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        const uint32_t order = order_of(&keys[i], depth);
+        const wick_trie_key key = keys[i];
+        uint32_t at = i;
+        for (; at > 0 && orders[at - 1] > order; at--) {
+            keys[at] = keys[at - 1];
+            orders[at] = orders[at - 1];
+        }
+        keys[at] = key;
+        orders[at] = order;
     }
 }
 
-/* Appends a group of the keys with one label; its slot comes later. */
-static void push_group(builder *b, const group *parent, uint32_t low, uint32_t high)
+/* Parts a group by the next byte; what ends at its node is no part. */
+static void part_small(builder *b, const group *g, parts *out)
 {
-    b->stack[b->n_stack++] = (group){.low = low, .high = high, .depth = parent->depth + 1};
-}
-
-/* Parts a group by the next byte, which all its keys have: a group on the stack for every label. Returns how many. */
-static size_t part_small(builder *b, const group *g, uint8_t *labels)
-{
-    size_t n_labels = 0;
-    sort_small(b->keys, g->low, g->high, g->depth);
-    for (uint32_t i = g->low, next; i < g->high; i = next) {
-        uint8_t label = byte_at(&b->keys[i], g->depth);
-        for (next = i + 1; next < g->high && byte_at(&b->keys[next], g->depth) == label;)
-            next++;
-        labels[n_labels++] = label;
-        push_group(b, g, i, next);
+    uint32_t orders[SMALL_GROUP];
+    const uint32_t n = g->high - g->low;
+    wick_trie_key *keys = b->keys + g->low;
+    uint32_t i = 0;
+    sort_small(keys, n, g->depth, orders);
+    for (; i < n && orders[i] == 0; i++)
+        end_key(b, g->slot, keys[i].number);
+    for (out->n = 0; i < n; i++) {
+        if (out->n > 0 && out->labels[out->n - 1] == orders[i] - 1)
+            continue;
+        out->lows[out->n] = g->low + i;
+        out->labels[out->n++] = (uint8_t)(orders[i] - 1);
     }
-    return n_labels;
+    out->lows[out->n] = g->high;
 }
 
 /* The same by counting; the counts are 0 before and after. */
-static size_t part_counting(builder *b, const group *g, uint8_t *labels)
+static void part_counting(builder *b, const group *g, parts *out)
 {
-    uint32_t *places = b->counts, at = g->low;
-    uint8_t first = 255, last = 0;
-    size_t n_labels = 0;
+    uint32_t *places = b->counts, at = g->low, first = N_BYTES, last = 0;
     for (uint32_t i = g->low; i < g->high; i++) {
-        uint8_t label = byte_at(&b->keys[i], g->depth);
-        places[label]++;
-        first = label < first ? label : first;
-        last = label > last ? label : last;
+        const uint32_t order = order_of(&b->keys[i], g->depth);
+        places[order]++;
+        first = order < first ? order : first;
+        last = order > last ? order : last;
     }
-    for (unsigned label = first; label <= last; label++) {
-        uint32_t n = places[label];
-        places[label] = at;
-        if (n == 0)
-            continue;
-        labels[n_labels++] = (uint8_t)label;
-        push_group(b, g, at, at + n);
+    const uint32_t n_ended = places[0];
+    out->n = 0;
+    for (uint32_t order = first; order <= last; order++) {
+        const uint32_t n = places[order];
+        places[order] = at;
+        if (n > 0 && order > 0) {
+            out->lows[out->n] = at;
+            out->labels[out->n++] = (uint8_t)(order - 1);
+        }
         at += n;
     }
-    if (n_labels > 1) {
+    out->lows[out->n] = g->high;
+    if (first < last) {
         for (uint32_t i = g->low; i < g->high; i++)
-            b->spare[places[byte_at(&b->keys[i], g->depth)]++] = b->keys[i];
+            b->spare[places[order_of(&b->keys[i], g->depth)]++] = b->keys[i];
         memcpy(b->keys + g->low, b->spare + g->low, (g->high - g->low) * sizeof *b->keys);
     }
-    memset(places + first, 0, (last - first + 1u) * sizeof *places);
-    return n_labels;
+    memset(places + first, 0, (last - first + 1) * sizeof *places);
+    if (n_ended > 0)
+        end_key(b, g->slot, b->keys[g->low + n_ended - 1].number);
 }
 
 /* Bits `from` to from + 63 of the bitmap: which slots are taken. Past the array's end none is. */
 static uint64_t taken_from(const builder *b, size_t from)
 {
-    size_t word = from / WORD_BITS, bit = from % WORD_BITS, n_words = b->capacity / WORD_BITS;
+    size_t word = from / WORD_BITS, bit = from % WORD_BITS, n_words = b->n_ready / WORD_BITS;
     uint64_t low = word < n_words ? b->taken[word] : 0;
     if (bit == 0)
         return low;
@@ -183,7 +215,7 @@ static size_t find_place(builder *b, const uint8_t *labels, size_t n_labels)
 static int place_children(builder *b, uint32_t slot, const uint8_t *labels, size_t n_labels, uint32_t *first)
 {
     size_t place = find_place(b, labels, n_labels), end = place + labels[n_labels - 1] + 1;
-    if (end > b->capacity && !reserve(b, end))
+    if (end > b->n_ready && !reserve(b, end))
         return WICK_E_NO_MEMORY;
     b->nodes[slot].first_last += 2 * (uint32_t)place;
     for (size_t i = 0; i < n_labels; i++) {
@@ -195,13 +227,6 @@ static int place_children(builder *b, uint32_t slot, const uint8_t *labels, size
     b->n_slots = end > b->n_slots ? end : b->n_slots;
     *first = (uint32_t)place;
     return b->n_slots > FREE_SPARSE_SLOTS && b->n_slots / MAX_SPARSITY > b->n_nodes ? WICK_E_CORRUPT : WICK_OK;
-}
-
-/* A key ends at the node. */
-static void end_key(builder *b, uint32_t slot, uint32_t number)
-{
-    b->nodes[slot].first_last |= 1;
-    b->numbers[slot] = number;
 }
 
 /* The rest of a key that is alone from here on: most nodes come about this way. */
@@ -219,45 +244,31 @@ static int place_rest(builder *b, const wick_trie_key *key, uint32_t depth, uint
     return code;
 }
 
-/* Moves the keys of the group that end at its node to the front and gives the node their number; returns where the others begin. */
-static uint32_t end_keys(builder *b, const group *g)
-{
-    uint32_t n_ended = 0, low = g->high;
-    for (uint32_t i = g->low; i < g->high; i++)
-        if (b->keys[i].n_bytes == g->depth)
-            b->spare[n_ended++] = b->keys[i];
-    if (n_ended == 0)
-        return g->low;
-    for (uint32_t i = g->high; i-- > g->low;)
-        if (b->keys[i].n_bytes > g->depth)
-            b->keys[--low] = b->keys[i];
-    memcpy(b->keys + g->low, b->spare, n_ended * sizeof *b->keys);
-    end_key(b, g->slot, b->spare[n_ended - 1].number);
-    return low;
-}
-
-/* Takes the group on top of the stack and puts those of its node's children there. */
+/* Takes the group on top of the stack: its node's children and, of those with one key, all that follows; the others go on the stack. */
 static int part_node(builder *b)
 {
-    group g = b->stack[--b->n_stack];
-    uint8_t labels[N_BYTES];
+    const group g = b->stack[--b->n_stack];
+    parts found;
     uint32_t first = 0;
-    if (g.high - g.low == 1)
-        return place_rest(b, &b->keys[g.low], g.depth, g.slot);
-    g.low = end_keys(b, &g);
-    if (g.low == g.high)
-        return WICK_OK;
-    size_t n_labels = g.high - g.low <= SMALL_GROUP ? part_small(b, &g, labels) : part_counting(b, &g, labels);
-    int code = place_children(b, g.slot, labels, n_labels, &first);
-    for (size_t i = 0; i < n_labels; i++)
-        b->stack[b->n_stack - n_labels + i].slot = first + labels[i];
+    if (g.high - g.low <= SMALL_GROUP)
+        part_small(b, &g, &found);
+    else
+        part_counting(b, &g, &found);
+    int code = found.n > 0 ? place_children(b, g.slot, found.labels, found.n, &first) : WICK_OK;
+    for (size_t i = 0; i < found.n && code == WICK_OK; i++) {
+        const uint32_t low = found.lows[i], high = found.lows[i + 1], slot = first + found.labels[i];
+        if (high - low == 1)
+            code = place_rest(b, &b->keys[low], g.depth + 1, slot);
+        else
+            b->stack[b->n_stack++] = (group){low, high, g.depth + 1, slot};
+    }
     return code;
 }
 
 static int build(builder *b, size_t n_keys)
 {
     /* Slot 0 is the root; those up to 255 stay free, so that no first child is before the array. */
-    if (!reserve(b, N_BYTES + SLOTS_A_KEY * n_keys))
+    if (!grow(b, N_BYTES + SLOTS_A_KEY * n_keys) || !reserve(b, N_BYTES + n_keys))
         return WICK_E_NO_MEMORY;
     b->nodes[0].first_last = 0;
     b->n_slots = N_BYTES;
@@ -312,7 +323,7 @@ int wick_token_trie_build(wick_arena *arena, wick_trie_key *keys, size_t n_keys,
         return WICK_E_INVALID_INPUT;
     if (n_keys < UINT32_MAX / 2) {
         b.spare = wick_large_take((n_keys + 1) * sizeof *b.spare);
-        b.stack = calloc(n_keys + 1, sizeof *b.stack);
+        b.stack = malloc((n_keys + 1) * sizeof *b.stack);
     }
     if (b.spare && b.stack)
         code = build(&b, n_keys);
