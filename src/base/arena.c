@@ -41,7 +41,8 @@ static struct wick_arena_block *block_new(size_t capacity_bytes)
     return block;
 }
 
-void *wick_arena_take(wick_arena *arena, size_t n, size_t size)
+/* A piece of at least n * size bytes, of *rounded in all. */
+static void *take(wick_arena *arena, size_t n, size_t size, size_t *n_rounded)
 {
     size_t bytes, rounded;
     if (!wick_mul_size(n, size, &bytes) || !wick_round_up(bytes ? bytes : 1, ALIGNMENT, &rounded))
@@ -59,7 +60,21 @@ void *wick_arena_take(wick_arena *arena, size_t n, size_t size)
     uint8_t *piece = (uint8_t *)block + HEADER_BYTES + block->used_bytes;
     block->used_bytes += rounded;
     arena->used_bytes += rounded;
-    return memset(piece, 0, rounded);
+    *n_rounded = rounded;
+    return piece;
+}
+
+void *wick_arena_take(wick_arena *arena, size_t n, size_t size)
+{
+    size_t n_rounded;
+    void *piece = take(arena, n, size, &n_rounded);
+    return piece ? memset(piece, 0, n_rounded) : NULL;
+}
+
+void *wick_arena_take_raw(wick_arena *arena, size_t n, size_t size)
+{
+    size_t n_rounded;
+    return take(arena, n, size, &n_rounded);
 }
 
 bool wick_arena_adopt(wick_arena *arena, void *memory)

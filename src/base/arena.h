@@ -13,6 +13,8 @@ typedef struct wick_arena {
 
 /* Start with {0}. NULL: out of memory or n * size overflows. A size of 0 gives a unique non-NULL pointer. */
 void *wick_arena_take(wick_arena *arena, size_t n, size_t size);
+/* The same, not zeroed: for what is filled at once. */
+void *wick_arena_take_raw(wick_arena *arena, size_t n, size_t size);
 /* Takes memory of malloc, to be freed with the rest. False: out of memory; it stays the caller's. */
 bool wick_arena_adopt(wick_arena *arena, void *memory);
 /* A terminated copy of text[0..n). NULL: out of memory. */

@@ -3,6 +3,7 @@
 #ifndef WICK_TEXT_BPE_LOAD_H
 #define WICK_TEXT_BPE_LOAD_H
 #include "text/bpe.h"
+#include "text/byte_level.h"
 
 typedef struct wick_bpe_loading {
     const wick_reading *reading;
@@ -10,9 +11,10 @@ typedef struct wick_bpe_loading {
     wick_bpe *out;
     char *joined; /* [n_joined] room for the text that two tokens make */
     size_t n_joined;
-    uint64_t *joins; /* of *out, while they are marked */
-    bool joins_mark; /* some merge has U+2581 behind another character */
-    size_t guess;    /* the id after the one that the last merge gave: most often that of the next */
+    uint64_t *joins;                              /* of *out, while they are marked */
+    int16_t bytes_of[WICK_BYTE_LEVEL_CHARACTERS]; /* byte_level: the byte that a character stands for; -1: none */
+    bool joins_mark;                              /* some merge has U+2581 behind another character */
+    size_t guess; /* the id after the one that the last merge gave: most often that of the next */
 } wick_bpe_loading;
 
 /* Room for the bits of wick_bpe.joins; and the one of a merge: left[0..n_left), n_left >= 1, and the text that right begins. */

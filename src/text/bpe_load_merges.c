@@ -37,24 +37,36 @@ typedef struct merging {
     uint32_t rank; /* of the next merge */
 } merging;
 
-/* The id of the token whose text is that of the two together. */
-static int64_t id_of_joined(wick_bpe_loading *l, part left, part right)
+/* The two as one text, behind which WICK_TOKEN_MAP_PAD bytes may be read. Those of a list stand next to each other. NULL: out of memory. */
+static const char *join(wick_bpe_loading *l, part left, part right)
 {
     const size_t n = left.n + right.n; /* of one document: no overflow */
-    const char *guessed = l->guess < l->vocabulary->n_ids ? l->vocabulary->texts[l->guess] : NULL;
-    if (guessed && l->vocabulary->lengths[l->guess] == n && memcmp(guessed, left.text, left.n) == 0 &&
-        memcmp(guessed + left.n, right.text, right.n) == 0)
-        return (int64_t)l->guess++;
-    if (n > l->n_joined) {
-        char *joined = realloc(l->joined, 2 * n);
+    if (l->reading->tokens)
+        return left.text;
+    if (n + WICK_TOKEN_MAP_PAD > l->n_joined) {
+        const size_t room = 2 * n + WICK_TOKEN_MAP_PAD;
+        char *joined = realloc(l->joined, room);
         if (!joined)
-            return -1;
+            return NULL;
         l->joined = joined;
-        l->n_joined = 2 * n;
+        l->n_joined = room;
     }
     memcpy(l->joined, left.text, left.n);
     memcpy(l->joined + left.n, right.text, right.n);
-    const int64_t id = wick_vocabulary_id(l->vocabulary, l->joined, n);
+    return l->joined;
+}
+
+/* The id of the token whose text is that of the two together. */
+static int64_t id_of_joined(wick_bpe_loading *l, part left, part right)
+{
+    const size_t n = left.n + right.n;
+    const char *text = join(l, left, right);
+    if (!text)
+        return -1;
+    if (l->guess < l->vocabulary->n_ids && l->vocabulary->lengths[l->guess] == n &&
+        wick_token_map_same(l->vocabulary->texts[l->guess], text, n))
+        return (int64_t)l->guess++;
+    const int64_t id = wick_vocabulary_id(l->vocabulary, text, n);
     l->guess = (size_t)(id + 1);
     return id;
 }
@@ -121,14 +133,22 @@ static int flush(merging *m)
     return WICK_OK;
 }
 
-static int add_merge(merging *m, part left, part right, size_t index)
+/* Behind the texts of a list some bytes may be read. */
+static wick_token_probe probe_of(const merging *m, part p)
 {
     const wick_token_map *tokens = &m->l->vocabulary->by_text;
-    m->batch[m->n++] = (pending){.left = left,
-                                 .right = right,
-                                 .of_left = wick_token_map_probe(tokens, left.text, left.n),
-                                 .of_right = wick_token_map_probe(tokens, right.text, right.n),
-                                 .index = index};
+    return m->l->reading->tokens ? wick_token_map_probe_padded(tokens, p.text, p.n)
+                                 : wick_token_map_probe(tokens, p.text, p.n);
+}
+
+static int add_merge(merging *m, part left, part right, size_t index)
+{
+    pending *p = &m->batch[m->n++];
+    p->left = left;
+    p->right = right;
+    p->of_left = probe_of(m, left);
+    p->of_right = probe_of(m, right);
+    p->index = index;
     return m->n == BATCH ? flush(m) : WICK_OK;
 }
 
@@ -181,7 +201,7 @@ static int add_listed(merging *m, const wick_token_list *list)
     int code = WICK_OK;
     for (size_t i = 0; i < list->n_merges && code == WICK_OK; i++) {
         const wick_listed_merge *merge = &list->merges[i];
-        const part left = {list->texts + merge->begin, merge->n_left};
+        const part left = {list->merge_texts + merge->begin, merge->n_left};
         const part right = {left.text + left.n, merge->n_right};
         code = is_version(left.text, left.n) ? wick_field_corrupt(m->l->reading, PATH, "has a version among its merges")
                                              : add_merge(m, left, right, i);
@@ -198,13 +218,12 @@ static int make_room(merging *m, size_t n_merges)
         n_slots *= 2;
     m->mask = n_slots - 1;
     m->filter_mask = n_slots * WICK_FILTER_BITS - 1;
-    m->slots = wick_arena_take(reading->arena, n_slots, sizeof *m->slots);
+    m->slots = wick_arena_take_raw(reading->arena, n_slots, sizeof *m->slots);
     m->filter = wick_arena_take(reading->arena, n_slots * WICK_FILTER_BITS / 64, sizeof *m->filter);
-    m->merged = wick_arena_take(reading->arena, n_merges, sizeof *m->merged);
+    m->merged = wick_arena_take_raw(reading->arena, n_merges, sizeof *m->merged);
     if (!m->slots || !m->filter || !m->merged)
         return wick_fail_memory(reading->error, "the tokenizer's merges");
-    for (size_t i = 0; i < n_slots; i++)
-        m->slots[i].rank = WICK_NO_RANK;
+    memset(m->slots, 0xFF, n_slots * sizeof *m->slots); /* WICK_NO_RANK */
     return wick_bpe_begin_joins(m->l, n_merges);
 }
 

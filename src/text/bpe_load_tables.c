@@ -66,20 +66,21 @@ int wick_bpe_begin_joins(wick_bpe_loading *l, size_t n_merges)
         return wick_fail_memory(l->reading->error, "the tokenizer's merges");
     l->out->joins = l->joins;
     l->out->join_mask = n_bits - 1;
+    memset(l->bytes_of, 0xFF, sizeof l->bytes_of); /* -1 */
+    for (int byte = 0; byte < 256; byte++)
+        l->bytes_of[wick_byte_level_character((uint8_t)byte)] = (int16_t)byte;
     return WICK_OK;
 }
 
-/* The character, or behind ByteLevel the byte, that the character at text, of n bytes, is. False: it stands for no byte. */
-static bool symbol_at(const wick_bpe_loading *l, const char *text, size_t n, uint32_t *out)
+/* The character, or behind ByteLevel the byte, that the character at text is. False: it stands for no byte. */
+static bool symbol_at(const wick_bpe_loading *l, const char *text, uint32_t *out)
 {
-    char byte[4];
-    size_t n_out = 0;
     wick_utf8_decode(text, out);
     if (!l->out->byte_level)
         return true;
-    if (!wick_byte_level_bytes(text, n, byte, &n_out))
+    if (*out >= WICK_BYTE_LEVEL_CHARACTERS || l->bytes_of[*out] < 0)
         return false;
-    *out = (uint8_t)byte[0];
+    *out = (uint32_t)l->bytes_of[*out];
     return true;
 }
 
@@ -87,10 +88,10 @@ static bool symbol_at(const wick_bpe_loading *l, const char *text, size_t n, uin
 void wick_bpe_mark_join(wick_bpe_loading *l, const char *left, size_t n_left, const char *right)
 {
     size_t begin = n_left - 1;
-    uint32_t c, last, first;
+    uint32_t last, first;
     while (begin > 0 && ((uint8_t)left[begin] & 0xC0) == 0x80)
         begin--;
-    if (!symbol_at(l, left + begin, n_left - begin, &last) || !symbol_at(l, right, wick_utf8_decode(right, &c), &first))
+    if (!symbol_at(l, left + begin, &last) || !symbol_at(l, right, &first))
         return;
     l->joins_mark |= (first == MARK) & (last != MARK);
     const size_t bit = wick_join_bit(l->out->byte_level, last, first) & l->out->join_mask;

@@ -16,6 +16,9 @@ static inline uint32_t wick_byte_level_character(uint8_t byte)
     return byte == SOFT_HYPHEN ? FIRST + N_BEFORE_VISIBLE + NO_BREAK_SPACE + 1 - DELETE : byte;
 }
 
+/* The characters that stand for bytes come before this one. */
+#define WICK_BYTE_LEVEL_CHARACTERS 0x144
+
 /* The bytes that text[0..n), UTF-8, stands for, at most n of them. False: it has a character that stands for none. */
 bool wick_byte_level_bytes(const char *text, size_t n, char *out, size_t *n_out);
 /* Writes the bytes text[from, ...) as characters, each of its byte's origin. */

@@ -20,9 +20,10 @@ typedef struct wick_vocabulary_list {
 typedef struct wick_reading {
     const char *where;
     wick_arena *arena;
+    wick_arena *scratch; /* until it is loaded */
     wick_error *error;
     const wick_vocabulary_list *vocabulary; /* NULL: it stands in the document */
-    const struct wick_token_list *tokens;   /* the same (token_list.h) */
+    struct wick_token_list *tokens;         /* the same (token_list.h); what stays is taken out of it */
 } wick_reading;
 
 #define WICK_FIELD_PATH_BYTES 128

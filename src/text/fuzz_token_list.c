@@ -74,7 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
             check_tokens(wick_json_get(model, "vocab"), &list);
         CHECK(!is_whole || list.scores || wick_json_count(merges) == list.n_merges);
         for (size_t i = 0; is_whole && i < list.n_merges; i++)
-            check_merge(wick_json_at(merges, i), &list.merges[i], list.texts);
+            check_merge(wick_json_at(merges, i), &list.merges[i], list.merge_texts);
         CHECK(!is_rest || wick_json_count(wick_json_get(wick_json_get(rest, "model"), "vocab")) == 0);
         wick_json_free(rest);
         wick_json_free(whole);

@@ -9,29 +9,37 @@
 #define MAX_PROBES 1024
 #define MAX_KEY_BYTES ((size_t)1 << 30)
 
-static uint64_t load8(const char *s)
+static inline uint64_t load8(const char *s)
 {
     uint64_t v;
     memcpy(&v, s, sizeof v);
     return v;
 }
 
-static uint64_t load4(const char *s)
+/* The first n bytes, n <= 8, of eight; the others 0. */
+static inline uint64_t first_of(uint64_t bytes, size_t n)
 {
-    uint32_t v;
-    memcpy(&v, s, sizeof v);
-    return v;
+    const unsigned n_bits = 8 * (8 - (unsigned)n);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return n == 0 ? 0 : bytes << n_bits >> n_bits;
+#else
+    return n == 0 ? 0 : bytes >> n_bits << n_bits;
+#endif
 }
 
-/* Up to eight bytes as one number: together with n it tells keys of n <= 8 bytes apart. Reads nothing outside of s[0..n). */
-static inline uint64_t head_of(const char *s, size_t n)
+/* The head of a key behind which so many bytes may be read as it lacks of eight. */
+static inline uint64_t head_of_padded(const char *s, size_t n)
 {
+    return first_of(load8(s), n < 8 ? n : 8);
+}
+
+static uint64_t head_of(const char *s, size_t n)
+{
+    char padded[8] = {0};
     if (n >= 8)
         return load8(s);
-    if (n >= 4)
-        return load4(s) | load4(s + n - 4) << 32;
-    const uint8_t *b = (const uint8_t *)s;
-    return n == 0 ? 0 : (uint64_t)b[0] | (uint64_t)b[n >> 1] << 8 | (uint64_t)b[n - 1] << 16;
+    memcpy(padded, s, n);
+    return load8(padded);
 }
 
 static inline uint64_t mix(uint64_t a, uint64_t b)
@@ -48,9 +56,23 @@ static inline uint64_t hash(const char *s, size_t n, uint64_t head)
     return n > 8 ? mix(load8(s + n - 8), h) : h;
 }
 
+/* Whether two texts of n bytes that agree in their heads are the same. */
+static inline bool same_behind(const char *a, const char *b, size_t n)
+{
+    for (size_t i = 8; i + 8 < n; i += 8)
+        if (load8(a + i) != load8(b + i))
+            return false;
+    return n <= 8 || load8(a + n - 8) == load8(b + n - 8);
+}
+
+bool wick_token_map_same(const char *a, const char *b, size_t n)
+{
+    return head_of_padded(a, n) == head_of_padded(b, n) && same_behind(a, b, n);
+}
+
 static inline bool same(const wick_token_map *map, const wick_token_slot *slot, const char *s, size_t n, uint64_t head)
 {
-    return slot->head == head && slot->length == n && (n <= 8 || memcmp(map->texts[slot->number], s, n) == 0);
+    return slot->head == head && slot->length == n && (n <= 8 || same_behind(map->texts[slot->number], s, n));
 }
 
 bool wick_token_map_init(wick_token_map *map, wick_arena *arena, size_t n_keys, const char *const *texts)
@@ -63,15 +85,21 @@ bool wick_token_map_init(wick_token_map *map, wick_arena *arena, size_t n_keys, 
     return map->slots;
 }
 
-static wick_token_probe probe_of(const char *key, size_t n)
+static inline wick_token_probe probe_of(const char *key, size_t n, uint64_t head)
 {
-    const uint64_t head = head_of(key, n);
     return (wick_token_probe){head, hash(key, n, head)};
 }
 
 wick_token_probe wick_token_map_probe(const wick_token_map *map, const char *key, size_t n)
 {
-    const wick_token_probe probe = probe_of(key, n);
+    const wick_token_probe probe = probe_of(key, n, head_of(key, n));
+    __builtin_prefetch(&map->slots[probe.hash & map->mask]);
+    return probe;
+}
+
+wick_token_probe wick_token_map_probe_padded(const wick_token_map *map, const char *key, size_t n)
+{
+    const wick_token_probe probe = probe_of(key, n, head_of_padded(key, n));
     __builtin_prefetch(&map->slots[probe.hash & map->mask]);
     return probe;
 }
@@ -93,7 +121,7 @@ bool wick_token_map_put_at(wick_token_map *map, wick_token_probe probe, const ch
 
 bool wick_token_map_put(wick_token_map *map, const char *key, size_t n, uint32_t number)
 {
-    return wick_token_map_put_at(map, probe_of(key, n), key, n, number);
+    return wick_token_map_put_at(map, probe_of(key, n, head_of(key, n)), key, n, number);
 }
 
 int64_t wick_token_map_find_at(const wick_token_map *map, wick_token_probe probe, const char *s, size_t n)
@@ -106,5 +134,5 @@ int64_t wick_token_map_find_at(const wick_token_map *map, wick_token_probe probe
 
 int64_t wick_token_map_find(const wick_token_map *map, const char *s, size_t n)
 {
-    return wick_token_map_find_at(map, probe_of(s, n), s, n);
+    return wick_token_map_find_at(map, probe_of(s, n, head_of(s, n)), s, n);
 }

@@ -97,6 +97,7 @@ static int parse_document(const char *json, size_t n, const wick_reading *lists,
                           wick_json **document, wick_error *error)
 {
     wick_json *root = NULL;
+    wick_arena scratch = {0};
     int code = wick_json_parse(json, n, lists->where, &root, error);
     if (code != WICK_OK)
         return code;
@@ -106,7 +107,10 @@ static int parse_document(const char *json, size_t n, const wick_reading *lists,
     } else {
         wick_reading reading = *lists;
         reading.arena = &tokenizer->arena;
+        reading.scratch = &scratch;
         code = load(&reading, root, tokenizer);
+        wick_vocabulary_drop_table(&tokenizer->vocabulary);
+        wick_arena_clear(&scratch);
     }
     if (code == WICK_OK) {
         *out = tokenizer;

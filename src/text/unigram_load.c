@@ -46,8 +46,8 @@ static int list_tokens(const wick_reading *reading, const wick_json *vocab, wick
     return WICK_OK;
 }
 
-static int build(const wick_reading *reading, wick_trie_key *keys, const double *scores, size_t n_text_bytes,
-                 wick_vocabulary *vocabulary, wick_unigram *out)
+static int build(const wick_reading *reading, wick_trie_key *keys, const double *scores, wick_vocabulary *vocabulary,
+                 wick_unigram *out)
 {
     static const wick_vocabulary_index index = {.kind = WICK_INDEX_TRIE};
     for (size_t id = 0; id < vocabulary->n_entries; id++)
@@ -55,7 +55,7 @@ static int build(const wick_reading *reading, wick_trie_key *keys, const double 
             return wick_field_corrupt(reading, VOCAB, "gives the token \"%.*s\" the score %g",
                                       (int)(keys[id].n_bytes < 60 ? keys[id].n_bytes : 60), keys[id].text, scores[id]);
     out->scores = scores;
-    return wick_vocabulary_build(reading, keys, n_text_bytes, &index, vocabulary);
+    return wick_vocabulary_build(reading, keys, &index, vocabulary);
 }
 
 /* Fills the vocabulary and the scores from the document's list. */
@@ -73,21 +73,24 @@ static int load_document(const wick_reading *reading, const wick_json *vocab, si
     int code = keys && scores ? list_tokens(reading, vocab, keys, scores, &n_text_bytes)
                               : wick_fail_memory(reading->error, "the tokenizer's vocabulary");
     if (code == WICK_OK)
-        code = build(reading, keys, scores, n_text_bytes, vocabulary, out);
+        code = wick_vocabulary_copy_texts(reading, keys, n, n_text_bytes);
+    if (code == WICK_OK)
+        code = build(reading, keys, scores, vocabulary, out);
     free(keys);
     return code;
 }
 
 /* The same from a list that was read already. */
-static int load_list(const wick_reading *reading, const wick_token_list *list, size_t n_added,
-                     wick_vocabulary *vocabulary, wick_unigram *out)
+static int load_list(const wick_reading *reading, wick_token_list *list, size_t n_added, wick_vocabulary *vocabulary,
+                     wick_unigram *out)
 {
     *vocabulary = (wick_vocabulary){.n_ids = list->n, .n_entries = list->n, .capacity = list->n + n_added};
-    double *scores = wick_arena_take(reading->arena, list->n, sizeof *scores);
-    if (!scores)
+    double *scores = list->scores;
+    if (!wick_arena_adopt(reading->arena, scores))
         return wick_fail_memory(reading->error, "the tokenizer's vocabulary");
-    memcpy(scores, list->scores, list->n * sizeof *scores);
-    return build(reading, list->keys, scores, list->n_text_bytes, vocabulary, out);
+    list->scores = NULL;
+    const int code = wick_vocabulary_adopt_texts(reading, list);
+    return code == WICK_OK ? build(reading, list->keys, scores, vocabulary, out) : code;
 }
 
 /* The score of an unknown character, and the tokens of bytes. */

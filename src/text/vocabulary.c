@@ -38,24 +38,40 @@ static int list_entries(const wick_reading *reading, const wick_json *vocab, wic
     return WICK_OK;
 }
 
-/* Copies the tokens' texts to `text`, in the arena, and names their ids. Leaves out the empty token, which is never looked for; *n_keys
- * are left. */
-static int copy_tokens(const wick_reading *reading, char *text, wick_vocabulary *out, wick_trie_key *keys,
-                       size_t *n_keys)
+int wick_vocabulary_copy_texts(const wick_reading *reading, wick_trie_key *keys, size_t n_keys, size_t n_text_bytes)
+{
+    char *text = wick_arena_take(reading->arena, n_text_bytes + WICK_TOKEN_MAP_PAD, 1);
+    if (!text)
+        return wick_fail_memory(reading->error, "the tokenizer's vocabulary");
+    for (size_t i = 0; i < n_keys; i++) {
+        memcpy(text, keys[i].text, keys[i].n_bytes);
+        text[keys[i].n_bytes] = '\0';
+        keys[i].text = text;
+        text += keys[i].n_bytes + 1;
+    }
+    return WICK_OK;
+}
+
+int wick_vocabulary_adopt_texts(const wick_reading *reading, wick_token_list *list)
+{
+    if (!wick_arena_adopt(reading->arena, list->texts))
+        return wick_fail_memory(reading->error, "the tokenizer's vocabulary");
+    list->texts = NULL;
+    return WICK_OK;
+}
+
+/* Names the tokens' ids. Leaves out the empty token, which is never looked for; *n_keys are left. */
+static int name_tokens(const wick_reading *reading, wick_vocabulary *out, wick_trie_key *keys, size_t *n_keys)
 {
     int code = WICK_OK;
     *n_keys = 0;
     for (size_t i = 0; i < out->n_entries && code == WICK_OK; i++) {
-        wick_trie_key key = keys[i];
-        memcpy(text, key.text, key.n_bytes);
-        text[key.n_bytes] = '\0';
-        key.text = text;
-        code = wick_vocabulary_name(reading, out, PATH, text, key.number);
+        const wick_trie_key key = keys[i];
+        code = wick_vocabulary_name(reading, out, PATH, key.text, key.number);
         if (out->lengths && code == WICK_OK)
             out->lengths[key.number] = key.n_bytes;
         keys[*n_keys] = key;
         *n_keys += key.n_bytes > 0;
-        text += key.n_bytes + 1;
     }
     return code;
 }
@@ -76,7 +92,7 @@ static size_t cut_prefix(wick_trie_key *keys, size_t n_keys, const char *prefix,
 
 static int build_map(const wick_reading *reading, const wick_trie_key *keys, size_t n_keys, wick_vocabulary *out)
 {
-    if (!wick_token_map_init(&out->by_text, reading->arena, n_keys, out->texts))
+    if (!wick_token_map_init(&out->by_text, reading->scratch, n_keys, out->texts))
         return wick_fail_memory(reading->error, "the tokenizer's vocabulary");
     wick_token_probe probes[PROBES_AHEAD] = {{0}};
     for (size_t i = 0; i < n_keys + PROBES_AHEAD; i++) {
@@ -87,7 +103,7 @@ static int build_map(const wick_reading *reading, const wick_trie_key *keys, siz
                 return wick_field_corrupt(reading, PATH, "has tokens that are made to collide");
         }
         if (i < n_keys)
-            *probe = wick_token_map_probe(&out->by_text, keys[i].text, keys[i].n_bytes);
+            *probe = wick_token_map_probe_padded(&out->by_text, keys[i].text, keys[i].n_bytes);
     }
     return out->by_text.n == n_keys ? WICK_OK : wick_field_corrupt(reading, PATH, "has a token twice");
 }
@@ -104,17 +120,16 @@ int wick_vocabulary_build_trie(const wick_reading *reading, const char *path, wi
     return code == WICK_OK ? WICK_OK : wick_fail_memory(reading->error, "the tokenizer's vocabulary");
 }
 
-int wick_vocabulary_build(const wick_reading *reading, wick_trie_key *keys, size_t n_text_bytes,
-                          const wick_vocabulary_index *index, wick_vocabulary *out)
+int wick_vocabulary_build(const wick_reading *reading, wick_trie_key *keys, const wick_vocabulary_index *index,
+                          wick_vocabulary *out)
 {
     size_t n_keys;
     out->texts = wick_arena_take(reading->arena, out->capacity, sizeof *out->texts);
-    char *text = wick_arena_take(reading->arena, n_text_bytes, 1);
     if (index->kind == WICK_INDEX_TABLE)
-        out->lengths = wick_arena_take(reading->arena, out->capacity, sizeof *out->lengths);
-    if (!out->texts || !text || (index->kind == WICK_INDEX_TABLE && !out->lengths))
+        out->lengths = wick_arena_take(reading->scratch, out->capacity, sizeof *out->lengths);
+    if (!out->texts || (index->kind == WICK_INDEX_TABLE && !out->lengths))
         return wick_fail_memory(reading->error, "the tokenizer's vocabulary");
-    int code = copy_tokens(reading, text, out, keys, &n_keys);
+    int code = name_tokens(reading, out, keys, &n_keys);
     if (code != WICK_OK)
         return code;
     if (index->kind == WICK_INDEX_TABLE)
@@ -142,12 +157,14 @@ int wick_vocabulary_load(const wick_reading *reading, const wick_json *vocab, si
     int code = list_entries(reading, vocab, keys, &out->n_ids, &n_text_bytes);
     out->capacity = (out->n_ids > out->n_entries ? out->n_ids : out->n_entries) + n_added;
     if (code == WICK_OK)
-        code = wick_vocabulary_build(reading, keys, n_text_bytes, index, out);
+        code = wick_vocabulary_copy_texts(reading, keys, out->n_entries, n_text_bytes);
+    if (code == WICK_OK)
+        code = wick_vocabulary_build(reading, keys, index, out);
     free(keys);
     return code;
 }
 
-int wick_vocabulary_take(const wick_reading *reading, const wick_token_list *list, size_t n_added,
+int wick_vocabulary_take(const wick_reading *reading, wick_token_list *list, size_t n_added,
                          const wick_vocabulary_index *index, wick_vocabulary *out)
 {
     *out = (wick_vocabulary){.n_entries = list->n};
@@ -159,7 +176,14 @@ int wick_vocabulary_take(const wick_reading *reading, const wick_token_list *lis
         out->n_ids = id >= out->n_ids ? id + 1 : out->n_ids;
     }
     out->capacity = (out->n_ids > out->n_entries ? out->n_ids : out->n_entries) + n_added;
-    return wick_vocabulary_build(reading, list->keys, list->n_text_bytes, index, out);
+    const int code = wick_vocabulary_adopt_texts(reading, list);
+    return code == WICK_OK ? wick_vocabulary_build(reading, list->keys, index, out) : code;
+}
+
+void wick_vocabulary_drop_table(wick_vocabulary *vocabulary)
+{
+    vocabulary->by_text = (wick_token_map){0};
+    vocabulary->lengths = NULL;
 }
 
 int64_t wick_vocabulary_id(const wick_vocabulary *vocabulary, const char *token, size_t n)

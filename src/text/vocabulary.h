@@ -14,7 +14,7 @@ typedef struct wick_vocabulary {
     size_t n_entries; /* tokens of the model */
     /* From the model's tokens to ids: the whole ones, and without their continuing prefix those that have it ("ing" of "##ing"). */
     wick_token_trie whole, tails;
-    /* In place of the tries while a model that walks no trie is loaded (BPE); slots and lengths NULL: not there. */
+    /* In place of the tries while a model that walks no trie is loaded (BPE); slots and lengths NULL: not there. Both stand in the scratch arena. */
     wick_token_map by_text;
     uint32_t *lengths; /* [capacity] by id, of the model's tokens, in bytes: they may hold U+0000 */
 } wick_vocabulary;
@@ -33,13 +33,18 @@ typedef struct wick_vocabulary_index {
 /* Reads the model's "vocab", an object of token: id. n_added: how many more tokens may come. */
 int wick_vocabulary_load(const wick_reading *reading, const wick_json *vocab, size_t n_added,
                          const wick_vocabulary_index *index, wick_vocabulary *out);
-/* The same of a list that was read already; its keys change places. */
-int wick_vocabulary_take(const wick_reading *reading, const wick_token_list *list, size_t n_added,
+/* The same of a list that was read already, whose texts the arena takes; its keys change places. */
+int wick_vocabulary_take(const wick_reading *reading, wick_token_list *list, size_t n_added,
                          const wick_vocabulary_index *index, wick_vocabulary *out);
-/* The second half of loading: from n_entries keys, whose texts are lent, to the arena's texts and the index. n_ids, n_entries and capacity of *out are set; keys is
- * changed. n_text_bytes: of all texts with their ends. */
-int wick_vocabulary_build(const wick_reading *reading, wick_trie_key *keys, size_t n_text_bytes,
-                          const wick_vocabulary_index *index, wick_vocabulary *out);
+/* Puts copies in the arena, terminated, in the place of the keys' texts. n_text_bytes: of all with their terminators. */
+int wick_vocabulary_copy_texts(const wick_reading *reading, wick_trie_key *keys, size_t n_keys, size_t n_text_bytes);
+/* Takes the texts of a list. */
+int wick_vocabulary_adopt_texts(const wick_reading *reading, wick_token_list *list);
+/* The second half of loading: from n_entries keys, whose texts are the arena's, to the index. n_ids, n_entries and capacity of *out are set; keys is changed. */
+int wick_vocabulary_build(const wick_reading *reading, wick_trie_key *keys, const wick_vocabulary_index *index,
+                          wick_vocabulary *out);
+/* At the end of loading. */
+void wick_vocabulary_drop_table(wick_vocabulary *vocabulary);
 /* The trie of n_keys keys, whose numbers are ids; path: where they stand, for the error. keys is put in another order. */
 int wick_vocabulary_build_trie(const wick_reading *reading, const char *path, wick_trie_key *keys, size_t n_keys,
                                wick_token_trie *out);

@@ -139,7 +139,9 @@ int wick_vocabulary_unpack(const wick_reading *reading, size_t n_added, const wi
     int code = list_keys(reading, n_ids, keys, &n_text_bytes, out);
     out->capacity = (out->n_ids > out->n_entries ? out->n_ids : out->n_entries) + n_added;
     if (code == WICK_OK)
-        code = wick_vocabulary_build(reading, keys, n_text_bytes, index, out);
+        code = wick_vocabulary_copy_texts(reading, keys, out->n_entries, n_text_bytes);
+    if (code == WICK_OK)
+        code = wick_vocabulary_build(reading, keys, index, out);
     free(keys);
     return code;
 }

@@ -260,6 +260,7 @@ static void refused(void **state)
         {MODEL("", "\"ab\""), WICK_E_CORRUPT, "merges[0] is not two tokens"},
         {MODEL("", "\"a b c\""), WICK_E_CORRUPT, "merges[0] is not two tokens"},
         {MODEL("", "7"), WICK_E_CORRUPT, "merges[0] is not two tokens"},
+        {MODEL("", "[\"a\", \"\xff\"]"), WICK_E_CORRUPT, "malformed JSON at line 1"},
         {"{\"model\": {\"type\": \"BPE\", \"vocab\": {}}}", WICK_E_CORRUPT, "no list \"merges\""},
         {"{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"a\": 1}, \"merges\": []}}", WICK_E_CORRUPT,
          "duplicate"},
