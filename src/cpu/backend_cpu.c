@@ -80,6 +80,14 @@ static size_t row_block_of(wick_compute compute, const wick_encoder *e)
     return WICK_ALONE_ROWS;
 }
 
+/* What the layers multiply in: where that is faster, f32 as integers of 24 bits. */
+static wick_compute layer_compute_of(wick_compute compute, const wick_kernels *kernels, const wick_encoder *e)
+{
+    const size_t query = wick_encoder_query_width(e), wider = query > e->hidden_size ? query : e->hidden_size,
+                 widest = wider > e->intermediate_size ? wider : e->intermediate_size;
+    return compute == WICK_COMPUTE_F32 && kernels->has_i24 && widest <= WICK_I24_LARGEST_K ? WICK_COMPUTE_I24 : compute;
+}
+
 /* Of texts that the workspace is opened for. A model may take texts of 32,768 tokens and see none of more than 100. */
 static size_t usual_tokens(const wick_model_files *files)
 {
@@ -99,9 +107,10 @@ static int cpu_open(const wick_model_files *files, const wick_backend_options *o
     pthread_mutex_init(&b->mutex, NULL);
     b->pool = options->pool;
     b->n_threads = wick_pool_size(options->pool);
-    const wick_kernels *kernels = wick_kernels_select(compute != WICK_COMPUTE_F32);
+    const wick_kernels *kernels = wick_kernels_select();
     b->model = (wick_cpu_model){.kernels = kernels,
                                 .compute = compute,
+                                .layer_compute = layer_compute_of(compute, kernels, &files->encoder),
                                 .panel_width = kernels->panel_width,
                                 .row_block = row_block_of(compute, &files->encoder),
                                 .files = files};
@@ -134,7 +143,7 @@ static int cpu_measure_peak(const char *dtype, wick_pool *pool, double *out, wic
     wick_compute compute = WICK_COMPUTE_F32;
     int code = parse_dtype(dtype, &compute, error);
     if (code == WICK_OK)
-        *out = wick_cpu_measure_peak(wick_kernels_select(compute != WICK_COMPUTE_F32), compute, pool);
+        *out = wick_cpu_measure_peak(wick_kernels_select(), compute, pool);
     return code;
 }
 

@@ -40,6 +40,15 @@ static void quantize_weights(const float *row, const wick_cpu_linear *target, in
     target->sums[column] = target->scales[column] * (float)total;
 }
 
+/* Integers of 24 bits, one scale a row. */
+static void split_weights(const wick_kernels *kernels, const float *row, const wick_cpu_linear *target, uint32_t *out,
+                          size_t column)
+{
+    wick_row_scale scale;
+    kernels->split(&(wick_split){1, target->in, row, target->in, (int8_t *)out, target->n_units * 4, &scale});
+    target->scales[column] = wick_i24_column_scale(scale);
+}
+
 static size_t column_of(const wick_packing *p, size_t row)
 {
     return p->first_column + (p->in_turns ? wick_gate_column(row) : row);
@@ -68,19 +77,22 @@ static const uint32_t *row_units(const wick_packing *p, const wick_kernels *kern
         units[target->n_units - 1] = 0;
         quantize_weights(values, target, (int8_t *)units, column);
         break;
+    case WICK_COMPUTE_I24:
+        split_weights(kernels, values, target, units, column);
+        break;
     }
     return units;
 }
 
-/* n_rows <= PACK_ROWS, row a multiple of PACK_ROWS: their columns stand side by side. scratch: [PACK_ROWS + 1, widest_in] */
+/* n_rows <= PACK_ROWS, row a multiple of PACK_ROWS: their columns stand side by side. scratch: [PACK_ROWS + 1, widest] */
 static void pack_rows(const wick_packing *p, size_t row, size_t n_rows, const wick_cpu_model *model, uint32_t *scratch,
-                      size_t widest_in)
+                      size_t widest)
 {
-    size_t n_units = p->target->n_units, width = model->panel_width, first = column_of(p, row);
+    size_t n_units = p->target->n_units, width = p->target->panel_width, first = column_of(p, row);
     const uint32_t *rows[PACK_ROWS];
-    float *f32 = (float *)(void *)(scratch + PACK_ROWS * widest_in);
+    float *f32 = (float *)(void *)(scratch + PACK_ROWS * widest);
     for (size_t i = 0; i < n_rows; i++)
-        rows[i] = row_units(p, model->kernels, row + i, f32, scratch + i * widest_in);
+        rows[i] = row_units(p, model->kernels, row + i, f32, scratch + i * widest);
     for (size_t i = 0; i < n_rows;) { /* runs of rows that fall into the same panel */
         size_t column = (first + i) % width, run = width - column < n_rows - i ? width - column : n_rows - i;
         uint32_t *panel = p->target->panels + (first + i) / width * n_units * width + column;
@@ -97,21 +109,21 @@ typedef struct fill_job {
     const wick_cpu_model *model;
     const wick_packing *packings;
     size_t n_packings;
-    size_t widest_in;
-    uint32_t *scratch; /* [n_threads, PACK_ROWS + 1, widest_in] */
+    size_t widest;
+    uint32_t *scratch; /* [n_threads, PACK_ROWS + 1, widest] */
     atomic_size_t next;
 } fill_job;
 
 static void fill_worker(void *arg, unsigned thread_index)
 {
     fill_job *job = arg;
-    uint32_t *scratch = job->scratch + (size_t)thread_index * (PACK_ROWS + 1) * job->widest_in;
+    uint32_t *scratch = job->scratch + (size_t)thread_index * (PACK_ROWS + 1) * job->widest;
     size_t i;
     while ((i = atomic_fetch_add(&job->next, 1)) < job->n_packings) {
         const wick_packing *p = &job->packings[i];
         for (size_t row = 0; row < p->n_rows; row += PACK_ROWS)
             pack_rows(p, row, p->n_rows - row < PACK_ROWS ? p->n_rows - row : PACK_ROWS, job->model, scratch,
-                      job->widest_in);
+                      job->widest);
         wick_mapped_release_pages(p->source->weight.data, p->source->weight.size_bytes);
     }
 }
@@ -196,18 +208,21 @@ static void fill_norms(const wick_cpu_model *model)
     }
 }
 
-static size_t widest_input(const wick_packing *list, size_t n)
+/* Units of the widest row, before packing or after. */
+static size_t widest_row(const wick_packing *list, size_t n)
 {
     size_t widest = 1;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         widest = list[i].target->in > widest ? list[i].target->in : widest;
+        widest = list[i].target->n_units > widest ? list[i].target->n_units : widest;
+    }
     return widest;
 }
 
 int wick_cpu_pack(const wick_cpu_model *model, const wick_packing *list, size_t n, wick_pool *pool, wick_error *error)
 {
-    fill_job job = {.model = model, .packings = list, .n_packings = n, .widest_in = widest_input(list, n)};
-    job.scratch = calloc((size_t)wick_pool_size(pool) * (PACK_ROWS + 1), job.widest_in * sizeof *job.scratch);
+    fill_job job = {.model = model, .packings = list, .n_packings = n, .widest = widest_row(list, n)};
+    job.scratch = calloc((size_t)wick_pool_size(pool) * (PACK_ROWS + 1), job.widest * sizeof *job.scratch);
     if (!job.scratch)
         return wick_fail_memory(error, "packing the weights");
     atomic_init(&job.next, 0);

@@ -36,13 +36,20 @@ static inline size_t wick_row_stride(size_t width)
     return width % 1024 == 0 ? width + 16 : width;
 }
 
+/* Bytes from one row of narrow activations to the next. A tile reads 16 rows side by side, see above. */
+static inline size_t wick_narrow_row_bytes(wick_compute compute, size_t width)
+{
+    const size_t n_bytes = wick_compute_units(compute, width) * 4;
+    return compute == WICK_COMPUTE_I24 && n_bytes % 4096 == 0 ? n_bytes + 64 : n_bytes;
+}
+
 /* Activations [max_rows, stride] in f32, width of them used, and, where the products are narrower, a copy of their rows for the layer that reads them next. */
 typedef struct wick_rows {
     float *f32;
     size_t width;
     size_t stride;          /* wick_row_stride(width); of `hidden` width itself */
-    void *narrow;           /* [max_rows, padded width] bf16 or u8; NULL for f32 */
-    wick_row_scale *scales; /* [max_rows], int8 only */
+    void *narrow;           /* [max_rows, wick_narrow_row_bytes] bf16, u8 or digits; NULL for f32 */
+    wick_row_scale *scales; /* [max_rows], int8 and i24 only */
 } wick_rows;
 
 /* From so many rows a thread on, each thread has its own between two attentions: all of them read all weights then, which few rows do not pay for. */

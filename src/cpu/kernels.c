@@ -25,7 +25,7 @@ typedef struct tier {
     const char *name;
     bool (*supported)(void);
     void (*init)(wick_kernels *kernels);
-    /* NULL, or what asks the system for more than any process has. Such a tier is better than the one below it in narrow dtypes alone. */
+    /* NULL, or what asks the system for more than any process has. */
     bool (*permitted)(void);
 } tier;
 
@@ -204,22 +204,22 @@ const wick_kernels *wick_kernels_named(const char *name)
     return NULL;
 }
 
-static const wick_kernels *best_table(bool is_narrow)
+static const wick_kernels *best_table(void)
 {
     size_t i = n_usable - 1;
-    while (permissions[i] && (!is_narrow || !is_permitted(i))) /* the first needs no permission */
+    while (!is_permitted(i)) /* the first needs no permission */
         i--;
     return &tables[i];
 }
 
-const wick_kernels *wick_kernels_select(bool is_narrow)
+const wick_kernels *wick_kernels_select(void)
 {
     pthread_once(&once, build_tables);
     const char *wanted = getenv("WICK_CPU");
     const wick_kernels *named = wanted && *wanted ? wick_kernels_named(wanted) : NULL;
     if (named)
         return named;
-    const wick_kernels *best = best_table(is_narrow);
+    const wick_kernels *best = best_table();
     if (wanted && *wanted)
         wick_log(WICK_LOG_WARN, "WICK_CPU names a tier that this CPU lacks or the system refuses; using %s",
                  best->tier);

@@ -71,6 +71,43 @@ typedef struct wick_gemm_i8 {
     bool gelu; /* only for tiers that take panels: c = gelu of that; not with accumulate */
 } wick_gemm_i8;
 
+/* f32 products made of integers: a value is a scale times an integer of 24 bits, which is three digits of s8 to the base 256, the highest first.
+ * WICK_I24_STEP neighbours along k stand together: their highest digits, their middle ones, their lowest. Rows of a have a scale each, columns of b too.
+ * Of the nine products of digits, eight are summed, exactly in s32 (k <= WICK_I24_LARGEST_K); the ninth, of the lowest by the lowest, is below 2^-32 of the largest:
+ *   high = a2 b2;  upper = a2 b1 + a1 b2;  middle = a2 b0 + a1 b1 + a0 b2;  lower = a1 b0 + a0 b1
+ *   t = fma(fma(f32(high), 2^8, f32(upper)), 2^8, fma(f32(lower), 2^-8, f32(middle)))
+ *   c[i, j] = fma(t * scale[i], b_scales[j], bias[j]) (+ c[i, j])
+ * All tiers give the same bits. */
+#define WICK_I24_STEP 64
+#define WICK_I24_DIGITS 3
+#define WICK_I24_PANEL 16                   /* columns of a panel of b */
+#define WICK_I24_LARGEST ((float)0x7F0000)  /* what the largest magnitude of a row becomes: its highest digit stays below 128, however it is rounded */
+#define WICK_I24_LARGEST_K ((size_t)1 << 15)
+typedef struct wick_gemm_i24 {
+    size_t m, n, n_steps; /* any n: columns that go on in the panels behind */
+    const int8_t *a;      /* [m, n_steps, WICK_I24_DIGITS, WICK_I24_STEP] */
+    size_t lda;           /* bytes from row to row */
+    const wick_row_scale *rows; /* [m]; no offsets */
+    const int8_t *b;       /* [panels, n_steps, WICK_I24_DIGITS, WICK_I24_STEP / 4, WICK_I24_PANEL, 4] */
+    const float *b_scales; /* [panels * WICK_I24_PANEL] 2^16 times a column's scale */
+    const float *bias;     /* the same */
+    float *c;              /* [m, n] */
+    size_t ldc;
+    bool accumulate;
+    bool gelu; /* c = gelu of that; not with accumulate */
+} wick_gemm_i24;
+
+/* Rows of f32 as gemm_i24 reads them: x[i, j] = scale[i] * integer, rounded to nearest even, integer = x * (WICK_I24_LARGEST / largest magnitude of the row), scale = 1 / that factor.
+ * A row of less than WICK_LEAST_RANGE is zeros, with a scale of 0. A row that is not finite gets a scale of NaN. All tiers give the same bits. */
+typedef struct wick_split {
+    size_t m, n; /* n >= 1 */
+    const float *x; /* [m, n] */
+    size_t ldx;
+    int8_t *out; /* [m, n / WICK_I24_STEP rounded up, WICK_I24_DIGITS, WICK_I24_STEP]; 0 behind n */
+    size_t ldo;  /* bytes from row to row */
+    wick_row_scale *rows; /* [m] */
+} wick_split;
+
 /* out[i, j] = round((y - offset) * (255 / range)), y = x[i, j] * factors[j]; offset is the least y of the row, range what lies between it and the
  * largest, which becomes 255; scale = range / 255. All tiers give the same bits. A row whose range is not finite gets a scale of NaN, so that what is made of it is not finite either. Columns from n to ldo, at most 3, become 0. */
 typedef struct wick_quantize {
@@ -107,6 +144,8 @@ typedef struct wick_kernels {
     bool
         takes_panels; /* gemm_bf16 and gemm_i8 take any n: columns of b, bias, b_scales and b_sums that go on in the panels behind. And they do gelu and
                          * narrow, which cost little beside products that do not use the vector units */
+
+    bool has_i24; /* gemm_i24 is faster than gemm */
 
     size_t
         attention_rows; /* rows of scores that products in bf16 are best made of at once; at most WICK_ATTENTION_ROWS */
@@ -147,6 +186,8 @@ typedef struct wick_kernels {
      * 3, become 0. */
     void (*to_bf16)(const float *x, size_t ldx, size_t m, size_t n, uint16_t *out, size_t ldo);
     void (*quantize)(const wick_quantize *q);
+    void (*gemm_i24)(const wick_gemm_i24 *g);
+    void (*split)(const wick_split *s);
 
     /* For measuring (peak.c): n_rounds rounds of independent multiply-adds that never leave the registers, with the best instruction of the
      * tier for products in f32, bf16 and int8. Returns how many multiply-adds those were. */
@@ -155,8 +196,8 @@ typedef struct wick_kernels {
     uint64_t (*spin_i8)(size_t n_rounds);
 } wick_kernels;
 
-/* The best tier that this CPU has for products in f32 or (is_narrow) in bf16 and int8, or the one that WICK_CPU names where it is lower. Never fails. */
-const wick_kernels *wick_kernels_select(bool is_narrow);
+/* The best tier that this CPU has and the system permits, or the one that WICK_CPU names where it is lower. Never fails. */
+const wick_kernels *wick_kernels_select(void);
 /* The tier of that name ("generic", "avx2", "avxvnni", "avx512", "avx512vnni", "avx512bf16", "amx", "neon",
  * "dotprod", "i8mm", "bf16"), or NULL where it is not built in, this CPU lacks it, or the system forbids it. For tests. */
 const wick_kernels *wick_kernels_named(const char *tier);
@@ -164,6 +205,7 @@ const wick_kernels *wick_kernels_named(const char *tier);
 /* One function a tier: overwrites what it has. Each is built only for its architecture. */
 void wick_kernels_init_generic(wick_kernels *kernels);
 void wick_narrow_init_generic(wick_kernels *kernels);    /* bf16 and int8; called by the one above */
+void wick_i24_init_generic(wick_kernels *kernels);       /* likewise */
 void wick_attention_init_generic(wick_kernels *kernels); /* rms_norm, rotate, add_biases; likewise */
 void wick_gates_init_generic(wick_kernels *kernels);     /* silu, gelu_tanh, gates; likewise */
 void wick_peak_init_generic(wick_kernels *kernels);      /* likewise */

@@ -27,15 +27,18 @@ static void walk_linear(wick_cpu_walk *walk, const char *prefix, wick_cpu_linear
     linear->compute = compute;
     linear->in = in;
     linear->out = out;
+    linear->panel_width = compute == WICK_COMPUTE_I24 ? WICK_I24_PANEL : panel_width;
+    panel_width = linear->panel_width;
     linear->n_panels = (out + panel_width - 1) / panel_width;
-    linear->n_units = wick_compute_padded(compute, in) / wick_compute_values(compute);
+    linear->n_units = wick_compute_units(compute, in);
     linear->panels = piece(walk, prefix, "weights", linear->panels, linear->n_panels * panel_width, linear->n_units,
                            sizeof *linear->panels);
     linear->bias = piece(walk, prefix, "bias", linear->bias, linear->n_panels, panel_width, sizeof *linear->bias);
+    if (compute == WICK_COMPUTE_I8 || compute == WICK_COMPUTE_I24)
+        linear->scales =
+            piece(walk, prefix, "scales", linear->scales, linear->n_panels, panel_width, sizeof *linear->scales);
     if (compute != WICK_COMPUTE_I8)
         return;
-    linear->scales =
-        piece(walk, prefix, "scales", linear->scales, linear->n_panels, panel_width, sizeof *linear->scales);
     linear->sums = piece(walk, prefix, "sums", linear->sums, linear->n_panels, panel_width, sizeof *linear->sums);
     linear->factors = piece(walk, prefix, "factors", linear->factors, in, 1, sizeof *linear->factors);
 }
@@ -59,7 +62,7 @@ static void walk_table(wick_cpu_walk *walk, const char *name, wick_cpu_table *ta
     table->width = width;
     /* n_rows * width is bounded by the tensor's own size; a unit of 4 bytes holds whole values */
     table->rows = piece(walk, "", name, table->rows, n_rows,
-                        wick_compute_padded(kind, width) / wick_compute_values(kind), sizeof(uint32_t));
+                        wick_compute_units(kind, width), sizeof(uint32_t));
     if (kind == WICK_COMPUTE_I8)
         table->scales = piece(walk, name, "scales", table->scales, n_rows, 1, sizeof *table->scales);
 }
@@ -136,7 +139,7 @@ void wick_cpu_walk_model(wick_cpu_walk *walk, wick_cpu_model *model)
     const wick_encoder *e = &files->encoder;
     walk_embeddings(walk, model);
     for (size_t i = 0; i < e->n_layers; i++)
-        wick_cpu_walk_layer(walk, model, model->compute, i, &model->layers[i]);
+        wick_cpu_walk_layer(walk, model, model->layer_compute, i, &model->layers[i]);
     walk_norm(walk, "final_norm", &model->final_norm, e->norm_kind, e->has_final_norm, e->hidden_size);
     for (size_t i = 0; i < files->n_dense; i++) {
         char prefix[WICK_PIECE_NAME_BYTES];

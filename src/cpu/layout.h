@@ -16,7 +16,7 @@ typedef struct wick_cpu_walk {
     bool overflow; /* a size did not fit; that piece was not visited */
 } wick_cpu_walk;
 
-/* model: kernels, compute, panel_width and files are set, and layers is there. Sets the sizes of all parts as it goes. */
+/* model: kernels, compute, layer_compute, panel_width and files are set, and layers is there. Sets the sizes of all parts as it goes. */
 void wick_cpu_walk_model(wick_cpu_walk *walk, wick_cpu_model *model);
 /* One layer's linear layers and norms, in compute. */
 void wick_cpu_walk_layer(wick_cpu_walk *walk, const wick_cpu_model *model, wick_compute compute, size_t index,

@@ -32,27 +32,31 @@ static bool multiply(const wick_cpu_model *model, const wick_linear_step *s, con
 {
     const wick_kernels *kernels = model->kernels;
     const wick_cpu_linear *l = s->linear;
-    const size_t width = kernels->panel_width, lda = l->n_units * wick_compute_values(l->compute),
-                 padded = wick_compute_padded(l->compute, l->out);
+    const wick_rows *in = s->in;
+    const size_t row_bytes = wick_narrow_row_bytes(l->compute, l->in), padded = wick_compute_padded(l->compute, l->out);
     const bool with_gelu = takes_panels(model, l) && s->activation == WICK_ACT_GELU;
-    const uint32_t *b = l->panels + at->column * l->n_units;
+    const void *b = l->panels + at->column * l->n_units;
+    const void *narrow = in->narrow ? (const uint8_t *)in->narrow + at->row * row_bytes : NULL;
     const float *bias = l->bias + at->column;
     switch (l->compute) {
     case WICK_COMPUTE_F32:
-        kernels->gemm(&(wick_gemm){at->m, at->n, l->in, s->in->f32 + at->row * s->in->stride, s->in->stride,
-                                   (const float *)(const void *)b, width, bias, at->c, at->ldc, s->accumulate});
+        kernels->gemm(&(wick_gemm){at->m, at->n, l->in, in->f32 + at->row * in->stride, in->stride, b, l->panel_width,
+                                   bias, at->c, at->ldc, s->accumulate});
         break;
     case WICK_COMPUTE_BF16:
-        kernels->gemm_bf16(&(wick_gemm_bf16){at->m, at->n, lda, (const uint16_t *)s->in->narrow + at->row * lda, lda,
-                                             (const uint16_t *)(const void *)b, width, bias, at->c,
-                                             s->narrow ? padded : at->ldc, s->accumulate, with_gelu,
+        kernels->gemm_bf16(&(wick_gemm_bf16){at->m, at->n, row_bytes / 2, narrow, row_bytes / 2, b, l->panel_width,
+                                             bias, at->c, s->narrow ? padded : at->ldc, s->accumulate, with_gelu,
                                              s->narrow ? s->narrow + at->row * padded + at->column : NULL});
         break;
     case WICK_COMPUTE_I8:
-        kernels->gemm_i8(&(wick_gemm_i8){at->m, at->n, lda, (const uint8_t *)s->in->narrow + at->row * lda, lda,
-                                         s->in->scales + at->row, (const int8_t *)(const void *)b, width,
-                                         l->scales + at->column, l->sums + at->column, bias, at->c, at->ldc,
-                                         s->accumulate, with_gelu});
+        kernels->gemm_i8(&(wick_gemm_i8){at->m, at->n, row_bytes, narrow, row_bytes, in->scales + at->row, b,
+                                         l->panel_width, l->scales + at->column, l->sums + at->column, bias, at->c,
+                                         at->ldc, s->accumulate, with_gelu});
+        break;
+    case WICK_COMPUTE_I24:
+        kernels->gemm_i24(&(wick_gemm_i24){at->m, at->n, (l->in + WICK_I24_STEP - 1) / WICK_I24_STEP, narrow,
+                                           row_bytes, in->scales + at->row, b, l->scales + at->column, bias, at->c,
+                                           at->ldc, s->accumulate, with_gelu});
         break;
     }
     return with_gelu;
@@ -61,7 +65,7 @@ static bool multiply(const wick_cpu_model *model, const wick_linear_step *s, con
 void wick_linear_rows(const wick_cpu_model *model, const wick_team *team, const wick_linear_step *s)
 {
     const wick_cpu_linear *l = s->linear;
-    const size_t width = model->kernels->panel_width, n_blocks = (s->rows + model->row_block - 1) / model->row_block;
+    const size_t width = l->panel_width, n_blocks = (s->rows + model->row_block - 1) / model->row_block;
     size_t first, last, n_panels;
     wick_team_share(team, n_blocks * l->n_panels, &first, &last);
     for (size_t unit = first; unit < last; unit += n_panels) {
@@ -78,7 +82,7 @@ void wick_linear_rows(const wick_cpu_model *model, const wick_team *team, const 
 /* Gate and up of `at`, whose columns are whole turns, to its c. */
 static void multiply_turns(const wick_cpu_model *model, const wick_linear_step *s, block at)
 {
-    const size_t end = at.column + at.n, step = takes_panels(model, s->linear) ? at.n : model->kernels->panel_width;
+    const size_t end = at.column + at.n, step = takes_panels(model, s->linear) ? at.n : s->linear->panel_width;
     at.n = step;
     for (; at.column < end; at.column += step, at.c += step)
         multiply(model, s, &at);
@@ -123,13 +127,17 @@ static void observe_rows(const wick_rows *x, size_t row, size_t n, float *observ
 void wick_narrow_rows(const wick_cpu_model *model, const wick_rows *x, const wick_cpu_linear *reader, size_t row,
                       size_t n)
 {
-    size_t width = wick_compute_padded(reader->compute, x->width);
+    const size_t row_bytes = wick_narrow_row_bytes(reader->compute, x->width);
     const float *from = x->f32 + row * x->stride;
+    uint8_t *to = x->narrow ? (uint8_t *)x->narrow + row * row_bytes : NULL;
     if (reader->compute == WICK_COMPUTE_BF16)
-        model->kernels->to_bf16(from, x->stride, n, x->width, (uint16_t *)x->narrow + row * width, width);
+        model->kernels->to_bf16(from, x->stride, n, x->width, (uint16_t *)(void *)to, row_bytes / 2);
     else if (reader->compute == WICK_COMPUTE_I8)
-        model->kernels->quantize(&(wick_quantize){n, x->width, from, x->stride, reader->factors,
-                                                  (uint8_t *)x->narrow + row * width, width, x->scales + row});
+        model->kernels->quantize(
+            &(wick_quantize){n, x->width, from, x->stride, reader->factors, to, row_bytes, x->scales + row});
+    else if (reader->compute == WICK_COMPUTE_I24)
+        model->kernels->split(
+            &(wick_split){n, x->width, from, x->stride, (int8_t *)to, row_bytes, x->scales + row});
     else if (reader->observed)
         observe_rows(x, row, n, reader->observed);
 }

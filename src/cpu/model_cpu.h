@@ -13,34 +13,49 @@
 #include "cpu/positions.h"
 #include "model/model_files.h"
 
-/* What the products of the encoder are computed in; everything else is f32 always. */
-typedef enum wick_compute { WICK_COMPUTE_F32, WICK_COMPUTE_BF16, WICK_COMPUTE_I8 } wick_compute;
-#define WICK_COMPUTES 3
-extern const char *const wick_compute_names[WICK_COMPUTES]; /* "f32", "bf16", "int8" */
+/* What the products of the encoder are computed in; everything else is f32 always. I24 is f32 as some tiers multiply it (kernels.h: gemm_i24): only layers have it, a model is F32 then. */
+typedef enum wick_compute { WICK_COMPUTE_F32, WICK_COMPUTE_BF16, WICK_COMPUTE_I8, WICK_COMPUTE_I24 } wick_compute;
+#define WICK_COMPUTES 4
+extern const char *const wick_compute_names[WICK_COMPUTES]; /* "f32", "bf16", "int8", "i24" */
 
 typedef struct wick_cpu_linear {
     wick_compute compute;
-    size_t in, out, n_panels;
+    size_t in, out, n_panels, panel_width;
     size_t n_units;   /* units of 32 bits along `in` */
     uint32_t *panels; /* [n_panels, n_units, panel_width] */
     float *bias;      /* [n_panels * panel_width] */
-    float *scales;    /* [n_panels * panel_width], int8 only: weight = scale * s8 */
+    float *scales;    /* [n_panels * panel_width], int8: weight = scale * s8; i24: as kernels.h has b_scales */
     float *sums;     /* [n_panels * panel_width], int8 only: the sum of a column's weights as they are after rounding */
     float *factors;  /* [in], int8 only: what the inputs are multiplied by, and the weights divided by (calibrate.c) */
     float *observed; /* [in], while calibrating only: the sum of the fourth powers of each input so far; else NULL */
 } wick_cpu_linear;
 
-/* Values in a unit. */
-static inline size_t wick_compute_values(wick_compute compute)
+/* Units of 32 bits that n values take. */
+static inline size_t wick_compute_units(wick_compute compute, size_t n)
 {
-    return compute == WICK_COMPUTE_F32 ? 1 : compute == WICK_COMPUTE_BF16 ? 2 : 4;
+    switch (compute) {
+    case WICK_COMPUTE_BF16:
+        return (n + 1) / 2;
+    case WICK_COMPUTE_I8:
+        return (n + 3) / 4;
+    case WICK_COMPUTE_I24:
+        return (n + WICK_I24_STEP - 1) / WICK_I24_STEP * (WICK_I24_DIGITS * WICK_I24_STEP / 4);
+    case WICK_COMPUTE_F32:
+        break;
+    }
+    return n;
 }
 
-/* n rounded up to whole units. */
+/* What kernels.h has in b_scales, of a column that was split with this scale. */
+static inline float wick_i24_column_scale(wick_row_scale scale)
+{
+    return scale.scale * 0x1p16f;
+}
+
+/* n rounded up to whole units of bf16 or int8. */
 static inline size_t wick_compute_padded(wick_compute compute, size_t n)
 {
-    size_t values = wick_compute_values(compute);
-    return (n + values - 1) / values * values;
+    return wick_compute_units(compute, n) * (compute == WICK_COMPUTE_BF16 ? 2 : compute == WICK_COMPUTE_I8 ? 4 : 1);
 }
 
 /* [hidden_size], of heads [head_dim]. */
@@ -83,6 +98,7 @@ typedef struct wick_cpu_head {
 typedef struct wick_cpu_model {
     const wick_kernels *kernels;
     wick_compute compute;
+    wick_compute layer_compute; /* of the layers' products: compute, or I24 for F32 */
     size_t
         panel_width; /* of the linear layers: the kernels', or WICK_PACK_PANEL_WIDTH in what is written to a packed file */
     size_t row_block;              /* rows that one thread takes through a layer at once */

@@ -2,7 +2,6 @@
  * pack_cpu.c: writing the CPU's weights to a packed file and finding them there (pack_cpu.h). */
 #include "cpu/pack_cpu.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +9,7 @@
 #include "base/error.h"
 #include "cpu/heads.h"
 #include "cpu/layout.h"
+#include "cpu/repack.h"
 
 _Static_assert(WICK_PACK_PANEL_WIDTH % WICK_MAX_PANEL_WIDTH == 0, "every tier's panels are parts of the file's");
 
@@ -53,8 +53,9 @@ int wick_cpu_pack_files(const wick_model_files *files, wick_compute compute, wic
     wick_cpu_model *model = calloc(1, sizeof *model);
     if (!model)
         return wick_fail_memory(error, "the packed weights");
-    *model = (wick_cpu_model){.kernels = wick_kernels_select(compute != WICK_COMPUTE_F32),
+    *model = (wick_cpu_model){.kernels = wick_kernels_select(),
                               .compute = compute,
+                              .layer_compute = compute,
                               .panel_width = WICK_PACK_PANEL_WIDTH,
                               .files = files};
     adding a = {writer, error, wick_cpu_model_open(model, NULL, pool, error)};
@@ -89,103 +90,17 @@ static void *find_piece(void *arg, const char *name, void *piece, size_t n_bytes
     return f->code == WICK_OK ? (void *)(uintptr_t)data : NULL; /* only read */
 }
 
-/* One linear layer on its way to narrower panels. */
-typedef struct narrowing {
-    wick_cpu_linear *linear;
-    uint32_t *panels; /* the new ones */
-    size_t n_panels;
-} narrowing;
-
-typedef struct narrow_job {
-    narrowing *list;
-    size_t n, width;
-    atomic_size_t next;
-} narrow_job;
-
-static void narrow_worker(void *arg, unsigned thread_index)
-{
-    (void)thread_index;
-    narrow_job *job = arg;
-    size_t i;
-    while ((i = atomic_fetch_add(&job->next, 1)) < job->n) {
-        const narrowing *one = &job->list[i];
-        const size_t n_units = one->linear->n_units, width = job->width;
-        for (size_t panel = 0; panel < one->n_panels; panel++) {
-            const size_t column = panel * width;
-            const uint32_t *from = one->linear->panels +
-                                   column / WICK_PACK_PANEL_WIDTH * n_units * WICK_PACK_PANEL_WIDTH +
-                                   column % WICK_PACK_PANEL_WIDTH;
-            uint32_t *to = one->panels + panel * n_units * width;
-            for (size_t k = 0; k < n_units; k++)
-                memcpy(to + k * width, from + k * WICK_PACK_PANEL_WIDTH, width * sizeof *to);
-        }
-    }
-}
-
-static size_t list_linears(wick_cpu_model *model, narrowing *list)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < model->files->encoder.n_layers; i++) {
-        wick_cpu_layer *layer = &model->layers[i];
-        list[n++].linear = &layer->qkv;
-        list[n++].linear = &layer->attention_output;
-        list[n++].linear = &layer->up;
-        list[n++].linear = &layer->down;
-    }
-    for (size_t i = 0; i < model->files->n_dense; i++)
-        list[n++].linear = &model->dense[i];
-    if (model->head.dense.panels)
-        list[n++].linear = &model->head.dense;
-    if (model->head.last.panels)
-        list[n++].linear = &model->head.last;
-    return n;
-}
-
-/* The kernels' own panels, in memory of the model. All else stays where it is: arrays padded to wider panels serve as well. */
-static int narrow_panels(wick_cpu_model *model, wick_pool *pool, wick_error *error)
-{
-    const size_t width = model->kernels->panel_width;
-    narrow_job job = {.width = width};
-    size_t n_bytes = 0;
-    job.list = calloc(model->files->encoder.n_layers * 4 + WICK_MAX_DENSE + WICK_PACKINGS_OF_HEAD, sizeof *job.list);
-    if (!job.list)
-        return wick_fail_memory(error, "the packed weights");
-    job.n = list_linears(model, job.list);
-    for (size_t i = 0; i < job.n; i++) { /* no overflow: smaller than what is in the file */
-        job.list[i].n_panels = (job.list[i].linear->out + width - 1) / width;
-        n_bytes += job.list[i].n_panels * width * job.list[i].linear->n_units * sizeof(uint32_t);
-    }
-    uint32_t *panels = wick_pages_take(n_bytes, true);
-    if (!panels) {
-        free(job.list);
-        return wick_fail_memory(error, "the packed weights");
-    }
-    model->memory = panels;
-    model->memory_bytes = n_bytes;
-    for (size_t i = 0; i < job.n; i++) {
-        job.list[i].panels = panels;
-        panels += job.list[i].n_panels * width * job.list[i].linear->n_units;
-    }
-    atomic_init(&job.next, 0);
-    wick_pool_run(pool, 0, narrow_worker, &job);
-    for (size_t i = 0; i < job.n; i++) {
-        job.list[i].linear->panels = job.list[i].panels;
-        job.list[i].linear->n_panels = job.list[i].n_panels;
-    }
-    free(job.list);
-    return WICK_OK;
-}
-
 int wick_cpu_unpack(wick_cpu_model *model, wick_pool *pool, wick_error *error)
 {
     finding f = {model->files->pack, error, WICK_OK};
     wick_cpu_walk walk = {find_piece, &f, false};
+    const wick_compute layer_compute = model->layer_compute;
+    model->layer_compute = model->compute; /* as the file has it */
     model->panel_width = WICK_PACK_PANEL_WIDTH;
     wick_cpu_walk_model(&walk, model);
+    model->layer_compute = layer_compute;
+    model->panel_width = model->kernels->panel_width;
     if (f.code == WICK_OK && walk.overflow)
         f.code = wick_pack_fail(f.pack, "model", "asks for more than the address space", error);
-    if (f.code == WICK_OK && model->kernels->panel_width != WICK_PACK_PANEL_WIDTH)
-        f.code = narrow_panels(model, pool, error);
-    model->panel_width = model->kernels->panel_width;
-    return f.code;
+    return f.code == WICK_OK ? wick_cpu_repack(model, pool, error) : f.code;
 }

@@ -10,7 +10,7 @@
 /* The row's beginning; rows are whole units of 32 bits. */
 static void *row_of(const wick_cpu_table *table, size_t index)
 {
-    const size_t n_units = wick_compute_padded(table->kind, table->width) / wick_compute_values(table->kind);
+    const size_t n_units = wick_compute_units(table->kind, table->width);
     return (uint32_t *)table->rows + index * n_units;
 }
 
@@ -65,6 +65,8 @@ void wick_table_set(const wick_cpu_table *table, size_t index, const float *x)
     case WICK_COMPUTE_I8:
         set_i8(table, index, x);
         break;
+    case WICK_COMPUTE_I24: /* no table is */
+        break;
     }
 }
 
@@ -94,6 +96,8 @@ static inline __attribute__((always_inline)) void read_row(const wick_cpu_table 
     case WICK_COMPUTE_I8:
         for (size_t k = 0; k < n; k++)
             put(&x[k], table->scales[index] * (float)row8[k], add);
+        break;
+    case WICK_COMPUTE_I24:
         break;
     }
 }

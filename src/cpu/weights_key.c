@@ -81,11 +81,11 @@ static uint64_t hash_settings(const wick_cpu_model *model)
 }
 
 const char *const wick_compute_names[WICK_COMPUTES] = {
-    [WICK_COMPUTE_F32] = "f32", [WICK_COMPUTE_BF16] = "bf16", [WICK_COMPUTE_I8] = "int8"};
+    [WICK_COMPUTE_F32] = "f32", [WICK_COMPUTE_BF16] = "bf16", [WICK_COMPUTE_I8] = "int8", [WICK_COMPUTE_I24] = "i24"};
 
 void wick_weights_key_of(const wick_cpu_model *model, wick_weights_key *out)
 {
-    snprintf(out->kind, sizeof out->kind, "weights %s %s", model->kernels->tier, wick_compute_names[model->compute]);
+    snprintf(out->kind, sizeof out->kind, "weights %s %s", model->kernels->tier, wick_compute_names[model->layer_compute]);
     out->key = (wick_prepared_key){.kind = out->kind,
                                    .source = model->files->path,
                                    .format = FORMAT,

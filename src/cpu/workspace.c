@@ -37,8 +37,8 @@ static void take_rows(carve *c, wick_compute compute, size_t max_rows, size_t wi
     out->stride = stride;
     out->f32 = take(c, max_rows, stride, 0, sizeof(float));
     if (compute != WICK_COMPUTE_F32)
-        out->narrow = take(c, max_rows, wick_compute_padded(compute, width), 0, 4 / wick_compute_values(compute));
-    if (compute == WICK_COMPUTE_I8)
+        out->narrow = take(c, max_rows, wick_narrow_row_bytes(compute, width), 0, 1);
+    if (compute == WICK_COMPUTE_I8 || compute == WICK_COMPUTE_I24)
         out->scales = take(c, max_rows, 1, 0, sizeof(wick_row_scale));
 }
 
@@ -68,11 +68,11 @@ static void carve_activations(carve *c, const wick_cpu_model *model, wick_activa
     const wick_encoder *e = &model->files->encoder;
     const size_t hidden = e->hidden_size, query = wick_encoder_query_width(e), inner = e->intermediate_size;
     const bool is_after = e->norm_place == WICK_NORM_AFTER; /* what the layers read is narrow */
-    take_rows(c, is_after ? model->compute : WICK_COMPUTE_F32, a->max_rows, hidden, hidden, &a->hidden);
+    take_rows(c, is_after ? model->layer_compute : WICK_COMPUTE_F32, a->max_rows, hidden, hidden, &a->hidden);
     if (!is_after)
-        take_rows(c, model->compute, a->max_rows, hidden, wick_row_stride(hidden), &a->normed);
-    take_rows(c, model->compute, a->max_rows, query, wick_row_stride(query), &a->context);
-    take_rows(c, model->compute, a->max_rows, inner, wick_row_stride(inner), &a->inner);
+        take_rows(c, model->layer_compute, a->max_rows, hidden, wick_row_stride(hidden), &a->normed);
+    take_rows(c, model->layer_compute, a->max_rows, query, wick_row_stride(query), &a->context);
+    take_rows(c, model->layer_compute, a->max_rows, inner, wick_row_stride(inner), &a->inner);
     a->qkv = take(c, a->max_rows, wick_row_stride(wick_encoder_qkv_width(e)), WICK_MAX_PANEL_WIDTH, sizeof(float));
 }
 

@@ -500,7 +500,7 @@ static void too_many_inputs_for_int8(void **state)
     e->intermediate_size = 65537;
     e->vocab_size = e->max_positions = 8;
     wick_encoder_derive(e);
-    wick_cpu_model model = {.kernels = wick_kernels_select(true), .compute = WICK_COMPUTE_I8, .files = &files};
+    wick_cpu_model model = {.kernels = wick_kernels_select(), .compute = WICK_COMPUTE_I8, .files = &files};
     wick_error error = {0};
     wick_pool *pool = NULL;
     assert_int_equal(wick_pool_new(1, &pool, &error), WICK_OK);

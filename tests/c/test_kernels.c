@@ -225,7 +225,7 @@ static void count_warning(void *user, wick_log_level level, const char *line)
 static const char *selected(const char *wanted)
 {
     support_env("WICK_CPU", wanted);
-    return wick_kernels_select(true)->tier;
+    return wick_kernels_select()->tier;
 }
 
 static void selection(void **state)

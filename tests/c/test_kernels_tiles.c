@@ -52,20 +52,20 @@ static bool in_a_child(bool (*check)(void))
 static bool lower_tier_asks_for_nothing(void)
 {
     setenv("WICK_CPU", "avx2", 1);
-    const char *tier = wick_kernels_select(true)->tier;
+    const char *tier = wick_kernels_select()->tier;
     return strcmp(tier, "amx") != 0 && wick_kernels_named("generic") && !may_use_tiles();
 }
 
 static bool f32_asks_for_nothing(void)
 {
     unsetenv("WICK_CPU");
-    return strcmp(wick_kernels_select(false)->tier, "amx") != 0 && !may_use_tiles();
+    return strcmp(wick_kernels_select()->tier, "amx") != 0 && !may_use_tiles();
 }
 
 static bool best_tier_may_use_what_it_has(void)
 {
     unsetenv("WICK_CPU");
-    return (strcmp(wick_kernels_select(true)->tier, "amx") == 0) == may_use_tiles();
+    return (strcmp(wick_kernels_select()->tier, "amx") == 0) == may_use_tiles();
 }
 
 static bool small_signal_stack_means_the_tier_below(void)
@@ -75,7 +75,7 @@ static bool small_signal_stack_means_the_tier_below(void)
     const stack_t small = {.ss_sp = stack, .ss_size = sizeof stack};
     if (sigaltstack(&small, NULL) != 0) /* too small even without tiles */
         return true;
-    const char *tier = wick_kernels_select(true)->tier;
+    const char *tier = wick_kernels_select()->tier;
     return strcmp(tier, "amx") != 0 && strcmp(tier, "generic") != 0 && !wick_kernels_named("amx") && !may_use_tiles();
 }
 

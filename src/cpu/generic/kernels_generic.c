@@ -87,6 +87,7 @@ void wick_kernels_init_generic(wick_kernels *kernels)
     kernels->softmax = softmax_generic;
     kernels->transpose = transpose_generic;
     wick_narrow_init_generic(kernels);
+    wick_i24_init_generic(kernels);
     wick_attention_init_generic(kernels);
     wick_gates_init_generic(kernels);
     wick_peak_init_generic(kernels);

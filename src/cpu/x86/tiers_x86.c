@@ -29,6 +29,7 @@ void wick_kernels_init_avx512(wick_kernels *kernels)
     wick_gemm_i8_init_avx512(kernels);
     wick_gemm_bf16_init_avx512(kernels);
     wick_quantize_init_avx512(kernels);
+    wick_split_init_avx512(kernels);
     wick_peak_init_avx512(kernels);
 }
 
@@ -49,5 +50,6 @@ void wick_kernels_init_amx(wick_kernels *kernels)
     wick_tiles_init_amx(kernels);
     wick_gemm_i8_init_amx(kernels);
     wick_gemm_bf16_init_amx(kernels);
+    wick_gemm_i24_init_amx(kernels);
     wick_peak_init_amx(kernels);
 }

@@ -19,10 +19,12 @@ void wick_gates_init_avx512(wick_kernels *kernels);
 void wick_gemm_i8_init_avx512(wick_kernels *kernels);
 void wick_gemm_bf16_init_avx512(wick_kernels *kernels); /* and to_bf16 */
 void wick_quantize_init_avx512(wick_kernels *kernels);
+void wick_split_init_avx512(wick_kernels *kernels);
 void wick_gemm_i8_init_avx512vnni(wick_kernels *kernels);
 void wick_gemm_bf16_init_avx512bf16(wick_kernels *kernels);
 void wick_gemm_i8_init_amx(wick_kernels *kernels);
 void wick_gemm_bf16_init_amx(wick_kernels *kernels);
+void wick_gemm_i24_init_amx(wick_kernels *kernels);
 void wick_tiles_init_amx(wick_kernels *kernels);
 
 void wick_peak_init_avx2(wick_kernels *kernels);
