@@ -138,7 +138,8 @@ static void unnormalised_vectors_have_the_reference_length(void **state)
         embed(g, i, 1, false, out, NULL);
         for (size_t d = 0; d < DIMENSION; d++)
             length += (double)out[d] * out[d];
-        if (!(fabs(sqrt(length) / g->norms[i] - 1.0) <= 1e-6))
+        /* The reference's own length, in f32, is off by up to 6e-7 of it, Wick's by up to 9e-7 (docs/speed.md). */
+        if (!(fabs(sqrt(length) / g->norms[i] - 1.0) <= 2e-6))
             fail_msg("text %zu (%.40s): length %.7f, not %.7f", i, g->texts[i], sqrt(length), g->norms[i]);
         check_vector(g, i, out, g->norms[i]);
     }

@@ -56,12 +56,6 @@ static bool lower_tier_asks_for_nothing(void)
     return strcmp(tier, "amx") != 0 && wick_kernels_named("generic") && !may_use_tiles();
 }
 
-static bool f32_asks_for_nothing(void)
-{
-    unsetenv("WICK_CPU");
-    return strcmp(wick_kernels_select()->tier, "amx") != 0 && !may_use_tiles();
-}
-
 static bool best_tier_may_use_what_it_has(void)
 {
     unsetenv("WICK_CPU");
@@ -86,7 +80,6 @@ static void permission_is_asked_for_when_wanted(void **state)
     if (!has_state(0x1021) || may_use_tiles())
         skip();
     assert_true(in_a_child(lower_tier_asks_for_nothing));
-    assert_true(in_a_child(f32_asks_for_nothing));
     assert_true(in_a_child(best_tier_may_use_what_it_has));
     assert_true(in_a_child(small_signal_stack_means_the_tier_below));
 }

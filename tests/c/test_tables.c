@@ -81,7 +81,11 @@ static void odd_values_show(void **state)
 /* Packs the tiny model in int8 with the tier's kernels; *n: bytes. The memory lives until the model is closed. */
 static void pack(const wick_kernels *kernels, const wick_model_files *files, wick_pool *pool, wick_cpu_model *model)
 {
-    *model = (wick_cpu_model){.kernels = kernels, .compute = WICK_COMPUTE_I8, .panel_width = 32, .files = files};
+    *model = (wick_cpu_model){.kernels = kernels,
+                              .compute = WICK_COMPUTE_I8,
+                              .layer_compute = WICK_COMPUTE_I8,
+                              .panel_width = 32,
+                              .files = files};
     wick_error error = {0};
     if (wick_cpu_model_open(model, NULL, pool, &error) != WICK_OK)
         fail_msg("%s: %s", kernels->tier, error.message);

@@ -29,8 +29,8 @@
 #define PANEL_STEP_BYTES ((size_t)WICK_I24_DIGITS * TILE_BYTES)      /* of a panel's digits */
 #define PANEL_STEP_LINES (PANEL_STEP_BYTES / 64)
 #define N_SUMS 4
-/* How far ahead of few rows' stream of weights is asked for: two steps. */
-#define AHEAD_BYTES (2 * PANEL_STEP_BYTES)
+/* How far ahead few rows' stream of weights is asked for: half a step. */
+#define AHEAD_BYTES (PANEL_STEP_BYTES / 2)
 
 #define DOT(sums, a, b) __asm__ volatile("tdpbssd %%tmm" #b ", %%tmm" #a ", %%tmm" #sums : :)
 
@@ -50,6 +50,16 @@ typedef struct operands {
     const int8_t *a, *b, *ahead;
     size_t lines; /* a step */
 } operands;
+
+/* Few rows need the next lines at once; of many, the next panel is in the second-level cache when its turn comes. */
+static inline __attribute__((always_inline)) void ask_ahead(operands *o)
+{
+    for (size_t i = 0; i < o->lines; i++, o->ahead += 64)
+        if (o->lines == PANEL_STEP_LINES)
+            _mm_prefetch((const char *)o->ahead, _MM_HINT_T0);
+        else
+            _mm_prefetch((const char *)o->ahead, _MM_HINT_T1);
+}
 
 static inline __attribute__((always_inline)) void sum_step(const int8_t *a, size_t lda, const int8_t *b)
 {
@@ -110,8 +120,7 @@ static inline __attribute__((always_inline)) void sum_tile(const wick_gemm_i24 *
     WICK_TILE_ZERO(2);
     WICK_TILE_ZERO(3);
     for (size_t step = 0; step < g->n_steps; step++) {
-        for (size_t i = 0; i < o.lines; i++, o.ahead += 64)
-            _mm_prefetch((const char *)o.ahead, _MM_HINT_T0);
+        ask_ahead(&o);
         sum_step(o.a, g->lda, o.b);
         finish(g, before, rows_a_step, gelu);
         o.a += ROW_STEP_BYTES;

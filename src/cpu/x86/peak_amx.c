@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * peak_amx.c: multiply-adds in AMX's tiles, for measuring (peak.h): 16 x 16 sums of 64 products of u8 by s8, or of 32 in bf16. The tiles hold zeros. */
+ * peak_amx.c: multiply-adds in AMX's tiles, for measuring (peak.h): 16 x 16 sums of 64 products of u8 by s8, or of 32 in bf16. Eight products of digits are one in f32
+ * (gemm_i24_amx.c). The tiles hold zeros. */
 #include "cpu/peak.h"
 #include "cpu/x86/tiers_x86.h"
 #include "cpu/x86/tiles_amx.h"
@@ -23,9 +24,11 @@
 
 SPIN(spin_i8_amx, WICK_TILE_DOT_I8, 64)
 SPIN(spin_bf16_amx, WICK_TILE_DOT_BF16, 32)
+SPIN(spin_f32_amx, WICK_TILE_DOT_I8, 64 / 8)
 
 void wick_peak_init_amx(wick_kernels *kernels)
 {
+    kernels->spin_f32 = spin_f32_amx;
     kernels->spin_i8 = spin_i8_amx;
     kernels->spin_bf16 = spin_bf16_amx;
 }
