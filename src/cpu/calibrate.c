@@ -172,7 +172,7 @@ int wick_cpu_calibrate(wick_cpu_model *model, wick_pool *pool, wick_error *error
     c.f32.kernels = &kernels;
     c.f32.panel_width = model->kernels->panel_width; /* it runs */
     c.f32.layer_compute = WICK_COMPUTE_F32;
-    c.f32.compute = WICK_COMPUTE_F32;                /* its words stay narrow: what comes in is what will come in */
+    c.f32.compute = WICK_COMPUTE_F32; /* its words stay narrow: what comes in is what will come in */
     c.f32.row_block = WICK_ALONE_ROWS;
     code = take(&c, error);
     if (code == WICK_OK)

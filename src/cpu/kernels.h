@@ -80,18 +80,19 @@ typedef struct wick_gemm_i8 {
  * All tiers give the same bits. */
 #define WICK_I24_STEP 64
 #define WICK_I24_DIGITS 3
-#define WICK_I24_PANEL 16                   /* columns of a panel of b */
-#define WICK_I24_LARGEST ((float)0x7F0000)  /* what the largest magnitude of a row becomes: its highest digit stays below 128, however it is rounded */
+#define WICK_I24_PANEL 16 /* columns of a panel of b */
+#define WICK_I24_LARGEST                                                                                               \
+    ((float)0x7F0000) /* what the largest magnitude of a row becomes: its highest digit stays below 128, however it is rounded */
 #define WICK_I24_LARGEST_K ((size_t)1 << 15)
 typedef struct wick_gemm_i24 {
-    size_t m, n, n_steps; /* any n: columns that go on in the panels behind */
-    const int8_t *a;      /* [m, n_steps, WICK_I24_DIGITS, WICK_I24_STEP] */
-    size_t lda;           /* bytes from row to row */
+    size_t m, n, n_steps;       /* any n: columns that go on in the panels behind */
+    const int8_t *a;            /* [m, n_steps, WICK_I24_DIGITS, WICK_I24_STEP] */
+    size_t lda;                 /* bytes from row to row */
     const wick_row_scale *rows; /* [m]; no offsets */
-    const int8_t *b;       /* [panels, n_steps, WICK_I24_DIGITS, WICK_I24_STEP / 4, WICK_I24_PANEL, 4] */
-    const float *b_scales; /* [panels * WICK_I24_PANEL] 2^16 times a column's scale */
-    const float *bias;     /* the same */
-    float *c;              /* [m, n] */
+    const int8_t *b;            /* [panels, n_steps, WICK_I24_DIGITS, WICK_I24_STEP / 4, WICK_I24_PANEL, 4] */
+    const float *b_scales;      /* [panels * WICK_I24_PANEL] 2^16 times a column's scale */
+    const float *bias;          /* the same */
+    float *c;                   /* [m, n] */
     size_t ldc;
     bool accumulate;
     bool gelu; /* c = gelu of that; not with accumulate */
@@ -100,11 +101,11 @@ typedef struct wick_gemm_i24 {
 /* Rows of f32 as gemm_i24 reads them: x[i, j] = scale[i] * integer, rounded to nearest even, integer = x * (WICK_I24_LARGEST / largest magnitude of the row), scale = 1 / that factor.
  * A row of less than WICK_LEAST_RANGE is zeros, with a scale of 0. A row that is not finite gets a scale of NaN. All tiers give the same bits. */
 typedef struct wick_split {
-    size_t m, n; /* n >= 1 */
+    size_t m, n;    /* n >= 1 */
     const float *x; /* [m, n] */
     size_t ldx;
-    int8_t *out; /* [m, n / WICK_I24_STEP rounded up, WICK_I24_DIGITS, WICK_I24_STEP]; 0 behind n */
-    size_t ldo;  /* bytes from row to row */
+    int8_t *out;          /* [m, n / WICK_I24_STEP rounded up, WICK_I24_DIGITS, WICK_I24_STEP]; 0 behind n */
+    size_t ldo;           /* bytes from row to row */
     wick_row_scale *rows; /* [m] */
 } wick_split;
 

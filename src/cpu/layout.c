@@ -61,8 +61,7 @@ static void walk_table(wick_cpu_walk *walk, const char *name, wick_cpu_table *ta
     table->n_rows = n_rows;
     table->width = width;
     /* n_rows * width is bounded by the tensor's own size; a unit of 4 bytes holds whole values */
-    table->rows = piece(walk, "", name, table->rows, n_rows,
-                        wick_compute_units(kind, width), sizeof(uint32_t));
+    table->rows = piece(walk, "", name, table->rows, n_rows, wick_compute_units(kind, width), sizeof(uint32_t));
     if (kind == WICK_COMPUTE_I8)
         table->scales = piece(walk, name, "scales", table->scales, n_rows, 1, sizeof *table->scales);
 }

@@ -54,9 +54,9 @@ static bool multiply(const wick_cpu_model *model, const wick_linear_step *s, con
                                          at->ldc, s->accumulate, with_gelu});
         break;
     case WICK_COMPUTE_I24:
-        kernels->gemm_i24(&(wick_gemm_i24){at->m, at->n, (l->in + WICK_I24_STEP - 1) / WICK_I24_STEP, narrow,
-                                           row_bytes, in->scales + at->row, b, l->scales + at->column, bias, at->c,
-                                           at->ldc, s->accumulate, with_gelu});
+        kernels->gemm_i24(&(wick_gemm_i24){at->m, at->n, (l->in + WICK_I24_STEP - 1) / WICK_I24_STEP, narrow, row_bytes,
+                                           in->scales + at->row, b, l->scales + at->column, bias, at->c, at->ldc,
+                                           s->accumulate, with_gelu});
         break;
     }
     return with_gelu;
@@ -136,8 +136,7 @@ void wick_narrow_rows(const wick_cpu_model *model, const wick_rows *x, const wic
         model->kernels->quantize(
             &(wick_quantize){n, x->width, from, x->stride, reader->factors, to, row_bytes, x->scales + row});
     else if (reader->compute == WICK_COMPUTE_I24)
-        model->kernels->split(
-            &(wick_split){n, x->width, from, x->stride, (int8_t *)to, row_bytes, x->scales + row});
+        model->kernels->split(&(wick_split){n, x->width, from, x->stride, (int8_t *)to, row_bytes, x->scales + row});
     else if (reader->observed)
         observe_rows(x, row, n, reader->observed);
 }

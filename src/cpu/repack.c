@@ -49,8 +49,7 @@ static void split_panel(const wick_kernels *kernels, const wick_cpu_linear *from
     for (size_t k = 0; k < in; k++)
         for (size_t j = 0; j < n; j++)
             memcpy(columns + j * in + k, source + k * wide + j, sizeof *columns);
-    kernels->split(
-        &(wick_split){n, in, columns, in, (int8_t *)(void *)units, n_units * sizeof *units, scales});
+    kernels->split(&(wick_split){n, in, columns, in, (int8_t *)(void *)units, n_units * sizeof *units, scales});
     for (size_t k = 0; k < n_units; k++)
         for (size_t j = 0; j < n; j++)
             target[k * WICK_I24_PANEL + j] = units[j * n_units + k];
@@ -144,8 +143,7 @@ static int repack(wick_cpu_model *model, repack_job *job, wick_pool *pool, wick_
 int wick_cpu_repack(wick_cpu_model *model, wick_pool *pool, wick_error *error)
 {
     repack_job job = {.kernels = model->kernels};
-    job.list =
-        calloc(model->files->encoder.n_layers * 4 + WICK_MAX_DENSE + WICK_PACKINGS_OF_HEAD, sizeof *job.list);
+    job.list = calloc(model->files->encoder.n_layers * 4 + WICK_MAX_DENSE + WICK_PACKINGS_OF_HEAD, sizeof *job.list);
     if (!job.list)
         return wick_fail_memory(error, "the packed weights");
     list_linears(&job, model);

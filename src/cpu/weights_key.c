@@ -85,7 +85,8 @@ const char *const wick_compute_names[WICK_COMPUTES] = {
 
 void wick_weights_key_of(const wick_cpu_model *model, wick_weights_key *out)
 {
-    snprintf(out->kind, sizeof out->kind, "weights %s %s", model->kernels->tier, wick_compute_names[model->layer_compute]);
+    snprintf(out->kind, sizeof out->kind, "weights %s %s", model->kernels->tier,
+             wick_compute_names[model->layer_compute]);
     out->key = (wick_prepared_key){.kind = out->kind,
                                    .source = model->files->path,
                                    .format = FORMAT,

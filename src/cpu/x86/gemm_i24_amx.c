@@ -23,10 +23,10 @@
 #include "cpu/x86/gelu_avx512.h"
 #include "cpu/x86/tiles_amx.h"
 
-#define DIGITS_BYTES WICK_I24_STEP                                   /* of a row's digit, in one step */
-#define ROW_STEP_BYTES (WICK_I24_DIGITS * DIGITS_BYTES)              /* of a row's digits */
-#define TILE_BYTES (WICK_AMX_ROWS * WICK_AMX_ROW_BYTES)              /* of a panel's digit */
-#define PANEL_STEP_BYTES ((size_t)WICK_I24_DIGITS * TILE_BYTES)      /* of a panel's digits */
+#define DIGITS_BYTES WICK_I24_STEP                              /* of a row's digit, in one step */
+#define ROW_STEP_BYTES (WICK_I24_DIGITS * DIGITS_BYTES)         /* of a row's digits */
+#define TILE_BYTES (WICK_AMX_ROWS * WICK_AMX_ROW_BYTES)         /* of a panel's digit */
+#define PANEL_STEP_BYTES ((size_t)WICK_I24_DIGITS * TILE_BYTES) /* of a panel's digits */
 #define PANEL_STEP_LINES (PANEL_STEP_BYTES / 64)
 #define N_SUMS 4
 /* How far ahead few rows' stream of weights is asked for: half a step. */
@@ -150,8 +150,8 @@ static inline __attribute__((always_inline)) void all_tiles(const wick_gemm_i24 
                                 n_tiles == 1 ? b + AHEAD_BYTES : b + panel_bytes + panel_bytes / n_tiles * i,
                                 (PANEL_STEP_LINES + n_tiles - 1) / n_tiles};
             sum_tile(g, o, &sums[turn], &before, gelu);
-            before = (done_tile){&sums[turn], row, g->m - row < WICK_AMX_ROWS ? g->m - row : WICK_AMX_ROWS, column,
-                                 row - first, 0};
+            before = (done_tile){&sums[turn], row,         g->m - row < WICK_AMX_ROWS ? g->m - row : WICK_AMX_ROWS,
+                                 column,      row - first, 0};
         }
     }
     finish(g, &before, WICK_AMX_ROWS, gelu);

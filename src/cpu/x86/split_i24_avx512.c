@@ -36,8 +36,7 @@ static float largest_of(const float *x, size_t n)
 static inline __attribute__((always_inline)) void split16(__m512 scaled, int8_t *out)
 {
     const __m512i middles = _mm512_set1_epi32(0x808080); /* split_row in i24_generic.c */
-    const __m512i digits =
-        _mm512_xor_si512(_mm512_add_epi32(_mm512_cvtps_epi32(scaled), middles), middles);
+    const __m512i digits = _mm512_xor_si512(_mm512_add_epi32(_mm512_cvtps_epi32(scaled), middles), middles);
     _mm_storeu_si128((__m128i *)(void *)out, _mm512_cvtepi32_epi8(_mm512_srli_epi32(digits, 16)));
     _mm_storeu_si128((__m128i *)(void *)(out + WICK_I24_STEP), _mm512_cvtepi32_epi8(_mm512_srli_epi32(digits, 8)));
     _mm_storeu_si128((__m128i *)(void *)(out + 2 * WICK_I24_STEP), _mm512_cvtepi32_epi8(digits));
