@@ -113,6 +113,9 @@ enum { MOST_ROWS = 40, N = 48, K = 72, PADDED = 64 };
 
 static uint8_t a8[MOST_ROWS * K];
 static int8_t b8[K * PADDED];
+/* Of integers of 24 bits: two steps of digits. */
+enum { STEPS = 2, A24_BYTES = STEPS * WICK_I24_DIGITS * WICK_I24_STEP };
+static int8_t a24[MOST_ROWS * A24_BYTES], b24[A24_BYTES * N];
 static uint16_t a16[MOST_ROWS * K], b16[K * PADDED];
 static wick_row_scale scales[MOST_ROWS];
 static float ones[PADDED];
@@ -128,6 +131,10 @@ static void fill(void)
         b8[i] = (int8_t)support_random_bits(&random);
         b16[i] = (uint16_t)(support_bits_of(support_random_normal(&random)) >> 16);
     }
+    for (size_t i = 0; i < sizeof a24; i++)
+        a24[i] = (int8_t)support_random_bits(&random);
+    for (size_t i = 0; i < sizeof b24; i++)
+        b24[i] = (int8_t)support_random_bits(&random);
     for (size_t i = 0; i < MOST_ROWS; i++)
         scales[i] = (wick_row_scale){1.0f, 1.0f};
     for (size_t i = 0; i < PADDED; i++)
@@ -135,7 +142,7 @@ static void fill(void)
 }
 
 typedef struct results {
-    float bf16[MOST_ROWS * N], i8[MOST_ROWS * N];
+    float bf16[MOST_ROWS * N], i8[MOST_ROWS * N], i24[MOST_ROWS * N];
 } results;
 
 static void multiply_bf16(const wick_kernels *kernels, size_t m, float *c)
@@ -161,6 +168,21 @@ static void multiply_i8(const wick_kernels *kernels, const uint8_t *a, size_t m,
                                      .ldc = N});
 }
 
+static void multiply_i24(const wick_kernels *kernels, const int8_t *a, size_t m, float *c)
+{
+    kernels->gemm_i24(&(wick_gemm_i24){.m = m,
+                                       .n = N,
+                                       .n_steps = STEPS,
+                                       .a = a,
+                                       .lda = A24_BYTES,
+                                       .rows = scales,
+                                       .b = b24,
+                                       .b_scales = ones,
+                                       .bias = ones,
+                                       .c = c,
+                                       .ldc = N});
+}
+
 static const wick_kernels *amx(void)
 {
     const wick_kernels *kernels = wick_kernels_named("amx");
@@ -181,6 +203,8 @@ static void products_give_tiles_back(void **state)
         assert_false(tiles_in_use());
         multiply_i8(kernels, a8, m, now.i8);
         assert_false(tiles_in_use());
+        multiply_i24(kernels, a24, m, now.i24);
+        assert_false(tiles_in_use());
     }
     kernels->spin_bf16(1);
     assert_false(tiles_in_use());
@@ -194,10 +218,12 @@ static void shapes_change_between_enter_and_leave(void **state)
     (void)state;
     const wick_kernels *kernels = amx();
     static results want, now;
-    support_guarded memory;
+    support_guarded memory, memory24;
     fill();
     support_guarded_open(&memory, sizeof a8 / sizeof(float));
+    support_guarded_open(&memory24, sizeof a24 / sizeof(float));
     multiply_i8(kernels, a8, MOST_ROWS, want.i8);
+    multiply_i24(kernels, a24, MOST_ROWS, want.i24);
     kernels->enter();
     for (size_t i = 0; i < 300; i++) {
         const size_t m = i * 11 % (MOST_ROWS + 1); /* none, too */
@@ -206,9 +232,16 @@ static void shapes_change_between_enter_and_leave(void **state)
         multiply_i8(kernels, a, m, now.i8);
         if (memcmp(now.i8, want.i8, m * N * sizeof *now.i8) != 0)
             fail_msg("product %zu, of %zu rows", i, m);
+        const size_t m24 = (i * 7 + 3) % (MOST_ROWS + 1);
+        int8_t *a_24 = (int8_t *)memory24.pages + memory24.size_bytes - m24 * A24_BYTES;
+        memcpy(a_24, a24, m24 * A24_BYTES);
+        multiply_i24(kernels, a_24, m24, now.i24);
+        if (memcmp(now.i24, want.i24, m24 * N * sizeof *now.i24) != 0)
+            fail_msg("product %zu, of %zu rows of 24-bit integers", i, m24);
     }
     kernels->leave();
     support_guarded_close(&memory);
+    support_guarded_close(&memory24);
 }
 
 static void they_stay_between_enter_and_leave(void **state)
@@ -222,9 +255,13 @@ static void they_stay_between_enter_and_leave(void **state)
         assert_true(tiles_in_use());
         multiply_i8(kernels, a8, 3, now.i8);
         assert_true(tiles_in_use());
+        multiply_i24(kernels, a24, 5, now.i24);
+        assert_true(tiles_in_use());
         kernels->leave();
         assert_false(tiles_in_use());
         multiply_bf16(kernels, 1, now.bf16); /* outside again */
+        assert_false(tiles_in_use());
+        multiply_i24(kernels, a24, MOST_ROWS, now.i24);
         assert_false(tiles_in_use());
     }
     kernels->enter();
@@ -241,6 +278,7 @@ static void shapes_of_others_are_not_felt(void **state)
     for (size_t m = 1; m <= MOST_ROWS; m += 3) {
         multiply_bf16(kernels, m, want.bf16);
         multiply_i8(kernels, a8, m, want.i8);
+        multiply_i24(kernels, a24, m, want.i24);
         for (uint8_t rows = 1; rows <= 16; rows++) {
             leave_other_shape(rows);
             multiply_bf16(kernels, m, now.bf16);
@@ -250,6 +288,9 @@ static void shapes_of_others_are_not_felt(void **state)
             multiply_i8(kernels, a8, m, now.i8);
             kernels->leave();
             assert_memory_equal(now.i8, want.i8, m * N * sizeof *now.i8);
+            leave_other_shape(rows);
+            multiply_i24(kernels, a24, m, now.i24);
+            assert_memory_equal(now.i24, want.i24, m * N * sizeof *now.i24);
         }
     }
     __asm__ volatile("tilerelease" : :);
@@ -266,8 +307,10 @@ static void *multiply_as_well(void *arg)
         const size_t m = 1 + round * 7 % MOST_ROWS;
         multiply_bf16(kernels, m, now.bf16);
         multiply_i8(kernels, a8, m, now.i8);
+        multiply_i24(kernels, a24, m, now.i24);
         same = memcmp(now.bf16, want->bf16, m * N * sizeof *now.bf16) == 0 &&
-               memcmp(now.i8, want->i8, m * N * sizeof *now.i8) == 0 && !tiles_in_use();
+               memcmp(now.i8, want->i8, m * N * sizeof *now.i8) == 0 &&
+               memcmp(now.i24, want->i24, m * N * sizeof *now.i24) == 0 && !tiles_in_use();
     }
     return same ? NULL : arg;
 }
@@ -282,12 +325,14 @@ static void every_thread_has_its_own(void **state)
     fill();
     multiply_bf16(kernels, MOST_ROWS, want.bf16);
     multiply_i8(kernels, a8, MOST_ROWS, want.i8);
+    multiply_i24(kernels, a24, MOST_ROWS, want.i24);
     kernels->enter(); /* a thread that comes while this one is inside is not */
     multiply_bf16(kernels, MOST_ROWS, now.bf16);
     assert_int_equal(pthread_create(&thread, NULL, multiply_as_well, &want), 0);
     pthread_join(thread, &failed);
     assert_null(failed);
     multiply_i8(kernels, a8, MOST_ROWS, now.i8);
+    multiply_i24(kernels, a24, MOST_ROWS, now.i24);
     kernels->leave();
     assert_memory_equal(&now, &want, sizeof now);
 }
