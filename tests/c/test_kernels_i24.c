@@ -343,9 +343,12 @@ static void scales_that_are_no_numbers(void **state)
 int main(void)
 {
     static const struct CMUnitTest each[] = {
-        cmocka_unit_test(every_shape),          cmocka_unit_test(extreme_digits),
-        cmocka_unit_test(every_pair_of_digits), cmocka_unit_test(rows_stand_alone),
-        cmocka_unit_test(gelu_comes_with_the_product), cmocka_unit_test(scales_that_are_no_numbers),
+        cmocka_unit_test(every_shape),
+        cmocka_unit_test(extreme_digits),
+        cmocka_unit_test(every_pair_of_digits),
+        cmocka_unit_test(rows_stand_alone),
+        cmocka_unit_test(gelu_comes_with_the_product),
+        cmocka_unit_test(scales_that_are_no_numbers),
     };
     enum { N_EACH = sizeof each / sizeof *each };
     static char names[SUPPORT_N_TIERS * N_EACH][64];

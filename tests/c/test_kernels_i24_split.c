@@ -88,9 +88,7 @@ static float largest_of(const float *x, size_t n)
 
 static void check_scale(float largest, wick_row_scale got)
 {
-    const float want = isnan(largest)                 ? NAN
-                       : largest <= WICK_LEAST_RANGE ? 0.0f
-                                                      : 1.0f / ((float)0x7F0000 / largest);
+    const float want = isnan(largest) ? NAN : largest <= WICK_LEAST_RANGE ? 0.0f : 1.0f / ((float)0x7F0000 / largest);
     assert_true(got.offset == 0);
     if (isnan(want) ? !isnan(got.scale) : support_bits_of(got.scale) != support_bits_of(want))
         fail_msg("largest %a: the scale is %a, not %a", (double)largest, (double)got.scale, (double)want);
@@ -106,8 +104,8 @@ static void check_value(float x, float largest, float scale, const unsigned char
     assert_int_equal(left, 0);
     for (size_t d = 0; d < 3; d++)
         if (digit_at(row, j, d) != digits[d])
-            fail_msg("%a of %a at %zu: digit %zu is %d, not %d", (double)x, (double)largest, j, d,
-                     digit_at(row, j, d), (int)digits[d]);
+            fail_msg("%a of %a at %zu: digit %zu is %d, not %d", (double)x, (double)largest, j, d, digit_at(row, j, d),
+                     (int)digits[d]);
     if (!(scale > 0))
         return;
     const double back = (double)scale * integer, step = (double)largest / 0x7F0000,
@@ -174,7 +172,8 @@ static float value_of(support_random *random, kind what, size_t j)
 static void check_kind(const wick_kernels *kernels, support_random *random, size_t n, kind what)
 {
     const uint32_t flags = support_random_bits(random);
-    const size_t m = support_random_below(random, MAX_M + 1), gap = flags & 1 ? 1 + support_random_below(random, MAX_GAP) : 0;
+    const size_t m = support_random_below(random, MAX_M + 1),
+                 gap = flags & 1 ? 1 + support_random_below(random, MAX_GAP) : 0;
     support_matrix x = support_matrix_place(&at.x, m, n, n + (flags & 2 ? gap : 0), flags & 4);
     for (size_t i = 0; i < m; i++) {
         const size_t swapped = support_random_below(random, n); /* what comes first may stand anywhere */
@@ -203,7 +202,8 @@ static void every_width(void **state)
 static void halves_become_even(void **state)
 {
     const wick_kernels *kernels = support_kernels(state);
-    static const float x[] = {0x7F0000, 0.5f, -0.5f, 1.5f, -1.5f, 2.5f, -2.5f, 127.5f, 128.5f, -128.5f, 32767.5f, -0x7F0000};
+    static const float x[] = {0x7F0000, 0.5f,   -0.5f,  1.5f,    -1.5f,    2.5f,
+                              -2.5f,    127.5f, 128.5f, -128.5f, 32767.5f, -0x7F0000};
     static const int32_t want[] = {0x7F0000, 0, 0, 2, -2, 2, -2, 128, 128, -128, 32768, -0x7F0000};
     enum { N = sizeof x / sizeof *x };
     int8_t out[STEP_BYTES];
@@ -212,7 +212,8 @@ static void halves_become_even(void **state)
     assert_true(row.scale == 1.0f);
     for (size_t j = 0; j < N; j++) {
         const unsigned char *digits = (const unsigned char *)out;
-        assert_int_equal(digit_at(digits, j, 0) * 65536 + digit_at(digits, j, 1) * 256 + digit_at(digits, j, 2), want[j]);
+        assert_int_equal(digit_at(digits, j, 0) * 65536 + digit_at(digits, j, 1) * 256 + digit_at(digits, j, 2),
+                         want[j]);
     }
 }
 
@@ -221,7 +222,8 @@ static void least_and_largest_rows(void **state)
 {
     const wick_kernels *kernels = support_kernels(state);
     const float edge = WICK_LEAST_RANGE;
-    const float largest[] = {edge, nextafterf(edge, 0), nextafterf(edge, 1), FLT_MAX, nextafterf(FLT_MAX, 0), FLT_MIN, 1e-44f};
+    const float largest[] = {edge,  nextafterf(edge, 0), nextafterf(edge, 1), FLT_MAX, nextafterf(FLT_MAX, 0), FLT_MIN,
+                             1e-44f};
     for (size_t i = 0; i < sizeof largest / sizeof *largest; i++)
         for (size_t n = 1; n < 70; n += 17) {
             support_matrix x = support_matrix_place(&at.x, 1, n, n, true);
