@@ -54,7 +54,7 @@ static void cpu_close(wick_backend *backend)
 
 static int parse_dtype(const char *dtype, wick_compute *out, wick_error *error)
 {
-    for (size_t i = 0; i < WICK_COMPUTES; i++)
+    for (size_t i = 0; i < WICK_COMPUTE_I24; i++) /* which no model is asked to be */
         if (strcmp(dtype ? dtype : "f32", wick_compute_names[i]) == 0) {
             *out = (wick_compute)i;
             return WICK_OK;
