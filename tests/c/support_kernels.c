@@ -160,6 +160,14 @@ const char *const support_tiers[SUPPORT_N_TIERS] = {"generic", "avx2", "avxvnni"
 
 #define MAX_TESTS 160
 
+void support_tier_test(struct CMUnitTest *out, const struct CMUnitTest *test, const char *tier, char name[64])
+{
+    *out = *test;
+    snprintf(name, 64, "%s, tier %s", test->name, tier);
+    out->name = name;
+    out->initial_state = (void *)(uintptr_t)tier; /* never written to */
+}
+
 int support_tiers_run(const struct CMUnitTest *each, size_t n_each, const struct CMUnitTest *once, size_t n_once)
 {
     static char names[MAX_TESTS][64];
@@ -171,15 +179,8 @@ int support_tiers_run(const struct CMUnitTest *each, size_t n_each, const struct
     }
     for (size_t i = 0; i < n_once; i++)
         tests[i] = once[i];
-    for (size_t i = 0; i < n - n_once; i++) {
-        const struct CMUnitTest *test = &each[i % n_each];
-        const char *tier = support_tiers[i / n_each];
-        struct CMUnitTest *out = &tests[n_once + i];
-        *out = *test;
-        snprintf(names[i], sizeof names[i], "%s, tier %s", test->name, tier);
-        out->name = names[i];
-        out->initial_state = (void *)(uintptr_t)tier; /* never written to */
-    }
+    for (size_t i = 0; i < n - n_once; i++)
+        support_tier_test(&tests[n_once + i], &each[i % n_each], support_tiers[i / n_each], names[i]);
     return _cmocka_run_group_tests("tests", tests, n, NULL, NULL);
 }
 

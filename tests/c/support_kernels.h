@@ -60,8 +60,10 @@ uint32_t support_bits_of(float x);
 
 #define SUPPORT_N_TIERS 11
 extern const char *const support_tiers[SUPPORT_N_TIERS];
-/* Runs the tests once[0..n_once), then each[0..n_each) in every tier as "NAME, tier TIER". Returns what main does: how many failed. */
+/* Makes of test one for that tier alone, "NAME, tier TIER"; name keeps its text. */
 struct CMUnitTest;
+void support_tier_test(struct CMUnitTest *out, const struct CMUnitTest *test, const char *tier, char name[64]);
+/* Runs the tests once[0..n_once), then each[0..n_each) in every tier as "NAME, tier TIER". Returns what main does: how many failed. */
 int support_tiers_run(const struct CMUnitTest *each, size_t n_each, const struct CMUnitTest *once, size_t n_once);
 /* The table for a test whose initial state is the tier's name; skips the test, by name, where this machine lacks the tier. */
 const wick_kernels *support_kernels(void **state);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * i24_generic.c: the reference of f32 products made of 24-bit integers (kernels.h), in plain C. Tests hold each tier against it.
  *
- * How exact they are: an input is off by at most 2^-24 of its row's largest, a weight by as much of its column's, and nothing is lost in sums of products. Products in f32 lose
- * 2^-24 of the sum so far with every addition; so these are no worse where a row's values are alike, and where one of them is much larger than the rest, it is what an f32 sum
- * would be rounded by as well (docs/speed.md has both, measured). */
+ * How exact they are: an input is off by half a step, 2^-24 of its row's largest, and by up to 2^-23 of itself, for its factor and its scale are rounded; a weight likewise; nothing is lost in sums of
+ * products. Products in f32 lose 2^-24 of the sum so far with every addition. So these are better the longer rows are and the more alike their values, and worse where one value is much larger than the rest and
+ * meets weights near zero: then all others keep its step (docs/speed.md has both, measured). A row's magnitudes beyond 1e36 may give infinities that f32 products would not. */
 #include <math.h>
 #include <string.h>
 

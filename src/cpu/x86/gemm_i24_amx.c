@@ -114,7 +114,7 @@ static inline __attribute__((always_inline)) void finish(const wick_gemm_i24 *g,
 static inline __attribute__((always_inline)) void sum_tile(const wick_gemm_i24 *g, operands o, tile_sums *out,
                                                            done_tile *before, const bool gelu)
 {
-    const size_t rows_a_step = WICK_AMX_ROWS / g->n_steps + 1;
+    const size_t rows_a_step = WICK_AMX_ROWS / g->n_steps + 1; /* all of them, so that out may be where they stood */
     WICK_TILE_ZERO(0);
     WICK_TILE_ZERO(1);
     WICK_TILE_ZERO(2);
@@ -126,7 +126,6 @@ static inline __attribute__((always_inline)) void sum_tile(const wick_gemm_i24 *
         o.a += ROW_STEP_BYTES;
         o.b += PANEL_STEP_BYTES;
     }
-    finish(g, before, WICK_AMX_ROWS, gelu);
     WICK_TILE_STORE(0, out->of[0], WICK_AMX_ROW_BYTES);
     WICK_TILE_STORE(1, out->of[1], WICK_AMX_ROW_BYTES);
     WICK_TILE_STORE(2, out->of[2], WICK_AMX_ROW_BYTES);
@@ -138,20 +137,19 @@ static inline __attribute__((always_inline)) void all_tiles(const wick_gemm_i24 
 {
     const size_t rows = g->m < WICK_AMX_ROWS ? g->m : WICK_AMX_ROWS, panel_bytes = g->n_steps * PANEL_STEP_BYTES,
                  n_tiles = (g->m + WICK_AMX_ROWS - 1) / WICK_AMX_ROWS;
-    tile_sums sums[2];
+    tile_sums sums;
     done_tile before = {.n = 0};
-    size_t turn = 0;
     wick_tiles_shape(rows);
     for (size_t column = 0; column < g->n; column += WICK_I24_PANEL) {
         const int8_t *b = g->b + column / WICK_I24_PANEL * panel_bytes;
-        for (size_t i = 0; i < n_tiles; i++, turn ^= 1) {
+        for (size_t i = 0; i < n_tiles; i++) {
             const size_t row = i * WICK_AMX_ROWS, first = row + rows <= g->m ? row : g->m - rows;
             const operands o = {g->a + first * g->lda, b,
                                 n_tiles == 1 ? b + AHEAD_BYTES : b + panel_bytes + panel_bytes / n_tiles * i,
                                 (PANEL_STEP_LINES + n_tiles - 1) / n_tiles};
-            sum_tile(g, o, &sums[turn], &before, gelu);
-            before = (done_tile){&sums[turn], row,         g->m - row < WICK_AMX_ROWS ? g->m - row : WICK_AMX_ROWS,
-                                 column,      row - first, 0};
+            sum_tile(g, o, &sums, &before, gelu);
+            before = (done_tile){&sums,  row,         g->m - row < WICK_AMX_ROWS ? g->m - row : WICK_AMX_ROWS,
+                                 column, row - first, 0};
         }
     }
     finish(g, &before, WICK_AMX_ROWS, gelu);
