@@ -146,7 +146,7 @@ typedef struct wick_kernels {
         takes_panels; /* gemm_bf16 and gemm_i8 take any n: columns of b, bias, b_scales and b_sums that go on in the panels behind. And they do gelu and
                          * narrow, which cost little beside products that do not use the vector units */
 
-    bool has_i24; /* gemm_i24 is faster than gemm */
+    bool has_i24; /* gemm_i24 is faster than gemm; only with takes_panels */
 
     size_t
         attention_rows; /* rows of scores that products in bf16 are best made of at once; at most WICK_ATTENTION_ROWS */
