@@ -304,8 +304,10 @@ def test_eight_processes_download_once(wick, hub, vector):
     for process in processes:
         out, err = process.communicate(timeout=60)
         assert process.returncode == 0 and out == vector, err
-        told += err.count(b"waiting for another process")
-    assert 1 <= told <= 7
+        n = err.count(b"waiting for another process")
+        assert n <= 1, err
+        told += n
+    assert told >= 1  # all eight may: one file comes from one process, the next from another
     resolved = [r["path"] for r in hub.requests("/resolve/")]
     assert len(resolved) == len(set(resolved)) == len(WANTED)
     assert len([r for r in hub.log if r["host"] == "store"]) == 1
