@@ -13,22 +13,11 @@
 
 #include "base/error.h"
 #include "cpu/forward.h"
+#include "cpu/pace.h"
 #include "cpu/pack_cpu.h"
 #include "cpu/peak.h"
 #include "cpu/plan.h"
 #include "cpu/workspace.h"
-
-/* Whether threads that share the few rows of a chunk get their cores. Where other processes take them, each of the many barriers waits for a time slice, and one
- * thread alone is faster: after a call that mostly slept, some calls are made alone, more of them each time it happens again. A call that goes well says little: the
- * threads may just have got their time slices together. Only a stretch longer than a scheduler's slices (1 to 6 ms each on Linux) shows that the cores are free again. */
-typedef struct crowding {
-    unsigned n_alone; /* calls left to be made by one thread */
-    unsigned backoff; /* calls after the latest crowded one */
-    uint64_t well_ns; /* spent in calls together that went well, since the latest crowded one */
-} crowding;
-
-#define LARGEST_BACKOFF 128 /* a crowded try takes a few times what a call alone takes: a loss of some 2 % */
-#define FREE_AGAIN_NS 20000000
 
 struct wick_backend {
     wick_cpu_model model;
@@ -37,7 +26,7 @@ struct wick_backend {
     unsigned n_threads;
     wick_workspace workspace;
     wick_plan plan;
-    crowding crowding;
+    wick_pace pace;
 };
 
 /* ---- opening ------------------------------------------------------------------------------------------------------- */
@@ -194,30 +183,28 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* Crowded is a call whose n_threads slept for more than a quarter of the time it took. */
-static void note_crowding(crowding *c, uint64_t took_ns, uint64_t slept_ns, unsigned n_threads)
+/* One chunk of few rows, with a barrier after each step where threads share it. */
+static bool has_many_barriers(const encode_job *job)
 {
-    if (slept_ns > took_ns / 4 * n_threads) {
-        c->backoff = c->backoff == 0 ? 1 : c->backoff < LARGEST_BACKOFF ? c->backoff * 2 : LARGEST_BACKOFF;
-        c->n_alone = c->backoff;
-        c->well_ns = 0;
-    } else if ((c->well_ns += took_ns) >= FREE_AGAIN_NS) {
-        c->backoff = 0;
-    }
+    const wick_backend *b = job->backend;
+    return b->plan.together && b->plan.n_chunks == 1 && !wick_rows_are_own(chunk_at(job, 0).n_rows, b->n_threads);
 }
 
-/* Runs the plan with all threads together, and notes whether they got their cores. */
-static void run_together(encode_job *job)
+/* By all threads or by one, whichever is faster now. */
+static void run_paced(encode_job *job, size_t first)
 {
     wick_backend *b = job->backend;
-    uint64_t slept = wick_pool_slept_ns(b->pool), start = now_ns();
-    wick_pool_run(b->pool, 0, encode_together, job);
-    note_crowding(&b->crowding, now_ns() - start, wick_pool_slept_ns(b->pool) - slept, b->n_threads);
-}
-
-static size_t first_chunk_rows(const encode_job *job)
-{
-    return chunk_at(job, 0).n_rows;
+    const size_t n_rows = chunk_at(job, 0).n_rows;
+    const bool alone = wick_pace_begin(&b->pace, n_rows);
+    const uint64_t slept = wick_pool_slept_ns(b->pool), start = now_ns();
+    if (alone) {
+        wick_plan_make(&b->plan, job->batch, first, 1, b->model.row_block);
+        encode_alone(job, 0);
+    } else {
+        wick_pool_run(b->pool, 0, encode_together, job);
+    }
+    wick_pace_end(&b->pace, n_rows, alone, now_ns() - start, alone ? 0 : wick_pool_slept_ns(b->pool) - slept,
+                  b->n_threads);
 }
 
 static size_t longest_sequence(const wick_packed_batch *batch)
@@ -250,18 +237,10 @@ static int cpu_encode(wick_backend *b, const wick_packed_batch *batch, const wic
         encode_job job = {.backend = b, .batch = batch, .target = target};
         atomic_init(&job.next, 0);
         wick_plan_make(&b->plan, batch, next, b->n_threads, b->model.row_block);
-        const bool has_many_barriers = b->plan.together && !wick_rows_are_own(first_chunk_rows(&job), b->n_threads);
-        if (has_many_barriers && b->crowding.n_alone > 0) {
-            b->crowding.n_alone--;
-            wick_plan_make(&b->plan, batch, next, 1, b->model.row_block);
-            encode_alone(&job, 0);
-        } else if (has_many_barriers) {
-            run_together(&job);
-        } else if (b->plan.together) {
-            wick_pool_run(b->pool, 0, encode_together, &job);
-        } else {
-            wick_pool_run(b->pool, 0, encode_alone, &job);
-        }
+        if (has_many_barriers(&job))
+            run_paced(&job, next);
+        else
+            wick_pool_run(b->pool, 0, b->plan.together ? encode_together : encode_alone, &job);
     }
     pthread_mutex_unlock(&b->mutex);
     return WICK_OK;
