@@ -28,9 +28,11 @@ ROOT = HERE.parent
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 SINGLE = "How do I install a package on Debian?"
 REFERENCE = "sentence_transformers f32"
+# Figure by figure, the rounds of each one after another: what a burst of work leaves behind (a host takes cores back) must not fall on the latency of one text.
+LATENCIES = ("single", "batch8", "batch32", "tokens256")
+RATES = ("short", "paragraphs")
 # Some peers' threads spin for up to 200 ms after a call (OpenMP); the next engine must not pay for that.
 SETTLE_SECONDS = 0.3
-
 
 # Neighbours that recall counts, and among how many texts.
 RECALL_AT = 10
@@ -133,6 +135,17 @@ def prepare(specs, setup, threads):
             sys.exit(f"bench: cannot prepare {spec.label}; see {setup.log.name}")
 
 
+def measure_calls(worker, name, figures, args):
+    calls = sorted(worker.ask("calls", set=name, seconds=args.seconds))
+    figures.setdefault(name + "_p50_ms", []).append(1e3 * statistics.median(calls))
+    figures.setdefault(name + "_p95_ms", []).append(1e3 * calls[int(0.95 * (len(calls) - 1) + 0.5)])
+
+
+def measure_pass(worker, name, figures, setup):
+    seconds = worker.ask("pass", set=name)
+    figures.setdefault(name + "_per_s", []).append(len(setup.texts[name]) / seconds)
+
+
 def measure_rounds(specs, setup, args):
     """label -> figure -> list over rounds (p50 and p95 in ms, texts a second), and label -> stats."""
     live = []
@@ -140,21 +153,13 @@ def measure_rounds(specs, setup, args):
         say(f"loading {spec.label}")
         live.append(workers.Worker(spec, setup, args.threads))
     rounds = {spec.label: {} for spec in specs}
-    for turn in range(args.rounds):
-        say(f"round {turn + 1} of {args.rounds}")
-        order = live[turn % len(live):] + live[:turn % len(live)]
-        for name in ("single", "batch8", "batch32", "tokens256"):
-            for worker in order:
+    for name in LATENCIES + RATES:
+        for turn in range(args.rounds):
+            say(f"{name}: round {turn + 1} of {args.rounds}")
+            for worker in live[turn % len(live):] + live[:turn % len(live)]:
                 time.sleep(SETTLE_SECONDS)
-                calls = sorted(worker.ask("calls", set=name, seconds=args.seconds))
                 figures = rounds[worker.spec.label]
-                figures.setdefault(name + "_p50_ms", []).append(1e3 * statistics.median(calls))
-                figures.setdefault(name + "_p95_ms", []).append(1e3 * calls[int(0.95 * (len(calls) - 1) + 0.5)])
-        for name in ("short", "paragraphs"):
-            for worker in order:
-                time.sleep(SETTLE_SECONDS)
-                seconds = worker.ask("pass", set=name)
-                rounds[worker.spec.label].setdefault(name + "_per_s", []).append(len(setup.texts[name]) / seconds)
+                measure_pass(worker, name, figures, setup) if name in RATES else measure_calls(worker, name, figures, args)
     stats = {worker.spec.label: worker.ask("stats") for worker in live}
     for worker in live:
         save_vectors(worker, setup)

@@ -11,7 +11,7 @@
 #define SPIN(name, dot, n_products)                                                                                    \
     static uint64_t name(size_t n_rounds)                                                                              \
     {                                                                                                                  \
-        wick_tiles_shape(WICK_AMX_ROWS);                                                                               \
+        wick_tiles_shape(WICK_AMX_ROWS, WICK_AMX_FIRST_B);                                                             \
         for (size_t round = 0; round < n_rounds; round++) {                                                            \
             dot(0, 4, 6);                                                                                              \
             dot(1, 4, 7);                                                                                              \

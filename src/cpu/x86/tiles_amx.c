@@ -14,21 +14,22 @@ typedef struct tile_config {
 
 /* Of this thread. 0 rows: no shape is set. */
 static _Thread_local struct {
-    size_t rows;
+    size_t rows, first_b;
     bool entered;
 } now;
 
-void wick_tiles_shape(size_t rows)
+void wick_tiles_shape(size_t rows, size_t first_b)
 {
-    if (now.rows == rows)
+    if (now.rows == rows && (now.first_b == first_b || rows == WICK_AMX_ROWS))
         return;
     tile_config config = {.palette = 1};
     for (size_t tile = 0; tile < 8; tile++) {
-        config.rows[tile] = (uint8_t)(tile < 6 ? rows : WICK_AMX_ROWS); /* 0 to 5 are of a and of sums */
+        config.rows[tile] = (uint8_t)(tile < first_b ? rows : WICK_AMX_ROWS);
         config.row_bytes[tile] = WICK_AMX_ROW_BYTES;
     }
     __asm__ volatile("ldtilecfg %0" : : "m"(config));
     now.rows = rows;
+    now.first_b = first_b;
 }
 
 static void give_back(void)

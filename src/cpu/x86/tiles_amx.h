@@ -36,8 +36,10 @@
 #define WICK_AMX_PANEL 32                         /* columns */
 #define WICK_AMX_PANEL_BYTES (WICK_AMX_PANEL * 4) /* of a panel's row of units */
 
-/* Gives this thread's tiles of a and of sums `rows` rows, 1 to 16, and those of b 16. Cheap where they have them already. */
-void wick_tiles_shape(size_t rows);
+#define WICK_AMX_FIRST_B 6 /* the tiles of b, from this one on; those before are of a and of sums */
+
+/* Gives this thread's tiles of a and of sums `rows` rows, 1 to 16, and those of b, first_b to 7, 16. Cheap where they have them already. */
+void wick_tiles_shape(size_t rows, size_t first_b);
 /* After the last product of a call: outside enter and leave (kernels.h), gives the registers back. */
 void wick_tiles_done(void);
 
@@ -195,7 +197,7 @@ static inline __attribute__((always_inline)) void wick_amx_prefetch(wick_amx_ope
         wick_amx_sums sums[2];                                                                                         \
         wick_amx_pair before = {.n = 0};                                                                               \
         size_t turn = 0;                                                                                               \
-        wick_tiles_shape(rows);                                                                                        \
+        wick_tiles_shape(rows, WICK_AMX_FIRST_B);                                                                      \
         for (size_t column = 0; column < g->n; column += WICK_AMX_PANEL)                                               \
             for (size_t i = 0; i < n_pairs; i++, turn ^= 1) {                                                          \
                 wick_amx_pair pair = wick_amx_pair_at(g->m, rows, i, (const uint8_t *)g->a, &o);                       \
