@@ -107,37 +107,46 @@ static inline wick_amx_pair wick_amx_pair_at(size_t m, size_t rows, size_t i, co
                            .skip = {row - first, has_second ? next - second : 0}};
 }
 
-/* Few rows are a stream of weights out of the third-level cache or memory, asked for 12 KiB ahead (gemm_f32_avx512.c). Of more rows, each pair asks for a
+#define WICK_AMX_AHEAD_BYTES ((size_t)3072)
+/* Few rows are a stream of weights out of the third-level cache or memory, asked for a step and a half ahead. Of more rows, each pair asks for a
  * part of the next panel, so that its first pair finds it in the second-level cache. */
 static inline void wick_amx_look_ahead(wick_amx_operands *o, size_t pair, size_t n_pairs, size_t panel_bytes)
 {
     o->ahead_groups = n_pairs == 1 ? 4 : n_pairs < 4 ? 2 : 1;
-    o->ahead = n_pairs == 1 ? o->b + 12288 : o->b + panel_bytes + panel_bytes / n_pairs * pair;
+    o->ahead = n_pairs == 1 ? o->b + WICK_AMX_AHEAD_BYTES : o->b + panel_bytes + panel_bytes / n_pairs * pair;
 }
 
-static inline __attribute__((always_inline)) void wick_amx_prefetch(wick_amx_operands *o)
+/* Group `group` of the lines that a step asks for. */
+static inline __attribute__((always_inline)) void wick_amx_ask(const wick_amx_operands *o, size_t group)
 {
-    for (size_t i = 0; i < o->ahead_groups; i++, o->ahead += 8 * 64) {
-        WICK_UNROLL
-        for (size_t line = 0; line < 8; line++)
-            _mm_prefetch((const char *)(o->ahead + line * 64), _MM_HINT_T0);
-    }
+    if (group >= o->ahead_groups)
+        return;
+    WICK_UNROLL
+    for (size_t line = 0; line < 8; line++)
+        _mm_prefetch((const char *)(o->ahead + (group * 8 + line) * 64), _MM_HINT_T0);
 }
 
-/* One step of 16 units: the tiles of b, then of a, each used as soon as it is there. A macro, because a tile's number is part of the instruction. */
-#define WICK_AMX_STEP(dot, first, second, a_stride, b)                                                                 \
+/* One step of 16 units. Loads come as early as there are tiles for them, and lines are asked for between the products: so a thread that has half of its core's window of
+ * instructions keeps the tiles busy, too. A macro, because a tile's number is part of the instruction. */
+#define WICK_AMX_STEP(dot, first, second, a_stride, b, ask)                                                            \
     do {                                                                                                               \
         WICK_TILE_LOAD(6, (b), WICK_AMX_PANEL_BYTES);                                                                  \
         WICK_TILE_LOAD(4, (first), a_stride);                                                                          \
-        dot(0, 4, 6);                                                                                                  \
+        ask(o, 0);                                                                                                     \
         WICK_TILE_LOAD(7, (b) + WICK_AMX_ROW_BYTES, WICK_AMX_PANEL_BYTES);                                             \
-        dot(1, 4, 7);                                                                                                  \
-        if (second) {                                                                                                  \
+        if (second)                                                                                                    \
             WICK_TILE_LOAD(5, (second), a_stride);                                                                     \
+        dot(0, 4, 6);                                                                                                  \
+        ask(o, 1);                                                                                                     \
+        dot(1, 4, 7);                                                                                                  \
+        ask(o, 2);                                                                                                     \
+        if (second) {                                                                                                  \
             dot(2, 5, 6);                                                                                              \
             dot(3, 5, 7);                                                                                              \
         }                                                                                                              \
+        ask(o, 3);                                                                                                     \
     } while (0)
+#define WICK_AMX_ASK_NOTHING(o, group) ((void)0)
 
 /* Defines `static void name(const job *g)` for a product of kernels.h whose n may be many panels. finish(g, row, n, column, sums, gelu, whole) takes the sums
  * [n, 32] of rows from `row` on where they belong; gelu, and whether the panel has all its columns, are literals where it is inlined. k runs from 0 upwards in one sum, whatever the rows. */
@@ -167,8 +176,8 @@ static inline __attribute__((always_inline)) void wick_amx_prefetch(wick_amx_ope
         WICK_TILE_ZERO(2);                                                                                             \
         WICK_TILE_ZERO(3);                                                                                             \
         for (; left >= WICK_AMX_ROW_BYTES; left -= WICK_AMX_ROW_BYTES, b += 16 * WICK_AMX_PANEL_BYTES) {               \
-            wick_amx_prefetch(o);                                                                                      \
-            WICK_AMX_STEP(dot, a, second, o->a_bytes, b);                                                              \
+            WICK_AMX_STEP(dot, a, second, o->a_bytes, b, wick_amx_ask);                                                \
+            o->ahead += o->ahead_groups * 8 * 64;                                                                      \
             a += WICK_AMX_ROW_BYTES;                                                                                   \
             second = second ? second + WICK_AMX_ROW_BYTES : NULL;                                                      \
             name##_finish(g, before, rows_a_step, gelu);                                                               \
@@ -177,7 +186,7 @@ static inline __attribute__((always_inline)) void wick_amx_prefetch(wick_amx_ope
             wick_amx_tail tail;                                                                                        \
             wick_amx_fill_tail(&tail, o, o->k_bytes - left);                                                           \
             second = second ? tail.a[1][0] : NULL;                                                                     \
-            WICK_AMX_STEP(dot, tail.a[0][0], second, WICK_AMX_ROW_BYTES, tail.b[0]);                                   \
+            WICK_AMX_STEP(dot, tail.a[0][0], second, WICK_AMX_ROW_BYTES, tail.b[0], WICK_AMX_ASK_NOTHING);             \
             name##_finish(g, before, rows_a_step, gelu);                                                               \
         }                                                                                                              \
         name##_finish(g, before, 2 * WICK_AMX_ROWS, gelu); /* what few steps left over */                              \
