@@ -290,6 +290,8 @@ static void send_reply(void *arg)
         own->out[2].iov_len = 0;
     const double allowed = (double)own->body_bytes / SLOWEST_BYTES_PER_MS + own->http->options.read_timeout_ms;
     own->reply_ms = wick_http_now();
+    if (own->status == 429)
+        http->refusing_until_ms = own->reply_ms + REFUSING_MS;
     own->deadline_ms = own->reply_ms + allowed;
     make_room(own);
     wick_exchange_write(own);

@@ -80,6 +80,7 @@ struct wick_http {
 
     wick_exchange *connections, *dead;
     size_t n_busy;
+    double refusing_until_ms; /* a 429 was sent so short a time ago that more are likely */
     atomic_size_t n_connections;
     size_t buffered_bytes; /* of input */
     size_t reply_bytes;    /* of replies that have not been taken */
@@ -93,6 +94,8 @@ struct wick_http {
     struct signal_hook *signals;
 };
 
+/* After a 429 a server counts as refusing for so long. */
+#define REFUSING_MS 100
 /* Smallest buffer: most requests of one text fit in. */
 #define FIRST_BUFFER_BYTES ((size_t)4096)
 /* The canned answer past max_connections. */

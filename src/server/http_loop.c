@@ -27,6 +27,9 @@
 /* How many connections one event accepts before others have their turn. */
 #define ACCEPT_AT_ONCE 64
 
+/* While requests are refused, the loop looks for events so often. */
+#define GATHER_MS 1.0
+
 struct timer {
     struct timer *next;
     wick_http *http;
@@ -369,12 +372,27 @@ void wick_http_stop(wick_http *http)
     event_add(http->tick_event, &soon); /* from now on it ticks fast */
 }
 
+/* Where requests are refused the engine has work for seconds, and each that comes would take its core away by itself, thousands of times a second: so they gather for a moment. */
+static void gather(const wick_http *http, double round_ms)
+{
+    const double now = wick_http_now(), left_ms = round_ms + GATHER_MS - now;
+    if (now >= http->refusing_until_ms || left_ms <= 0)
+        return;
+    const struct timespec pause = {0, (long)(left_ms * 1e6)};
+    nanosleep(&pause, NULL);
+}
+
 int wick_http_run(wick_http *http, unsigned drain_ms)
 {
     http->drain_ms = drain_ms;
     http->loop_thread = pthread_self();
     wick_thread_shorten_slices(); /* under load the engine's threads have the cores: a 429 or a reply must not wait for their slices to end */
-    event_base_dispatch(http->base);
+    do {
+        const double round_ms = wick_http_now();
+        if (event_base_loop(http->base, EVLOOP_ONCE) != 0)
+            break;
+        gather(http, round_ms);
+    } while (!event_base_got_break(http->base));
     return http->n_busy ? 1 : 0;
 }
 

@@ -55,6 +55,10 @@ static void on_request(void *user, wick_exchange *exchange)
         wick_exchange_reply(exchange, 200, "text/plain", body, n);
         return;
     }
+    if (!strcmp(path, "/full")) {
+        answer(exchange, 429, "full");
+        return;
+    }
     size_t n;
     char value[32];
     const char *body = wick_exchange_body(exchange, &n);
@@ -488,6 +492,35 @@ static void stopping_answers_what_was_accepted(void **state)
     free(reply);
 }
 
+/* One reply whose body is text, on a connection that stays. */
+static void ask(int fd, const char *path, const char *text)
+{
+    char reply[1024];
+    size_t n = 0;
+    snprintf(reply, sizeof reply, "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", path);
+    support_http_send(fd, reply);
+    do {
+        const ssize_t got = recv(fd, reply + n, sizeof reply - 1 - n, 0);
+        assert_true(got > 0);
+        n += (size_t)got;
+        reply[n] = 0;
+    } while (!strstr(reply, "\r\n\r\n") || !strstr(strstr(reply, "\r\n\r\n"), text));
+}
+
+/* One at a time they take a round of the loop each; the last may come at its end. */
+static void requests_gather_while_some_are_refused(void **state)
+{
+    const int fd = support_http_connect(wick_http_port(http)), other = support_http_connect(wick_http_port(http));
+    ask(fd, "/full", "full");
+    const double start = support_http_now();
+    for (int i = 0; i < 50; i++)
+        ask(fd, "/full", "full");
+    ask(other, "/", "body=");
+    assert_true(support_http_now() - start > 45);
+    close(fd);
+    close(other);
+}
+
 static atomic_int n_ran, is_in_order = 1;
 
 static void count(void *arg)
@@ -551,6 +584,7 @@ int main(void)
         CASE(http_1_0_keeps_alive_on_request),
         CASE(more_connections_than_allowed),
         CASE(stopping_answers_what_was_accepted),
+        CASE(requests_gather_while_some_are_refused),
         CASE(posted_tasks_run_in_order),
         CASE(a_port_that_is_taken),
     };
