@@ -11,6 +11,7 @@ export WICK_BUILD
 export WICK_PREPARED_DIR="$PWD/$build/prepared" # not the user's
 export HF_HUB_OFFLINE=1 # tests/hub has a hub of its own
 export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1}"
+export ASAN_OPTIONS="${ASAN_OPTIONS:-allocator_may_return_null=1}" # as without it: tests ask for impossible sizes
 status=0
 
 # run LOG COMMAND...: shows and keeps the output; the exit status is the command's.

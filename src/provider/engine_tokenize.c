@@ -124,7 +124,8 @@ static bool add_text(const job *work, wick_token_part *part, size_t pick)
         part->code = add_types(work, part, types, n);
     if (part->code != WICK_OK)
         return false;
-    memcpy(ids + part->n_ids, tokens->ids, n * sizeof *ids);
+    if (n > 0) /* ids may be NULL else */
+        memcpy(ids + part->n_ids, tokens->ids, n * sizeof *ids);
     part->n_ids += n;
     work->context->offsets[pick + 1] = (uint32_t)n; /* lengths at first; summed up when all parts are done */
     return true;
