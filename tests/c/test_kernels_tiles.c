@@ -244,6 +244,27 @@ static void shapes_change_between_enter_and_leave(void **state)
     support_guarded_close(&memory24);
 }
 
+/* As many rows, but other tiles of b: of fewer than 16 rows those are not of one shape. */
+static void kinds_change_between_enter_and_leave(void **state)
+{
+    (void)state;
+    const wick_kernels *kernels = amx();
+    static results want, now;
+    fill();
+    multiply_bf16(kernels, MOST_ROWS, want.bf16);
+    multiply_i24(kernels, a24, MOST_ROWS, want.i24);
+    kernels->enter();
+    for (size_t m = 1; m <= MOST_ROWS; m++)
+        for (size_t round = 0; round < 2; round++) {
+            memset(&now, 0, sizeof now);
+            multiply_bf16(kernels, m, now.bf16);
+            assert_memory_equal(now.bf16, want.bf16, m * N * sizeof *now.bf16);
+            multiply_i24(kernels, a24, m, now.i24);
+            assert_memory_equal(now.i24, want.i24, m * N * sizeof *now.i24);
+        }
+    kernels->leave();
+}
+
 static void they_stay_between_enter_and_leave(void **state)
 {
     (void)state;
@@ -340,9 +361,13 @@ static void every_thread_has_its_own(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(permission_is_asked_for_when_wanted),   cmocka_unit_test(products_give_tiles_back),
-        cmocka_unit_test(shapes_change_between_enter_and_leave), cmocka_unit_test(they_stay_between_enter_and_leave),
-        cmocka_unit_test(shapes_of_others_are_not_felt),         cmocka_unit_test(every_thread_has_its_own),
+        cmocka_unit_test(permission_is_asked_for_when_wanted),
+        cmocka_unit_test(products_give_tiles_back),
+        cmocka_unit_test(shapes_change_between_enter_and_leave),
+        cmocka_unit_test(kinds_change_between_enter_and_leave),
+        cmocka_unit_test(they_stay_between_enter_and_leave),
+        cmocka_unit_test(shapes_of_others_are_not_felt),
+        cmocka_unit_test(every_thread_has_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
