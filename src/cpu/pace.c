@@ -2,6 +2,8 @@
  * pace.c: see pace.h. A try is a few calls in the other way; tries take some hundredths of the time at the most. */
 #include "cpu/pace.h"
 
+#include "cpu/plan.h"
+
 #define LARGEST_BACKOFF 128 /* a crowded try takes a few times what a call alone takes: a loss of some 2 % */
 #define FREE_AGAIN_NS 20000000
 
@@ -18,6 +20,12 @@
 #define FASTER 0.9f   /* of the cost: then the other way is taken */
 #define SLOWER 1.25f  /* of the cost that it was: then the other way is tried soon */
 #define HOPELESS 1.6f /* of the cost, twice: then a try ends early */
+/* Alone, a call takes many times as long where there are many threads: one tells enough. (The first shared one may be slow, since threads wake up.) */
+#define HOPELESS_AT_ONCE 3.0f
+/* So many times the last call of a hopeless try is spent before the next; no more than a minute, since the process may just have been stopped. */
+#define PAUSE_BY_LOSS 64
+#define LONGEST_BY_LOSS_NS 60000000000u
+#define MANY_ROWS WICK_MOST_ALONE_ROWS /* always shared, but for crowding: even one try would take long */
 
 /* ---- crowding ------------------------------------------------------------------------------------------------------ */
 
@@ -50,7 +58,7 @@ static wick_pace_class *class_of(wick_pace *pace, size_t n_rows)
 /* Few rows cost about the same, since all weights are read for them; many cost by the row. */
 static float cost_of(size_t n_rows, uint64_t took_ns)
 {
-    return (float)took_ns / (float)(n_rows + 16);
+    return (float)took_ns / ((float)n_rows + 16);
 }
 
 static void note_cost(wick_pace_costs *costs, float cost)
@@ -93,17 +101,35 @@ static void give_up(wick_pace_class *c)
     c->pause_ns = pause_ns < LONGEST_PAUSE_NS ? pause_ns : LONGEST_PAUSE_NS;
 }
 
-static bool is_hopeless(const wick_pace_costs *other, float usual)
+static bool is_hopeless(const wick_pace_class *c)
 {
-    return other->n == 2 && other->latest[0] > HOPELESS * usual && other->latest[1] > HOPELESS * usual;
+    const wick_pace_costs *other = &c->costs[!c->alone];
+    const float usual = cost_now(&c->costs[c->alone]), latest = other->latest[other->n - 1];
+    return (!c->alone && latest > HOPELESS_AT_ONCE * usual) ||
+           (other->n == 2 && other->latest[0] > HOPELESS * usual && latest > HOPELESS * usual);
 }
 
-static void note_other(wick_pace_class *c, float cost)
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* The latest call of a hopeless try took so long. */
+static void give_up_for(wick_pace_class *c, uint64_t took_ns)
+{
+    const uint64_t pause_ns =
+        took_ns < LONGEST_BY_LOSS_NS / PAUSE_BY_LOSS ? took_ns * PAUSE_BY_LOSS : LONGEST_BY_LOSS_NS;
+    settle(c, c->alone);
+    c->pause_ns = larger(c->pause_ns, pause_ns);
+    c->soon_ns = larger(c->soon_ns, pause_ns);
+}
+
+static void note_other(wick_pace_class *c, float cost, uint64_t took_ns)
 {
     wick_pace_costs *usual = &c->costs[c->alone], *other = &c->costs[!c->alone];
     note_cost(other, cost);
-    if (is_hopeless(other, cost_now(usual))) {
-        settle(c, c->alone);
+    if (is_hopeless(c)) {
+        give_up_for(c, took_ns);
     } else if (is_known(other)) {
         c->phase = WICK_PACE_AGAIN;
         usual->n = 0;
@@ -145,12 +171,10 @@ static void note_usual(wick_pace_class *c, float cost, uint64_t took_ns)
 bool wick_pace_begin(wick_pace *pace, size_t n_rows)
 {
     const wick_pace_class *c = class_of(pace, n_rows);
-    pace->is_forced = pace->crowding.n_alone > 0;
-    if (pace->is_forced) {
-        pace->crowding.n_alone--;
-        return true;
-    }
-    return c->phase == WICK_PACE_OTHER ? !c->alone : c->alone;
+    const bool alone = c->phase == WICK_PACE_OTHER ? !c->alone : c->alone;
+    pace->is_forced = !alone && pace->crowding.n_alone > 0;
+    pace->crowding.n_alone -= pace->is_forced;
+    return alone || pace->is_forced;
 }
 
 void wick_pace_end(wick_pace *pace, size_t n_rows, bool alone, uint64_t took_ns, uint64_t slept_ns, unsigned n_threads)
@@ -160,12 +184,14 @@ void wick_pace_end(wick_pace *pace, size_t n_rows, bool alone, uint64_t took_ns,
         return;
     const bool is_crowded = !alone && note_crowding(&pace->crowding, took_ns, slept_ns, n_threads);
     const float cost = cost_of(n_rows, took_ns);
+    if (n_rows >= MANY_ROWS)
+        return;
     if (is_crowded && c->phase == WICK_PACE_OTHER)
         give_up(c);
     else if (is_crowded)
         return;
     else if (c->phase == WICK_PACE_OTHER)
-        note_other(c, cost);
+        note_other(c, cost, took_ns);
     else if (c->phase == WICK_PACE_AGAIN)
         note_again(c, cost);
     else

@@ -98,6 +98,41 @@ static void test_hopeless(void **state)
     assert_true(t.n_alone * 100 < t.n_calls);
 }
 
+/* Many threads: what a try costs is made up for by a pause. */
+static void test_many_threads(void **state)
+{
+    (void)state;
+    machine m = {.shared = 2, .alone = 60};
+    tally t = run(&m, 200, 60000);
+    assert_true(t.n_alone > 0);
+    assert_true(t.spent_ns < 1.03 * t.best_ns);
+    m.noise = 0.4; /* calls seem to become slower again and again */
+    m.spike_every = 20;
+    m.alone = 32;
+    t = run(&m, 200, 600000);
+    assert_true(t.n_alone * m.alone < 0.02 * t.n_calls * m.shared);
+}
+
+/* So many rows are worth sharing: even one try would take long. */
+static void test_many_rows(void **state)
+{
+    (void)state;
+    const tally t = run(&one_core, 256, 3000);
+    assert_int_equal(t.n_alone, 0);
+}
+
+/* A try that stops for long, since the process did, does not keep the slower way for as long. */
+static void test_stops(void **state)
+{
+    (void)state;
+    while (!wick_pace_begin(&pace, 12))
+        wick_pace_end(&pace, 12, false, 1800000, 0, 2);
+    wick_pace_end(&pace, 12, true, 3600000000000u, 0, 2);
+    run(&one_core, 12, 61000);
+    const tally t = run(&one_core, 12, 1000);
+    assert_true(t.n_alone * 20 > t.n_calls * 19);
+}
+
 static void test_changes(void **state)
 {
     (void)state;
@@ -201,19 +236,54 @@ static void test_crowded_tries(void **state)
     assert_in_range(n_shared, 5, 40);
 }
 
+/* Calls that are made alone anyway do not use up those that a crowd gave to another length. */
+static void test_crowds_of_two_lengths(void **state)
+{
+    (void)state;
+    run(&one_core, 12, 100);
+    unsigned n_shared = 0;
+    for (int i = 0; i < 2000; i++) {
+        for (int k = 0; k < 100; k++) {
+            const bool alone = wick_pace_begin(&pace, 12);
+            wick_pace_end(&pace, 12, alone, alone ? 1350000 : 6000000, alone ? 0 : 9000000, 2);
+        }
+        const bool alone = wick_pace_begin(&pace, 90);
+        n_shared += !alone;
+        wick_pace_end(&pace, 90, alone, alone ? 7000000 : 20000000, alone ? 0 : 20000000, 2);
+    }
+    assert_true(n_shared < 200);
+}
+
+/* Threads that slept while one took all calls make the first of a try late, which must not end it. */
+static void test_wake_up(void **state)
+{
+    (void)state;
+    const machine slower = {.shared = 0.15, .alone = 0.1}, faster = {.shared = 0.06, .alone = 0.1};
+    run(&slower, 12, 1000);
+    tally t = {0};
+    for (bool was_alone = true; t.spent_ns < 2000 * MS;) {
+        const bool alone = wick_pace_begin(&pace, 12);
+        const double ns = time_of(&faster, alone) + (!alone && was_alone ? 0.4 * MS : 0);
+        wick_pace_end(&pace, 12, alone, (uint64_t)ns, 0, 2);
+        t.spent_ns += ns;
+        t.n_calls++;
+        t.n_alone += alone;
+        was_alone = alone;
+    }
+    assert_true(t.n_alone * 10 < t.n_calls);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_own_cores, start),
-        cmocka_unit_test_setup(test_one_core, start),
-        cmocka_unit_test_setup(test_hopeless, start),
-        cmocka_unit_test_setup(test_changes, start),
-        cmocka_unit_test_setup(test_noise, start),
-        cmocka_unit_test_setup(test_lengths, start),
-        cmocka_unit_test_setup(test_classes_are_apart, start),
-        cmocka_unit_test_setup(test_rows, start),
-        cmocka_unit_test_setup(test_crowding, start),
-        cmocka_unit_test_setup(test_crowded_tries, start),
+        cmocka_unit_test_setup(test_own_cores, start),     cmocka_unit_test_setup(test_one_core, start),
+        cmocka_unit_test_setup(test_hopeless, start),      cmocka_unit_test_setup(test_many_threads, start),
+        cmocka_unit_test_setup(test_many_rows, start),     cmocka_unit_test_setup(test_stops, start),
+        cmocka_unit_test_setup(test_changes, start),       cmocka_unit_test_setup(test_noise, start),
+        cmocka_unit_test_setup(test_lengths, start),       cmocka_unit_test_setup(test_classes_are_apart, start),
+        cmocka_unit_test_setup(test_rows, start),          cmocka_unit_test_setup(test_crowding, start),
+        cmocka_unit_test_setup(test_crowded_tries, start), cmocka_unit_test_setup(test_crowds_of_two_lengths, start),
+        cmocka_unit_test_setup(test_wake_up, start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
