@@ -24,7 +24,7 @@ MODEL = os.environ.get("WICK_MODEL") or "sentence-transformers/all-MiniLM-L6-v2"
 MIN_COSINE = 0.999999
 MAX_DIFFERENCE = 1e-5  # of vectors of length 1
 N_INVARIANCE_TEXTS = 1000
-TIERS = {"x86_64": ["generic", "avx2", "avx512"], "AMD64": ["generic", "avx2", "avx512"], "aarch64": ["generic", "neon"],
+TIERS = {"x86_64": ["generic", "avx2", "avx512", "amx"], "AMD64": ["generic", "avx2", "avx512", "amx"], "aarch64": ["generic", "neon"],
          "arm64": ["generic", "neon"]}[platform.machine()]
 
 
