@@ -10,18 +10,27 @@
 
 #define HUGE_PAGE_BYTES ((size_t)2 << 20)
 
+/* Huge pages worth having: a last one of which half is used counts. */
+static size_t count_huge_pages(size_t n_bytes)
+{
+#ifdef MADV_HUGEPAGE
+    const size_t n = n_bytes / HUGE_PAGE_BYTES;
+    return n + (n > 0 && n_bytes % HUGE_PAGE_BYTES >= HUGE_PAGE_BYTES / 2);
+#else
+    (void)n_bytes;
+    return 0;
+#endif
+}
+
 void *wick_large_take(size_t n_bytes)
 {
     void *memory = NULL;
-    size_t alignment = WICK_LARGE_ALIGNMENT, n_huge = 0;
-#ifdef MADV_HUGEPAGE
-    n_huge = n_bytes / HUGE_PAGE_BYTES;
-    n_huge += n_huge > 0 && n_bytes % HUGE_PAGE_BYTES >= HUGE_PAGE_BYTES / 2;
+    size_t alignment = WICK_LARGE_ALIGNMENT;
+    const size_t n_huge = count_huge_pages(n_bytes);
     if (n_huge > 0 && n_huge <= SIZE_MAX / HUGE_PAGE_BYTES) {
         alignment = HUGE_PAGE_BYTES;
         n_bytes = n_bytes > n_huge * HUGE_PAGE_BYTES ? n_bytes : n_huge * HUGE_PAGE_BYTES;
     }
-#endif
     if (posix_memalign(&memory, alignment, n_bytes) != 0)
         return NULL;
 #ifdef MADV_HUGEPAGE

@@ -258,7 +258,7 @@ static int make_temporary(char *temporary)
     char *end = temporary + strlen(temporary) - (strlen(TEMPORARY_END) - 1);
     for (int i = 0; i < MAX_TRIES; i++) {
         struct stat status;
-        memcpy(end, TEMPORARY_END + 1, strlen(TEMPORARY_END) - 1);
+        memcpy(end, &TEMPORARY_END[1], strlen(TEMPORARY_END) - 1);
         int fd = mkstemp(temporary); /* exclusive, 0600 */
         if (fd < 0)
             return -1;
