@@ -111,6 +111,13 @@ static float *all_labels(const opened *o)
     return rows;
 }
 
+/* The larger of furthest and the distance of got to want; no number is as far as can be. */
+static double further(double furthest, double got, double want)
+{
+    const double distance = fabs(got - want);
+    return distance <= furthest ? furthest : isnan(distance) ? INFINITY : distance;
+}
+
 static double furthest_label(const opened *o, const float *rows)
 {
     const size_t n_labels = o->files->head.n_out;
@@ -119,7 +126,7 @@ static double furthest_label(const opened *o, const float *rows)
         const wick_json *logits = row_of(o, "logits", i);
         assert_int_equal(wick_json_count(logits), n_labels);
         for (size_t j = 0; j < n_labels; j++)
-            furthest = fmax(furthest, fabs(rows[i * n_labels + j] - number_at(logits, j)));
+            furthest = further(furthest, rows[i * n_labels + j], number_at(logits, j));
     }
     return furthest;
 }
@@ -254,7 +261,7 @@ static double furthest_term(const opened *o, const term_rows *rows)
         for (size_t j = 0; j < wick_json_count(indices); j++)
             expected[(size_t)number_at(indices, j)] = number_at(values, j);
         for (size_t j = 0; j < rows->n_terms; j++)
-            furthest = fmax(furthest, fabs(rows->values[i * rows->n_terms + j] - expected[j]));
+            furthest = further(furthest, rows->values[i * rows->n_terms + j], expected[j]);
         free(expected);
     }
     return furthest;

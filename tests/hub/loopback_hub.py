@@ -13,6 +13,7 @@ import argparse
 import contextlib
 import dataclasses
 import fnmatch
+import functools
 import gzip
 import http.server
 import json
@@ -79,6 +80,11 @@ class Request:
     sent: int = 0   # bytes of the body
 
 
+@functools.lru_cache
+def bomb(n_bytes):
+    return gzip.compress(bytes(n_bytes))
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "loopback-hub"
@@ -138,7 +144,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.fail(status, self.fault("error_code"), "as asked for", self.fault("body"))
             return True
         if self.fault("bomb"):
-            self.reply(200, gzip.compress(bytes(self.fault("bomb"))), {"Content-Encoding": "gzip", "Content-Type": "application/json"})
+            self.reply(200, bomb(self.fault("bomb")), {"Content-Encoding": "gzip", "Content-Type": "application/json"})
             return True
         if self.fault("json_bytes"):
             self.reply(200, b"[" + b"1," * (self.fault("json_bytes") // 2 - 1) + b"1]", {"Content-Type": "application/json"})

@@ -16,6 +16,7 @@ import time
 
 import pytest
 
+import loopback_hub
 from loopback_hub import Generated
 
 BUILD = pathlib.Path(__file__).resolve().parents[2] / os.environ.get("WICK_BUILD", "build")
@@ -313,6 +314,7 @@ def test_caps(fetch, loopback, repo):
 
 
 def test_bombs(fetch, loopback, repo):
+    loopback_hub.bomb(100_000_000)  # while nobody waits for it
     loopback.fault("*", bomb=100_000_000)
     got = fetch.get()
     assert got["rc"] == CORRUPT and "more than 100000 bytes" in got["message"] and got["ms"] < 2000
