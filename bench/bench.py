@@ -159,7 +159,10 @@ def measure_rounds(specs, setup, args):
             for worker in live[turn % len(live):] + live[:turn % len(live)]:
                 time.sleep(SETTLE_SECONDS)
                 figures = rounds[worker.spec.label]
-                measure_pass(worker, name, figures, setup) if name in RATES else measure_calls(worker, name, figures, args)
+                if name in RATES:
+                    measure_pass(worker, name, figures, setup)
+                else:
+                    measure_calls(worker, name, figures, args)
     stats = {worker.spec.label: worker.ask("stats") for worker in live}
     for worker in live:
         save_vectors(worker, setup)

@@ -7,11 +7,11 @@
 #define LARGEST_BACKOFF 128 /* a crowded try takes a few times what a call alone takes: a loss of some 2 % */
 #define FREE_AGAIN_NS 20000000
 
-#define SOON_NS                                                                                                        \
-    20000000 /* calls' time before the first try, and at the least between two; more where calls become slower again and again, and tries are lost */
-#define PAUSE_NS 300000000 /* between two while nothing changes; sharing that becomes slower shows at once */
-#define PAUSE_ALONE_NS                                                                                                 \
-    80000000 /* the same where one thread is taken: that sharing would have become faster does not show */
+/* Calls' time before the first try, and at the least between two; more where calls become slower again and again, and tries are lost. */
+#define SOON_NS 20000000
+/* Between two while nothing changes: sharing that becomes slower shows at once; that it would have become faster, where one thread is taken, does not. */
+#define PAUSE_NS 300000000
+#define PAUSE_ALONE_NS 80000000
 /* And so many calls, which count more where a call takes long. */
 #define SOON_CALLS 20
 #define PAUSE_CALLS 400

@@ -3,6 +3,7 @@
  * that has stopped (a pipe that is full) costs lines, which are counted, and never the server's time. */
 #include "server/access_log.h"
 #include "base/log.h"
+#include "base/number.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -57,13 +58,10 @@ static void put_plain(log_line *line, const char *text)
     put_bytes(line, text, strlen(text));
 }
 
-/* In decimal, with zeros in front up to n_least digits, 19 at the most. What printf does takes several times as long, and a line has a dozen of them. */
-static void put_number(log_line *line, unsigned long long value, size_t n_least)
+static void put_number(log_line *line, uint64_t value, size_t n_least)
 {
-    char digits[20], *at = digits + sizeof digits;
-    for (; value || (size_t)(digits + sizeof digits - at) < n_least; value /= 10)
-        *--at = (char)('0' + value % 10);
-    put_bytes(line, at, (size_t)(digits + sizeof digits - at));
+    char digits[WICK_WHOLE_TEXT_BYTES];
+    put_bytes(line, digits, wick_whole_to_text(value, n_least, digits));
 }
 
 /* In quotes, escaped as JSON wants it, which logfmt's readers understand too. */

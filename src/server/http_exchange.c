@@ -3,6 +3,7 @@
  * wick_exchange_reply. Out: bytes to the socket, from the loop thread. Called by server.c, calls.c and the routes. */
 #include "server/http_internal.h"
 #include "base/checked.h"
+#include "base/number.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -230,16 +231,6 @@ static char *put_plain(char *at, const char *text)
     return at + n;
 }
 
-static char *put_number(char *at, size_t value)
-{
-    char digits[20], *first = digits + sizeof digits;
-    do
-        *--first = (char)('0' + value % 10);
-    while (value /= 10);
-    memcpy(at, first, (size_t)(digits + sizeof digits - first));
-    return at + (digits + sizeof digits - first);
-}
-
 /* All else in a head has 170 bytes at the most. Types are static; the longest is that of the metrics, with 40 bytes. */
 #define LONGEST_TYPE 64
 _Static_assert(sizeof((wick_exchange *)0)->out_head >= 170 + 16 + LONGEST_TYPE, "a head has its room");
@@ -248,13 +239,16 @@ _Static_assert(sizeof((wick_exchange *)0)->out_head >= 170 + 16 + LONGEST_TYPE, 
 static size_t put_head(wick_exchange *own, bool has_no_body)
 {
     char *at = put_plain(own->out_head, "HTTP/1.1 ");
-    at = put_number(at, (size_t)own->status);
+    at += wick_whole_to_text((uint64_t)own->status, 1, at);
     at = put_plain(put_plain(at, " "), reason(own->status));
     at = put_plain(put_plain(at, "\r\n"), date_line(own->http));
     if (own->content_type && *own->content_type && strlen(own->content_type) < LONGEST_TYPE)
         at = put_plain(put_plain(put_plain(at, "Content-Type: "), own->content_type), "\r\n");
-    if (!has_no_body)
-        at = put_plain(put_number(put_plain(at, "Content-Length: "), own->body_bytes), "\r\n");
+    if (!has_no_body) {
+        at = put_plain(at, "Content-Length: ");
+        at += wick_whole_to_text(own->body_bytes, 1, at);
+        at = put_plain(at, "\r\n");
+    }
     if (own->must_close)
         at = put_plain(at, "Connection: close\r\n");
     else if (own->head.is_http_1_0)

@@ -8,6 +8,7 @@
 #include <float.h>
 #include <locale.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,12 +110,28 @@ static void ignores_the_locale(void **state)
     assert_string_equal(text, "2.5");
 }
 
+static void whole_numbers(void **state)
+{
+    (void)state;
+    const uint64_t values[] = {
+        0, 1, 9, 10, 42, 99, 100, 429, 4294967296u, 9999999999999999999u, 10000000000000000000u, UINT64_MAX};
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        for (size_t n_least = 0; n_least <= 20; n_least++) {
+            char expected[32], got[WICK_WHOLE_TEXT_BYTES];
+            const int n = snprintf(expected, sizeof expected, "%0*llu", (int)n_least, (unsigned long long)values[i]);
+            assert_int_equal(wick_whole_to_text(values[i], n_least, got), n);
+            assert_memory_equal(got, expected, (size_t)n);
+        }
+    char got[WICK_WHOLE_TEXT_BYTES];
+    assert_int_equal(wick_whole_to_text(7, SIZE_MAX, got), WICK_WHOLE_TEXT_BYTES);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_the_shortest_form),    cmocka_unit_test(reads_back_as_the_same_bits),
         cmocka_unit_test(writes_what_to_chars_writes), cmocka_unit_test(writes_round_numbers_as_to_chars_does),
-        cmocka_unit_test(ignores_the_locale),
+        cmocka_unit_test(ignores_the_locale),          cmocka_unit_test(whole_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
