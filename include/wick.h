@@ -240,6 +240,9 @@ typedef struct wick_embed_options {
     /* What stands in front of every text, as sentence-transformers' encode(prompt_name=, prompt=) has it: the text `prompt`, else the text of the model's prompt of
      * that name, else that of the model's default prompt. "": nothing. Both are NULL after init. */
     const char *prompt_name, *prompt;
+    /* false after init: all of the model's threads share the call, and calls from several threads take turns. true: the calling thread alone computes, beside as many other such calls as the model
+     * has threads: more texts a second where many threads have few texts each, while one call by itself takes longer. The vectors are the same bits. */
+    bool side_by_side;
 } wick_embed_options;
 
 WICK_API void wick_embed_options_init_sized(wick_embed_options *options, size_t options_bytes);
@@ -316,6 +319,7 @@ typedef struct wick_score_options {
     bool
         truncate; /* true after init: of a pair that is too long, the longer text is cut; false: WICK_E_INVALID_INPUT */
     uint8_t truncate_side; /* WICK_TRUNCATE_*; WICK_TRUNCATE_DEFAULT after init */
+    bool side_by_side;     /* as in wick_embed_options */
 } wick_score_options;
 
 WICK_API void wick_score_options_init_sized(wick_score_options *options, size_t options_bytes);

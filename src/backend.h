@@ -15,6 +15,7 @@ typedef struct wick_packed_batch {
     const uint32_t *offsets;
     const uint8_t *types;   /* [n_tokens] token types, each below type_vocab_size; NULL: all are 0 */
     size_t n_prompt_tokens; /* of each sequence's first tokens so many are left out of the pooling, as many as it has */
+    bool side_by_side;      /* the caller's thread alone computes, beside other such calls (wick_embed_options) */
 } wick_packed_batch;
 
 /* What is made of a sequence. */
@@ -54,6 +55,9 @@ typedef struct wick_backend_info {
     const char *device; /* "cpu" */
     const char *tier;   /* "avx512" */
     unsigned n_threads;
+    /* So many calls that are side_by_side have a core each, and a call uses it best with so many tokens or a few more. 0: each call has the whole device anyway. */
+    unsigned n_calls;
+    size_t call_tokens;
 } wick_backend_info;
 
 typedef struct wick_backend wick_backend;

@@ -4,14 +4,16 @@
  *   side by side   enough tokens for every thread: each thread takes whole chunks through the whole model, alone, without barriers;
  *   together       few tokens: all threads share each step of one chunk, with barriers between the steps.
  *
+ * A call has all cores, and others wait; or, where it asked for that, one: then its own thread takes its chunks alone, beside as many others as there are cores (base/places.h).
  * Neither the cut nor the way changes a bit of any vector (kernels.h). All memory is taken at open. */
-#include <pthread.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/places.h"
 #include "cpu/forward.h"
 #include "cpu/pace.h"
 #include "cpu/pack_cpu.h"
@@ -22,11 +24,12 @@
 struct wick_backend {
     wick_cpu_model model;
     wick_pool *pool;
-    pthread_mutex_t mutex; /* one batch at a time: the activations are shared */
+    wick_places *
+        places; /* whose is what follows: a place has its activations, its scratch and its plan; all of them together have everything, and the right to make it larger */
     unsigned n_threads;
     wick_workspace workspace;
-    wick_plan plan;
-    wick_pace pace;
+    wick_plan *plans; /* [n_threads]; the first serves calls that have all places */
+    wick_pace pace;   /* of those */
 };
 
 /* ---- opening ------------------------------------------------------------------------------------------------------- */
@@ -37,7 +40,8 @@ static void cpu_close(wick_backend *backend)
         return;
     wick_cpu_model_close(&backend->model);
     wick_workspace_close(&backend->workspace);
-    pthread_mutex_destroy(&backend->mutex);
+    wick_places_free(backend->places);
+    free(backend->plans);
     free(backend);
 }
 
@@ -93,9 +97,14 @@ static int cpu_open(const wick_model_files *files, const wick_backend_options *o
     wick_backend *b = calloc(1, sizeof *b);
     if (!b)
         return wick_fail_memory(error, "CPU backend");
-    pthread_mutex_init(&b->mutex, NULL);
     b->pool = options->pool;
     b->n_threads = wick_pool_size(options->pool);
+    b->places = wick_places_new(b->n_threads);
+    b->plans = calloc(b->n_threads, sizeof *b->plans);
+    if (!b->places || !b->plans) {
+        cpu_close(b);
+        return wick_fail_memory(error, "CPU backend");
+    }
     const wick_kernels *kernels = wick_kernels_select();
     b->model = (wick_cpu_model){.kernels = kernels,
                                 .compute = compute,
@@ -124,7 +133,11 @@ static int cpu_pack(const wick_model_files *files, const wick_backend_options *o
 
 static void cpu_info(const wick_backend *backend, wick_backend_info *out)
 {
-    *out = (wick_backend_info){.device = "cpu", .tier = backend->model.kernels->tier, .n_threads = backend->n_threads};
+    *out = (wick_backend_info){.device = "cpu",
+                               .tier = backend->model.kernels->tier,
+                               .n_threads = backend->n_threads,
+                               .n_calls = backend->n_threads,
+                               .call_tokens = backend->model.row_block};
 }
 
 static int cpu_measure_peak(const char *dtype, wick_pool *pool, double *out, wick_error *error)
@@ -140,6 +153,7 @@ static int cpu_measure_peak(const char *dtype, wick_pool *pool, double *out, wic
 
 typedef struct encode_job {
     wick_backend *backend;
+    wick_plan *plan;
     const wick_packed_batch *batch;
     const wick_output_target *target;
     atomic_size_t next; /* chunk to be taken */
@@ -147,7 +161,7 @@ typedef struct encode_job {
 
 static wick_chunk chunk_at(const encode_job *job, size_t i)
 {
-    const wick_plan *p = &job->backend->plan;
+    const wick_plan *p = job->plan;
     return wick_chunk_of(job->batch, p->order + p->starts[i], p->starts[i + 1] - p->starts[i]);
 }
 
@@ -157,7 +171,7 @@ static void encode_alone(void *arg, unsigned thread_index)
     wick_backend *b = job->backend;
     wick_team team = {b->pool, 0, 1};
     size_t i;
-    while ((i = atomic_fetch_add(&job->next, 1)) < b->plan.n_chunks) {
+    while ((i = atomic_fetch_add(&job->next, 1)) < job->plan->n_chunks) {
         wick_chunk chunk = chunk_at(job, i);
         wick_forward(&b->model, &team, &chunk, &b->workspace.activations[thread_index],
                      &b->workspace.scratch[thread_index], job->target);
@@ -169,7 +183,7 @@ static void encode_together(void *arg, unsigned thread_index)
     encode_job *job = arg;
     wick_backend *b = job->backend;
     wick_team team = {b->pool, thread_index, b->n_threads};
-    for (size_t i = 0; i < b->plan.n_chunks; i++) {
+    for (size_t i = 0; i < job->plan->n_chunks; i++) {
         wick_chunk chunk = chunk_at(job, i);
         wick_forward(&b->model, &team, &chunk, &b->workspace.activations[0], &b->workspace.scratch[thread_index],
                      job->target);
@@ -186,8 +200,8 @@ static uint64_t now_ns(void)
 /* One chunk of few rows, with a barrier after each step where threads share it. */
 static bool has_many_barriers(const encode_job *job)
 {
-    const wick_backend *b = job->backend;
-    return b->plan.together && b->plan.n_chunks == 1 && !wick_rows_are_own(chunk_at(job, 0).n_rows, b->n_threads);
+    return job->plan->together && job->plan->n_chunks == 1 &&
+           !wick_rows_are_own(chunk_at(job, 0).n_rows, job->backend->n_threads);
 }
 
 /* By all threads or by one, whichever is faster now. */
@@ -198,7 +212,7 @@ static void run_paced(encode_job *job, size_t first)
     const bool alone = wick_pace_begin(&b->pace, n_rows);
     const uint64_t slept = wick_pool_slept_ns(b->pool), start = now_ns();
     if (alone) {
-        wick_plan_make(&b->plan, job->batch, first, 1, b->model.row_block);
+        wick_plan_make(job->plan, job->batch, first, 1, b->model.row_block);
         encode_alone(job, 0);
     } else {
         wick_pool_run(b->pool, 0, encode_together, job);
@@ -224,26 +238,53 @@ static int reach(wick_backend *b, size_t n_tokens, wick_error *error)
     return code == WICK_OK ? wick_workspace_reach(&b->model, n_tokens, &b->workspace, error) : code;
 }
 
-static int cpu_encode(wick_backend *b, const wick_packed_batch *batch, const wick_output_target *target,
-                      wick_error *error)
+/* All places are the call's. */
+static void encode_on_all(wick_backend *b, const wick_packed_batch *batch, const wick_output_target *target)
 {
-    pthread_mutex_lock(&b->mutex);
-    const int code = reach(b, longest_sequence(batch), error);
-    if (code != WICK_OK) {
-        pthread_mutex_unlock(&b->mutex);
-        return code;
-    }
-    for (size_t next = 0; next < batch->n_sequences; next += b->plan.n_sequences) {
-        encode_job job = {.backend = b, .batch = batch, .target = target};
+    wick_plan *plan = &b->plans[0];
+    for (size_t next = 0; next < batch->n_sequences; next += plan->n_sequences) {
+        encode_job job = {.backend = b, .plan = plan, .batch = batch, .target = target};
         atomic_init(&job.next, 0);
-        wick_plan_make(&b->plan, batch, next, b->n_threads, b->model.row_block);
+        wick_plan_make(plan, batch, next, b->n_threads, b->model.row_block);
         if (has_many_barriers(&job))
             run_paced(&job, next);
         else
-            wick_pool_run(b->pool, 0, b->plan.together ? encode_together : encode_alone, &job);
+            wick_pool_run(b->pool, 0, plan->together ? encode_together : encode_alone, &job);
     }
-    pthread_mutex_unlock(&b->mutex);
-    return WICK_OK;
+}
+
+static void encode_on_one(wick_backend *b, const wick_packed_batch *batch, const wick_output_target *target,
+                          unsigned place)
+{
+    wick_plan *plan = &b->plans[place];
+    for (size_t next = 0; next < batch->n_sequences; next += plan->n_sequences) {
+        encode_job job = {.backend = b, .plan = plan, .batch = batch, .target = target};
+        atomic_init(&job.next, 0);
+        wick_plan_make(plan, batch, next, 1, b->model.row_block);
+        encode_alone(&job, place);
+    }
+}
+
+static int cpu_encode(wick_backend *b, const wick_packed_batch *batch, const wick_output_target *target,
+                      wick_error *error)
+{
+    const size_t longest = longest_sequence(batch);
+    wick_place place = {.is_none = true};
+    if (batch->side_by_side && longest <= WICK_LONGEST_ALONE) {
+        place = wick_places_take(b->places, false, INFINITY);
+        if (longest <= b->workspace.n_tokens && wick_positions_hold(&b->model.positions, longest)) {
+            encode_on_one(b, batch, target, place.index);
+            wick_places_give_back(b->places, place);
+            return WICK_OK;
+        }
+        wick_places_give_back(b->places, place);
+    }
+    place = wick_places_take(b->places, true, INFINITY);
+    const int code = reach(b, longest, error);
+    if (code == WICK_OK)
+        encode_on_all(b, batch, target);
+    wick_places_give_back(b->places, place);
+    return code;
 }
 
 const wick_backend_ops wick_backend_cpu = {.open = cpu_open,

@@ -70,7 +70,7 @@ static void fill_angles(float *rows, size_t n, size_t head_dim, double theta, do
 
 int wick_positions_reach(wick_positions *p, size_t n_rows, wick_error *error)
 {
-    if (p->n_tables == 0 || n_rows <= p->n_ready)
+    if (wick_positions_hold(p, n_rows))
         return WICK_OK;
     size_t n = LEAST_ROWS, n_bytes; /* twice as many each time */
     while (n < n_rows)

@@ -24,6 +24,12 @@ void wick_positions_close(wick_positions *positions);
 /* Before a text of n_rows <= max_tokens tokens; not while another thread computes with the model. Fails where memory does; what was there stays. */
 int wick_positions_reach(wick_positions *positions, size_t n_rows, wick_error *error);
 
+/* Whether there is nothing left to reach for a text of n_rows tokens. */
+static inline bool wick_positions_hold(const wick_positions *p, size_t n_rows)
+{
+    return p->n_tables == 0 || n_rows <= p->n_ready;
+}
+
 /* [head_dim]: how the token at `position` is turned: cosines, then sines. */
 static inline const float *wick_positions_angles(const wick_positions *p, bool has_window, size_t position)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * candle.c: provider "candle" (also "native"): Wick's own engine behind the interface. */
+#include "provider/engine.h"
 #include "provider/provider.h"
 
 static int candle_open(const char *model, const wick_model_options *options, void **state, wick_error *error)
@@ -52,6 +53,12 @@ static int candle_outputs(void *state, const wick_outputs_request *request, wick
     return rc;
 }
 
+static wick_side_by_side candle_side_by_side(const void *state)
+{
+    const wick_backend_info *info = &((const wick_model *)state)->backend_info;
+    return (wick_side_by_side){info->n_calls, info->call_tokens};
+}
+
 const wick_provider_ops wick_provider_candle = {
     .name = "candle",
     .open = candle_open,
@@ -60,4 +67,5 @@ const wick_provider_ops wick_provider_candle = {
     .close = candle_close,
     .tokenizer = candle_tokenizer,
     .outputs = candle_outputs,
+    .side_by_side = candle_side_by_side,
 };

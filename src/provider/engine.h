@@ -101,6 +101,7 @@ typedef struct wick_block {
     size_t prompt_bytes;
     bool truncate;
     uint8_t truncate_side;
+    bool side_by_side;
 } wick_block;
 
 /* Finds the model's folder, or gets the model from the hub. tokenizer_alone: a folder that has no more than the tokenizer will do. *folder is malloc'ed. */

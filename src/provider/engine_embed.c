@@ -34,6 +34,7 @@ static wick_block next_block(const embedding *call, size_t index)
         .prompt_bytes = call->prompt_bytes,
         .truncate = call->options.truncate,
         .truncate_side = call->options.truncate_side,
+        .side_by_side = call->options.side_by_side,
     };
     while (block.n_texts < WICK_BLOCK_TEXTS && index + block.n_texts < call->n_texts) {
         const size_t n = wick_text_length(call->texts, call->text_bytes, index + block.n_texts);

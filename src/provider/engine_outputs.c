@@ -193,6 +193,7 @@ static int begin_scores(wick_outputs_call *call, const wick_score_options *given
     call->scores = options.scores;
     call->block.truncate = options.truncate;
     call->block.truncate_side = options.truncate_side;
+    call->block.side_by_side = options.side_by_side;
     call->out = out;
     return rc;
 }
@@ -281,6 +282,7 @@ static int embed_rows(wick_outputs_call *call, const wick_embed_options *given, 
     call->skips = (is_query(&options) ? tokens->skips_in_query : tokens->skips_in_document) ? call->model->skips : NULL;
     call->block.truncate = options.truncate;
     call->block.truncate_side = options.truncate_side;
+    call->block.side_by_side = options.side_by_side;
     rc = run(call, &response->usage, error);
     if (rc != WICK_OK)
         wick_rows_response_clear(response);

@@ -155,7 +155,7 @@ static unsigned cut_block(wick_context *context, const wick_block *block)
     size_t weight = 0;
     for (size_t pick = 0; pick < n_texts; pick++)
         weight += weight_of(context, block, pick);
-    size_t n_parts = weight / MIN_SHARE_BYTES;
+    size_t n_parts = block->side_by_side ? 1 : weight / MIN_SHARE_BYTES;
     n_parts = n_parts < context->n_parts ? n_parts : context->n_parts;
     n_parts = n_parts < n_texts ? n_parts : n_texts;
     n_parts = n_parts > 0 ? n_parts : 1;
@@ -241,7 +241,11 @@ int wick_block_tokenize(wick_model *model, wick_context *context, const wick_blo
     const uint8_t *types = ids && block->seconds ? join_types(context, n_parts, n_tokens) : NULL;
     if (!ids || (block->seconds && !types))
         return wick_fail_memory(error, "token ids");
-    *batch = (wick_packed_batch){
-        .n_sequences = context->n_picks, .n_tokens = n_tokens, .ids = ids, .offsets = context->offsets, .types = types};
+    *batch = (wick_packed_batch){.n_sequences = context->n_picks,
+                                 .n_tokens = n_tokens,
+                                 .ids = ids,
+                                 .offsets = context->offsets,
+                                 .types = types,
+                                 .side_by_side = block->side_by_side};
     return WICK_OK;
 }

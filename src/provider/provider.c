@@ -133,3 +133,9 @@ const wick_tokenizer *wick_provider_tokenizer(const wick_provider *provider)
 {
     return provider->ops->tokenizer ? provider->ops->tokenizer(provider->state) : NULL;
 }
+
+wick_side_by_side wick_provider_side_by_side(const wick_provider *provider)
+{
+    const wick_provider *serving = wick_fallback_serving(provider);
+    return serving->ops->side_by_side ? serving->ops->side_by_side(serving->state) : (wick_side_by_side){0};
+}

@@ -5,6 +5,12 @@
 #define WICK_PROVIDER_PROVIDER_H
 #include "provider/outputs.h"
 
+/* What calls whose options say side_by_side may expect: so many at once have a core each, and one uses it best with so many tokens. */
+typedef struct wick_side_by_side {
+    unsigned n_calls; /* below 2: none */
+    size_t n_tokens;
+} wick_side_by_side;
+
 typedef struct wick_provider_ops {
     const char *name; /* "candle" */
     /* model: never NULL or empty. *state is set on success only. */
@@ -17,6 +23,8 @@ typedef struct wick_provider_ops {
     const wick_tokenizer *(*tokenizer)(const void *state); /* NULL: the provider has none */
     /* request: n_texts >= 1, of a kind that the model gives. response: empty. Thread-safe. NULL: the provider gives vectors alone. */
     int (*outputs)(void *state, const wick_outputs_request *request, wick_rows_response *response, wick_error *error);
+    /* NULL: each call has all that the provider has to itself. */
+    wick_side_by_side (*side_by_side)(const void *state);
 } wick_provider_ops;
 
 typedef struct wick_fallback wick_fallback;
@@ -31,6 +39,9 @@ struct wick_provider {
     wick_fallback *fallback; /* NULL: none */
     size_t cut;              /* what vectors are cut to where nobody asks for a length; 0: they are not */
 };
+
+/* Of the one that serves now (fallback.h). */
+wick_side_by_side wick_provider_side_by_side(const wick_provider *provider);
 
 /* The length of vectors where nobody asks for one. */
 static inline size_t wick_provider_dimension(const wick_provider *provider)

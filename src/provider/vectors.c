@@ -5,7 +5,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define NORM_FLOOR 1e-12 /* torch.nn.functional.normalize's eps */
 
@@ -77,11 +76,4 @@ bool wick_vector_finish(const float *from, size_t n, bool normalize, float *to)
     for (size_t i = 0; i < n; i++)
         to[i] = (float)(from[i] / divisor);
     return true;
-}
-
-double wick_now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
 }

@@ -4,6 +4,7 @@
 #ifndef WICK_PROVIDER_VECTORS_H
 #define WICK_PROVIDER_VECTORS_H
 #include <wick.h>
+#include "base/clock.h"
 
 /* What failures say where a model gave NaN or an infinity. */
 #define WICK_NOT_FINITE "the model gave a value that is not finite"
@@ -28,8 +29,5 @@ bool wick_error_of_text(const wick_error *error, size_t *index);
  * does. from: [>= n]; to: [n], may be from. The sum runs from first to last in f64, so a vector's bits depend on nothing else.
  * False: a value is not finite. */
 bool wick_vector_finish(const float *from, size_t n, bool normalize, float *to);
-
-/* Milliseconds on a clock that never goes back; only differences mean anything. */
-double wick_now_ms(void);
 
 #endif

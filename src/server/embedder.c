@@ -19,8 +19,8 @@
 #define BACKOFF_MS 10
 #define MAX_BACKOFF_MS 200
 
-int wick_embedder_open(wick_embedder *embedder, wick_provider *provider, const wick_lane_options *options,
-                       size_t max_texts, const atomic_int *hurry, wick_error *error)
+void wick_embedder_open(wick_embedder *embedder, wick_provider *provider, const wick_lane_options *options,
+                        const atomic_int *hurry)
 {
     embedder->provider = provider;
     embedder->metrics = options->metrics;
@@ -28,24 +28,32 @@ int wick_embedder_open(wick_embedder *embedder, wick_provider *provider, const w
     embedder->hurry = hurry;
     embedder->dimension = provider->dimension;
     embedder->cut = wick_provider_dimension(provider);
+    pthread_mutex_init(&embedder->mutex, NULL);
     wick_breaker_init(&embedder->breaker, options->breaker_failures, options->breaker_open_ms);
     atomic_init(&embedder->phase, WICK_BREAKER_CLOSED);
     atomic_init(&embedder->open_until_ms, 0);
-    embedder->texts = malloc(max_texts * sizeof *embedder->texts);
-    embedder->text_bytes = malloc(max_texts * sizeof *embedder->text_bytes);
-    embedder->seconds = malloc(max_texts * sizeof *embedder->seconds);
-    embedder->second_bytes = malloc(max_texts * sizeof *embedder->second_bytes);
-    if (embedder->texts && embedder->text_bytes && embedder->seconds && embedder->second_bytes)
-        return WICK_OK;
-    return wick_fail_memory(error, "the lane's batch");
 }
 
 void wick_embedder_close(wick_embedder *embedder)
 {
-    free(embedder->texts);
-    free(embedder->text_bytes);
-    free(embedder->seconds);
-    free(embedder->second_bytes);
+    pthread_mutex_destroy(&embedder->mutex);
+}
+
+bool wick_embedder_texts_init(wick_embedder_texts *texts, size_t max_texts)
+{
+    texts->texts = malloc(max_texts * sizeof *texts->texts);
+    texts->text_bytes = malloc(max_texts * sizeof *texts->text_bytes);
+    texts->seconds = malloc(max_texts * sizeof *texts->seconds);
+    texts->second_bytes = malloc(max_texts * sizeof *texts->second_bytes);
+    return texts->texts && texts->text_bytes && texts->seconds && texts->second_bytes;
+}
+
+void wick_embedder_texts_clear(wick_embedder_texts *texts)
+{
+    free(texts->texts);
+    free(texts->text_bytes);
+    free(texts->seconds);
+    free(texts->second_bytes);
 }
 
 /* ---- the breaker ---- */
@@ -63,6 +71,7 @@ static void publish(wick_embedder *embedder)
     atomic_store(&embedder->phase, (int)breaker->phase);
 }
 
+/* With the mutex held. */
 static void note_failure(wick_embedder *embedder, const wick_error *error)
 {
     if (!wick_breaker_fail(&embedder->breaker, wick_now_ms()))
@@ -73,32 +82,55 @@ static void note_failure(wick_embedder *embedder, const wick_error *error)
              error->message);
 }
 
+/* A call that began before the breaker opened says nothing by succeeding after it. */
 static void note(wick_embedder *embedder, int code, const wick_error *error)
 {
-    if (code == WICK_OK)
-        wick_breaker_succeed(&embedder->breaker); /* closed already: calls are made in no other phase */
-    else if (!is_input_error(code))
+    pthread_mutex_lock(&embedder->mutex);
+    if (code == WICK_OK && embedder->breaker.phase == WICK_BREAKER_CLOSED)
+        wick_breaker_succeed(&embedder->breaker);
+    else if (code != WICK_OK && !is_input_error(code))
         note_failure(embedder, error);
+    pthread_mutex_unlock(&embedder->mutex);
 }
 
 static bool is_open(const wick_embedder *embedder)
 {
-    return embedder->breaker.phase != WICK_BREAKER_CLOSED;
+    return atomic_load(&embedder->phase) != WICK_BREAKER_CLOSED;
+}
+
+static bool begin_trial(wick_embedder *embedder)
+{
+    pthread_mutex_lock(&embedder->mutex);
+    const bool is_due = wick_breaker_try(&embedder->breaker, wick_now_ms());
+    if (is_due)
+        publish(embedder);
+    pthread_mutex_unlock(&embedder->mutex);
+    return is_due;
 }
 
 void wick_embedder_try(wick_embedder *embedder)
 {
-    if (!wick_breaker_try(&embedder->breaker, wick_now_ms()))
+    if (!begin_trial(embedder))
         return;
-    publish(embedder);
     wick_error error = {0};
-    if (wick_provider_health_check(embedder->provider, &error) == WICK_OK) {
+    const int rc = wick_provider_health_check(embedder->provider, &error);
+    pthread_mutex_lock(&embedder->mutex);
+    if (rc == WICK_OK) {
         wick_breaker_succeed(&embedder->breaker);
         publish(embedder);
         wick_log(WICK_LOG_WARN, "provider %s serves again", wick_provider_name(embedder->provider));
     } else {
         note_failure(embedder, &error);
     }
+    pthread_mutex_unlock(&embedder->mutex);
+}
+
+double wick_embedder_wait_ms(wick_embedder *embedder)
+{
+    pthread_mutex_lock(&embedder->mutex);
+    const double ms = wick_breaker_wait_ms(&embedder->breaker, wick_now_ms());
+    pthread_mutex_unlock(&embedder->mutex);
+    return ms;
 }
 
 int wick_embedder_refuse(const wick_embedder *embedder, wick_error *error)
@@ -116,6 +148,13 @@ static void back_off(unsigned n_retries_before)
     nanosleep(&time, NULL);
 }
 
+/* One batch under way. */
+typedef struct run {
+    wick_embedder *embedder;
+    const wick_embedder_texts *texts;
+    bool side_by_side;
+} run;
+
 /* What a call gave: vectors, or rows. */
 typedef struct answer {
     wick_embed_response vectors;
@@ -128,29 +167,31 @@ static void answer_clear(answer *got)
     wick_rows_response_clear(&got->rows);
 }
 
-static int ask_vectors(wick_embedder *embedder, size_t first, size_t n, const wick_job *job,
-                       wick_embed_response *response, wick_error *error)
+static int ask_vectors(const run *own, size_t first, size_t n, const wick_job *job, wick_embed_response *response,
+                       wick_error *error)
 {
     wick_embed_request request;
     wick_embed_request_init(&request);
-    request.texts = embedder->texts + first;
-    request.text_bytes = embedder->text_bytes + first;
+    request.texts = own->texts->texts + first;
+    request.text_bytes = own->texts->text_bytes + first;
     request.n_texts = n;
     request.options = job->options;
     request.options.size = sizeof request.options;
     request.options.normalize = false;
-    request.options.dimensions = embedder->dimension;
-    return wick_provider_embed_batch(embedder->provider, &request, response, error);
+    request.options.dimensions = own->embedder->dimension;
+    request.options.side_by_side = own->side_by_side;
+    return wick_provider_embed_batch(own->embedder->provider, &request, response, error);
 }
 
 /* Texts [first, first + n) of the batch, with what job's options ask of the provider. */
-static int call(wick_embedder *embedder, size_t first, size_t n, const wick_job *job, answer *out, wick_error *error)
+static int call(const run *own, size_t first, size_t n, const wick_job *job, answer *out, wick_error *error)
 {
+    wick_embedder *embedder = own->embedder;
     for (unsigned attempt = 0;; attempt++) {
         *error = (wick_error){0};
-        const int rc = job->wanted == WICK_WANT_VECTORS
-                           ? ask_vectors(embedder, first, n, job, &out->vectors, error)
-                           : wick_embedder_ask_rows(embedder, first, n, job, &out->rows, error);
+        const int rc = job->wanted == WICK_WANT_VECTORS ? ask_vectors(own, first, n, job, &out->vectors, error)
+                                                        : wick_embedder_ask_rows(embedder, own->texts, first, n, job,
+                                                                                 own->side_by_side, &out->rows, error);
         note(embedder, rc, error);
         if (rc == WICK_OK || is_input_error(rc) || !error->retriable || attempt >= embedder->n_retries)
             return rc;
@@ -162,18 +203,34 @@ static int call(wick_embedder *embedder, size_t first, size_t n, const wick_job 
 
 /* ---- what a call came to ---- */
 
-/* The first failure of a job stays. */
+bool wick_embedder_has_failed(wick_embedder *embedder, const wick_job *job)
+{
+    pthread_mutex_lock(&embedder->mutex);
+    const bool has_failed = job->code != WICK_OK;
+    pthread_mutex_unlock(&embedder->mutex);
+    return has_failed;
+}
+
+void wick_embedder_fail(wick_embedder *embedder, wick_job *job, int code, const wick_error *error)
+{
+    pthread_mutex_lock(&embedder->mutex);
+    if (job->code == WICK_OK) {
+        job->code = code;
+        job->error = *error;
+        job->error.code = code;
+    }
+    pthread_mutex_unlock(&embedder->mutex);
+}
+
 static void fail_slice(wick_embedder *embedder, const wick_slice *slice, int code, const wick_error *error)
 {
-    wick_job *job = slice->job;
-    if (job->code != WICK_OK)
-        return;
-    job->code = code;
-    job->error = *error;
-    job->error.code = code;
+    wick_error own = *error;
     size_t index; /* in the slice; in the job from now on */
     if (wick_error_of_text(error, &index))
-        snprintf(job->error.where, sizeof job->error.where, "texts[%zu]", slice->first + index);
+        snprintf(own.where, sizeof own.where, "texts[%zu]", slice->first + index);
+    if (wick_embedder_has_failed(embedder, slice->job))
+        return;
+    wick_embedder_fail(embedder, slice->job, code, &own);
     if (strstr(error->message, WICK_NOT_FINITE))
         wick_metrics_nonfinite(embedder->metrics);
 }
@@ -184,7 +241,7 @@ static void deliver_vectors(wick_embedder *embedder, const wick_slice *slice, co
     wick_job *job = slice->job;
     size_t dimension;
     wick_error error;
-    if (job->code != WICK_OK)
+    if (wick_embedder_has_failed(embedder, job))
         return;
     int rc = wick_dimension_check(&job->options, embedder->dimension, embedder->cut, &dimension, &error);
     if (rc != WICK_OK) {
@@ -210,23 +267,24 @@ static void deliver_slice(wick_embedder *embedder, const wick_slice *slice, cons
     int rc = WICK_OK;
     if (slice->job->wanted == WICK_WANT_VECTORS)
         deliver_vectors(embedder, slice, from->vectors.embeddings + row * embedder->dimension);
-    else if (slice->job->code == WICK_OK)
+    else if (!wick_embedder_has_failed(embedder, slice->job))
         rc = wick_job_append_rows(slice->job, &from->rows, row, slice->n, &error);
     if (rc != WICK_OK)
         fail_slice(embedder, slice, rc, &error);
 }
 
 /* Each slice on its own, after the batch failed for what is likely to be one job's fault. */
-static void run_apart(wick_embedder *embedder, const wick_batch *batch)
+static void run_apart(const run *own, const wick_batch *batch)
 {
+    wick_embedder *embedder = own->embedder;
     answer got = {0};
     wick_error error;
     for (size_t i = 0; i < batch->n_slices; i++) {
         const wick_slice *slice = &batch->slices[i];
-        if (slice->job->code != WICK_OK)
+        if (wick_embedder_has_failed(embedder, slice->job))
             continue;
         const int rc = is_open(embedder) ? wick_embedder_refuse(embedder, &error)
-                                         : call(embedder, slice->row, slice->n, slice->job, &got, &error);
+                                         : call(own, slice->row, slice->n, slice->job, &got, &error);
         if (rc == WICK_OK)
             deliver_slice(embedder, slice, &got, 0);
         else
@@ -236,29 +294,30 @@ static void run_apart(wick_embedder *embedder, const wick_batch *batch)
 }
 
 /* The slice's texts, to where the batch has them. */
-static void take_slice(wick_embedder *embedder, const wick_slice *slice)
+static void take_slice(wick_embedder_texts *to, const wick_slice *slice)
 {
     const wick_job *job = slice->job;
     const size_t first = slice->first, row = slice->row, n = slice->n;
-    memcpy(embedder->texts + row, job->texts + first, n * sizeof *embedder->texts);
-    memcpy(embedder->text_bytes + row, job->text_bytes + first, n * sizeof *embedder->text_bytes);
+    memcpy(to->texts + row, job->texts + first, n * sizeof *to->texts);
+    memcpy(to->text_bytes + row, job->text_bytes + first, n * sizeof *to->text_bytes);
     for (size_t i = 0; i < n; i++) {
-        embedder->seconds[row + i] = job->seconds ? job->seconds[first + i] : NULL;
-        embedder->second_bytes[row + i] = job->seconds ? job->second_bytes[first + i] : 0;
+        to->seconds[row + i] = job->seconds ? job->seconds[first + i] : NULL;
+        to->second_bytes[row + i] = job->seconds ? job->second_bytes[first + i] : 0;
     }
 }
 
-void wick_embedder_run(wick_embedder *embedder, const wick_batch *batch)
+void wick_embedder_run(wick_embedder *embedder, wick_embedder_texts *texts, const wick_batch *batch, bool side_by_side)
 {
+    const run own = {embedder, texts, side_by_side};
     for (size_t i = 0; i < batch->n_slices; i++)
-        take_slice(embedder, &batch->slices[i]);
+        take_slice(texts, &batch->slices[i]);
     answer got = {0};
     wick_error error;
-    const int rc = call(embedder, 0, batch->n_texts, batch->slices[0].job, &got, &error);
+    const int rc = call(&own, 0, batch->n_texts, batch->slices[0].job, &got, &error);
     const bool is_shared = batch->n_slices > 1;
     if (rc != WICK_OK && is_shared && (is_input_error(rc) || !error.retriable)) {
         answer_clear(&got);
-        run_apart(embedder, batch);
+        run_apart(&own, batch);
         return;
     }
     for (size_t i = 0; i < batch->n_slices; i++) {

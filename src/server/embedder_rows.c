@@ -9,21 +9,22 @@
 #include "base/error.h"
 #include "provider/outputs.h"
 
-int wick_embedder_ask_rows(wick_embedder *embedder, size_t first, size_t n, const wick_job *job,
-                           wick_rows_response *response, wick_error *error)
+int wick_embedder_ask_rows(wick_embedder *embedder, const wick_embedder_texts *texts, size_t first, size_t n,
+                           const wick_job *job, bool side_by_side, wick_rows_response *response, wick_error *error)
 {
     wick_outputs_request request = {.wanted = job->wanted,
-                                    .texts = embedder->texts + first,
-                                    .text_bytes = embedder->text_bytes + first,
+                                    .texts = texts->texts + first,
+                                    .text_bytes = texts->text_bytes + first,
                                     .n_texts = n,
-                                    .seconds = job->wanted == WICK_WANT_SCORES ? embedder->seconds + first : NULL,
-                                    .second_bytes = embedder->second_bytes + first,
+                                    .seconds = job->wanted == WICK_WANT_SCORES ? texts->seconds + first : NULL,
+                                    .second_bytes = texts->second_bytes + first,
                                     .embed_options = job->options};
     wick_score_options_init(&request.score_options);
     request.score_options.scores = job->scores;
     request.score_options.truncate = job->options.truncate;
     request.score_options.truncate_side = job->options.truncate_side;
     request.embed_options.size = sizeof request.embed_options;
+    request.embed_options.side_by_side = request.score_options.side_by_side = side_by_side;
     return wick_provider_outputs(embedder->provider, &request, response, error);
 }
 

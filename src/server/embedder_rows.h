@@ -6,8 +6,8 @@
 #include "server/embedder.h"
 
 /* Texts [first, first + n) of the batch, as job wants them. */
-int wick_embedder_ask_rows(wick_embedder *embedder, size_t first, size_t n, const wick_job *job,
-                           wick_rows_response *response, wick_error *error);
+int wick_embedder_ask_rows(wick_embedder *embedder, const wick_embedder_texts *texts, size_t first, size_t n,
+                           const wick_job *job, bool side_by_side, wick_rows_response *response, wick_error *error);
 /* Puts rows [row, row + n) of the response behind those that the job has. WICK_E_INVALID_INPUT: more than WICK_MAX_REPLY_VALUES. */
 int wick_job_append_rows(wick_job *job, const wick_rows_response *response, size_t row, size_t n, wick_error *error);
 

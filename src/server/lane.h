@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * lane.h: the queue before one model, and the thread that empties it. In: jobs (tokenized texts of one request). Out: their vectors, or what else they want, through job->done.
+ * lane.h: the queue before one model, and the threads that empty it. In: jobs (tokenized texts of one request). Out: their vectors, or what else they want, through job->done.
  *
- * There is no waiting window: the lane's thread takes what is there, up to a budget of tokens, and embeds it as one batch; what comes meanwhile is
- * the next batch. Clients take turns (deficit round robin, in tokens), and a job of many texts is served in slices, so that it never holds up
+ * There is no waiting window: a thread takes what is there, up to a budget of tokens, and embeds it as one batch; what comes meanwhile is the next batch. With little to do a batch has all cores;
+ * with more, each core has a batch of its own. Clients take turns (deficit round robin, in tokens), and a job of many texts is served in slices, so that it never holds up
  * a small one of somebody else. Before it embeds, it drops jobs whose deadline has passed or whose client has left. A circuit breaker
  * stands round the provider (breaker.h); retriable failures are tried again. */
 #ifndef WICK_SERVER_LANE_H
@@ -29,13 +29,14 @@ typedef struct wick_job {
     const size_t *second_bytes; /* [n_texts] */
     uint8_t scores;             /* SCORES: WICK_SCORES_* */
     wick_embed_options options;
-    uint64_t client;                    /* who takes turns with whom: a hash of the key, else of the address */
-    double deadline_ms;                 /* wick_now_ms; 0: none */
-    const atomic_bool *is_gone;         /* the client left; may be NULL */
-    bool is_urgent;                     /* goes before all others: the canary */
-    float *out;                         /* VECTORS: [n_texts, dimension after the cut] */
-    wick_rows_response rows;            /* {0}; what else is wanted comes here, for the caller to clear after done */
-    void (*done)(struct wick_job *job); /* on the lane's thread, once, for every job that was accepted; must not wait */
+    uint64_t client;            /* who takes turns with whom: a hash of the key, else of the address */
+    double deadline_ms;         /* wick_now_ms; 0: none */
+    const atomic_bool *is_gone; /* the client left; may be NULL */
+    bool is_urgent;             /* goes before all others: the canary */
+    float *out;                 /* VECTORS: [n_texts, dimension after the cut] */
+    wick_rows_response rows;    /* {0}; what else is wanted comes here, for the caller to clear after done */
+    void (*done)(
+        struct wick_job *job); /* on a thread of the lane's, once, for every job that was accepted; must not wait */
     void *user;
     /* Filled by the lane. */
     int code; /* WICK_OK, or why not; WICK_E_TIMEOUT: the deadline passed */
@@ -44,12 +45,14 @@ typedef struct wick_job {
     double inference_ms; /* of the batches that it was in */
     /* The lane's own. */
     struct wick_job *next, *prev;
-    void *owner;        /* queue.c: the client in whose list it stands */
-    size_t next_text;   /* the first that is in no batch yet */
-    size_t turn_tokens; /* served since it came to be first of its client's */
-    size_t slice;       /* its last slice of the batch under way */
-    size_t n_tokens_left, charge;
-    size_t rows_capacity; /* of rows, in values */
+    void *owner;                  /* queue.c: the client in whose list it stands; NULL: in none */
+    size_t next_text;             /* the first that is in no batch yet */
+    size_t turn_tokens;           /* served since it came to be first of its client's */
+    size_t n_tokens_waiting;      /* of texts from next_text on */
+    size_t n_slices;              /* in batches under way */
+    uint64_t batch;               /* the number of the one that it was last put into */
+    size_t n_tokens_left, charge; /* of texts that are not embedded yet; what it counts with in the queue */
+    size_t rows_capacity;         /* of rows, in values */
     double submitted_ms;
 } wick_job;
 
@@ -67,7 +70,7 @@ typedef struct wick_lane_options {
     unsigned n_retries; /* of retriable failures */
     unsigned breaker_failures, breaker_open_ms;
     struct wick_metrics *metrics; /* NULL: none */
-    struct wick_turns *turns; /* turns.h: lanes that share one take turns at embedding. NULL: alone on the machine */
+    struct wick_places *places; /* base/places.h: the machine's cores, which lanes share. NULL: alone on the machine */
 } wick_lane_options;
 
 /* provider stays open at least as long as the lane. */
@@ -90,7 +93,7 @@ bool wick_lane_sheds(const wick_lane *lane, uint64_t client);
 typedef struct wick_lane_state {
     size_t n_jobs;   /* accepted and not ended */
     size_t n_tokens; /* theirs, as far as they are not embedded */
-    double busy_ms;  /* how long the batch under way has been, 0: idle. A stuck engine shows here */
+    double busy_ms;  /* how long the longest batch under way has been, 0: idle. A stuck engine shows here */
     int breaker;     /* 0 closed, 1 half-open, 2 open */
 } wick_lane_state;
 wick_lane_state wick_lane_get_state(const wick_lane *lane);

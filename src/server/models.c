@@ -4,11 +4,12 @@
 #include "server/models.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/places.h"
+#include "base/pool.h"
 #include "base/slices.h"
 #include "base/utf8.h"
 #include "hub/cache.h"
 #include "provider/vectors.h"
-#include "server/turns.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,8 +37,8 @@ typedef struct entry {
 
 struct wick_models {
     wick_models_options options;
-    char *strings[5]; /* the options' own, for freeing */
-    wick_turns *turns;
+    char *strings[5];    /* the options' own, for freeing */
+    wick_places *places; /* lanes of one machine share its cores */
     pthread_mutex_t mutex;
     pthread_cond_t changed; /* a phase, or n_borrowed came to 0 */
     bool is_closing;
@@ -215,7 +216,7 @@ static int open_served(const wick_models *models, entry *one, wick_error *error)
     wick_provider_options provider_options = models->options.provider;
     provider_options.model = one->model;
     wick_lane_options lane_options = models->options.lane;
-    lane_options.turns = models->turns;
+    lane_options.places = models->places;
     int rc = wick_provider_open(&provider_options, &served->provider, error);
     if (rc != WICK_OK)
         return rc;
@@ -457,8 +458,14 @@ static void models_free(wick_models *models)
 {
     for (size_t i = 0; i < sizeof models->strings / sizeof models->strings[0]; i++)
         free(models->strings[i]);
-    wick_turns_free(models->turns);
+    wick_places_free(models->places);
     free(models);
+}
+
+static unsigned n_cores(const wick_models_options *options)
+{
+    const unsigned n = options->provider.model_options.n_threads;
+    return n == 0 ? wick_usable_cpus() : n < WICK_MAX_THREADS ? n : WICK_MAX_THREADS;
 }
 
 int wick_models_new(const wick_models_options *options, wick_models **out, wick_error *error)
@@ -469,13 +476,13 @@ int wick_models_new(const wick_models_options *options, wick_models **out, wick_
         return wick_fail_memory(error, "the register of models");
     models->options = *options;
     models->end = &models->entries;
-    models->turns = wick_turns_new();
+    models->places = wick_places_new(n_cores(options));
     if (models->options.max_models == 0)
         models->options.max_models = 1;
     wick_provider_options *provider = &models->options.provider;
     const char **texts[] = {&provider->provider, &provider->fallback, &provider->model_options.device,
                             &provider->model_options.dtype, &provider->model_options.cache_dir};
-    bool is_whole = models->turns != NULL;
+    bool is_whole = models->places != NULL;
     provider->model = NULL;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         models->strings[i] = copy(*texts[i]);

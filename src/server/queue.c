@@ -21,6 +21,8 @@ typedef struct client_list {
 
 struct wick_queue {
     size_t quantum;
+    size_t n_texts, n_tokens; /* waiting */
+    uint64_t n_batches;
     client urgent; /* not in the ring */
     client_list ring;
     client *free;
@@ -128,13 +130,21 @@ static void client_detach(client *one, wick_job *job)
 
 void wick_queue_add(wick_queue *queue, wick_job *job)
 {
-    job->next_text = 0;
+    job->next_text = job->n_slices = 0;
+    job->batch = 0;
+    job->n_tokens_waiting = job->n_tokens_left;
+    queue->n_texts += job->n_texts;
+    queue->n_tokens += job->n_tokens_waiting;
     client_append(job->is_urgent ? &queue->urgent : client_of(queue, job->client), job);
 }
 
 void wick_queue_remove(wick_queue *queue, wick_job *job)
 {
     client *one = job->owner;
+    queue->n_texts -= job->n_texts - job->next_text;
+    queue->n_tokens -= job->n_tokens_waiting;
+    job->next_text = job->n_texts;
+    job->n_tokens_waiting = 0;
     client_detach(one, job);
     if (!one->first && one != &queue->urgent)
         client_forget(queue, one);
@@ -143,6 +153,16 @@ void wick_queue_remove(wick_queue *queue, wick_job *job)
 bool wick_queue_is_empty(const wick_queue *queue)
 {
     return !queue->ring.first && !queue->urgent.first;
+}
+
+size_t wick_queue_n_texts(const wick_queue *queue)
+{
+    return queue->n_texts;
+}
+
+size_t wick_queue_n_tokens(const wick_queue *queue)
+{
+    return queue->n_tokens;
 }
 
 /* ---- a batch ---- */
@@ -174,17 +194,27 @@ static bool fits(const wick_batch *batch, const wick_job *job, size_t n_tokens)
                                    batch->n_tokens <= batch->max_tokens - n_tokens);
 }
 
+/* What is no vector has no place of its own among a job's results, which are put one behind the other: such a job is in one batch at a time. */
+static bool is_elsewhere(const wick_batch *batch, const wick_job *job)
+{
+    return job->wanted != WICK_WANT_VECTORS && job->n_slices > 0 && job->batch != batch->number;
+}
+
 /* Takes the job's next text. */
-static void take_text(wick_batch *batch, wick_job *job, size_t n_tokens)
+static void take_text(wick_queue *queue, wick_batch *batch, wick_job *job, size_t n_tokens)
 {
     wick_slice *slice = batch->n_slices > 0 ? &batch->slices[batch->n_slices - 1] : NULL;
     if (!slice || slice->job != job) { /* the last slice's end is where the job goes on */
-        job->slice = batch->n_slices;
         slice = &batch->slices[batch->n_slices++];
-        *slice = (wick_slice){job, job->next_text, 0, batch->n_texts};
+        *slice = (wick_slice){job, job->next_text, 0, batch->n_texts, job->batch == batch->number};
+        job->batch = batch->number;
+        job->n_slices++;
     }
     slice->n++;
     job->next_text++;
+    job->n_tokens_waiting -= n_tokens;
+    queue->n_texts--;
+    queue->n_tokens -= n_tokens;
     batch->n_texts++;
     batch->n_tokens += n_tokens;
 }
@@ -192,7 +222,7 @@ static void take_text(wick_batch *batch, wick_job *job, size_t n_tokens)
 typedef enum served { SERVED_OUT, SERVED_BATCH_FULL, SERVED_TURN_OVER } served;
 
 /* Takes texts of a job until it has none left, the batch is full or the client's deficit (NULL: without end) is used up. */
-static served serve_job(wick_batch *batch, wick_job *job, size_t *deficit)
+static served serve_job(wick_queue *queue, wick_batch *batch, wick_job *job, size_t *deficit)
 {
     while (job->next_text < job->n_texts) {
         const size_t n_tokens = tokens_of(job, job->next_text);
@@ -206,7 +236,7 @@ static served serve_job(wick_batch *batch, wick_job *job, size_t *deficit)
         if (deficit)
             *deficit -= cost;
         job->turn_tokens += cost;
-        take_text(batch, job, n_tokens);
+        take_text(queue, batch, job, n_tokens);
     }
     return SERVED_OUT;
 }
@@ -217,9 +247,10 @@ static bool serve_urgent(wick_queue *queue, wick_batch *batch, wick_queue_keep k
     wick_job *next;
     for (wick_job *job = queue->urgent.first; job; job = next) {
         next = job->next;
-        if (!keep(user, job) || (batch->n_texts > 0 && !go_together(job, batch->slices[0].job)))
+        if (!keep(user, job) || is_elsewhere(batch, job) ||
+            (batch->n_texts > 0 && !go_together(job, batch->slices[0].job)))
             continue;
-        if (serve_job(batch, job, NULL) != SERVED_OUT)
+        if (serve_job(queue, batch, job, NULL) != SERVED_OUT)
             return false;
         client_detach(&queue->urgent, job);
     }
@@ -232,6 +263,7 @@ typedef enum visit { VISIT_EMPTIED, VISIT_TURN_OVER, VISIT_BATCH_FULL, VISIT_PAS
 static visit serve_client(wick_queue *queue, wick_batch *batch, client *one, wick_queue_keep keep, void *user)
 {
     wick_job *next;
+    bool is_left = false;
     for (wick_job *job = one->first; job; job = next) {
         next = job->next;
         const bool is_last = !next && !job->prev;
@@ -240,13 +272,17 @@ static visit serve_client(wick_queue *queue, wick_batch *batch, client *one, wic
                 return VISIT_EMPTIED; /* and forgotten, by wick_queue_remove */
             continue;
         }
+        if (is_elsewhere(batch, job)) {
+            is_left = true;
+            continue;
+        }
         if (batch->n_texts > 0 && !go_together(job, batch->slices[0].job))
             return VISIT_PASSED_OVER;
         if (!one->has_turn) {
             one->deficit += queue->quantum;
             one->has_turn = true;
         }
-        const served how = serve_job(batch, job, &one->deficit);
+        const served how = serve_job(queue, batch, job, &one->deficit);
         if (how == SERVED_OUT) {
             wick_queue_remove(queue, job);
             if (is_last)
@@ -259,12 +295,13 @@ static visit serve_client(wick_queue *queue, wick_batch *batch, client *one, wic
         }
         return how == SERVED_BATCH_FULL ? VISIT_BATCH_FULL : VISIT_TURN_OVER;
     }
-    return VISIT_EMPTIED; /* not reached: a client in the ring has a job */
+    return is_left ? VISIT_PASSED_OVER : VISIT_EMPTIED;
 }
 
 void wick_queue_take(wick_queue *queue, wick_batch *batch, wick_queue_keep keep, void *user)
 {
     batch->n_slices = batch->n_texts = batch->n_tokens = 0;
+    batch->number = ++queue->n_batches;
     if (!serve_urgent(queue, batch, keep, user))
         return;
     client_list passed_over = {0};

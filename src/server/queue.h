@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * queue.h: which texts are embedded next. In: jobs. Out: batches, put together of slices of jobs. A data structure alone: no threads, no clock, and
- * no memory taken after it was made. Used by lane.c, whose thread owns it.
+ * no memory taken after it was made. Used by lane_run.c, with the lane's mutex held.
  *
  * Clients take turns by deficit round robin (Shreedhar and Varghese, 1995) in tokens: at each turn a client may spend a quantum more, and what it
  * does not spend it keeps while it has jobs waiting. Of one client's jobs the first goes first, but one that had its quantum goes behind the client's
@@ -18,13 +18,14 @@ typedef struct wick_queue wick_queue;
 typedef struct wick_slice {
     wick_job *job;
     size_t first, n, row;
+    bool is_again; /* an earlier slice of the batch is the job's, too */
 } wick_slice;
 
 typedef struct wick_batch {
     size_t max_tokens, max_texts; /* at least 1; a text over max_tokens goes alone */
-    wick_slice *
-        slices; /* [n_slices], room for max_texts. A job may have several, in the order of its texts; job->slice is its last */
+    wick_slice *slices; /* [n_slices], room for max_texts. A job may have several, in the order of its texts */
     size_t n_slices, n_texts, n_tokens;
+    uint64_t number; /* of all batches of the queue */
 } wick_batch;
 
 /* What to do with a job that is about to be served: false where it was dropped, that is removed from the queue (wick_queue_remove) and ended. */
@@ -34,14 +35,18 @@ typedef bool (*wick_queue_keep)(void *user, wick_job *job);
 wick_queue *wick_queue_new(size_t quantum);
 void wick_queue_free(wick_queue *queue);
 
-/* Puts a job with all its texts at the end of its client's (urgent ones: of all urgent ones). */
+/* Puts a job with all its texts, whose tokens are n_tokens_left, at the end of its client's (urgent ones: of all urgent ones). */
 void wick_queue_add(wick_queue *queue, wick_job *job);
-/* Takes a job out that still has texts waiting (next_text < n_texts). */
+/* Takes a job out that still has texts waiting (next_text < n_texts): none are any more. */
 void wick_queue_remove(wick_queue *queue, wick_job *job);
 bool wick_queue_is_empty(const wick_queue *queue);
+/* Of all jobs, as far as they are in no batch. */
+size_t wick_queue_n_texts(const wick_queue *queue);
+size_t wick_queue_n_tokens(const wick_queue *queue);
 
 /* Fills batch with the texts that are next: of urgent jobs, then by turns, until nothing more fits or nothing is left. Jobs that cannot be embedded in
- * one call with the first one stay, and the next batch begins with the first of them. Jobs whose last text was taken are no longer in the queue. */
+ * one call with the first one stay, and the next batch begins with the first of them. Jobs whose last text was taken are no longer in the queue. Each slice counts in its job's n_slices until
+ * the caller, after the batch, takes it off again; a job that wants no vectors and has slices in another batch is passed over. So the batch may be empty where the queue is not. */
 void wick_queue_take(wick_queue *queue, wick_batch *batch, wick_queue_keep keep, void *user);
 
 /* Shows every waiting job to keep. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_server_lane.c: the lane with a fake provider: what is embedded, what is dropped, who waits for whom, and that all that was counted is given back. */
+#include "base/places.h"
 #include "provider/vectors.h"
 #include "server/metrics.h"
-#include "server/turns.h"
 #include "support_lane.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -410,7 +410,7 @@ static void lanes_take_turns(void **state)
     fake.ms_a_call = 1;
     wick_lane_options options = support_lane_options();
     options.batch_tokens = 10;
-    options.turns = wick_turns_new();
+    options.places = wick_places_new(1);
     wick_lane *lanes[2];
     support_job *jobs[2][50];
     for (size_t l = 0; l < 2; l++)
@@ -430,23 +430,8 @@ static void lanes_take_turns(void **state)
         for (size_t i = 0; i < 50; i++)
             support_job_free(jobs[l][i]);
     }
-    wick_turns_free(options.turns);
+    wick_places_free(options.places);
     support_fake_clear(&fake);
-}
-
-static void a_turn_that_does_not_come_is_not_waited_for(void **state)
-{
-    wick_turns *turns = wick_turns_new();
-    assert_true(wick_turns_take(turns, 0));
-    const double start = wick_now_ms();
-    assert_false(wick_turns_take(turns, 20));
-    assert_true(wick_now_ms() - start >= 20);
-    wick_turns_give_back(turns);
-    assert_true(wick_turns_take(turns, 0));
-    wick_turns_give_back(turns);
-    wick_turns_free(turns);
-    assert_true(wick_turns_take(NULL, 0));
-    wick_turns_give_back(NULL);
 }
 
 typedef struct sender {
@@ -545,7 +530,6 @@ int main(void)
         cmocka_unit_test(close_without_drain_ends_them),
         cmocka_unit_test(a_stuck_engine_shows),
         cmocka_unit_test(lanes_take_turns),
-        cmocka_unit_test(a_turn_that_does_not_come_is_not_waited_for),
         cmocka_unit_test(threads_submit_side_by_side),
         cmocka_unit_test(vectors_are_the_library_s),
     };

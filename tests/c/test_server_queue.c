@@ -34,6 +34,15 @@ static wick_job *job_new(uint64_t client, size_t n, uint32_t tokens_each)
     return job;
 }
 
+/* As the lane adds it. */
+static void add(wick_queue *queue, wick_job *job)
+{
+    job->n_tokens_left = 0;
+    for (size_t i = 0; i < job->n_texts; i++)
+        job->n_tokens_left += job->n_tokens[i] > 0 ? job->n_tokens[i] : 1;
+    wick_queue_add(queue, job);
+}
+
 static void job_free(wick_job *job)
 {
     free((void *)job->n_tokens);
@@ -61,7 +70,7 @@ static void empties_in_order_within_the_budget(void **state)
     wick_queue_take(queue, &batch, keep_all, NULL);
     assert_int_equal(batch.n_texts, 0);
     wick_job *job = job_new(1, 25, 10);
-    wick_queue_add(queue, job);
+    add(queue, job);
     for (size_t i = 0; i < 3; i++) {
         assert_false(wick_queue_is_empty(queue));
         wick_queue_take(queue, &batch, keep_all, NULL);
@@ -69,7 +78,9 @@ static void empties_in_order_within_the_budget(void **state)
         assert_int_equal(batch.slices[0].first, 10 * i);
         assert_int_equal(batch.n_texts, i < 2 ? 10 : 5);
         assert_int_equal(batch.n_tokens, 10 * batch.n_texts);
-        assert_int_equal(job->slice, 0);
+        assert_int_equal(job->n_slices, i + 1); /* the caller's to take off */
+        assert_int_equal(wick_queue_n_texts(queue), i < 2 ? 15 - 10 * i : 0);
+        assert_int_equal(wick_queue_n_tokens(queue), 10 * wick_queue_n_texts(queue));
     }
     assert_true(wick_queue_is_empty(queue));
     job_free(job);
@@ -82,12 +93,12 @@ static void a_small_client_is_in_the_next_batch(void **state)
     wick_queue *queue = wick_queue_new(256);
     wick_batch batch = batch_of(4096);
     wick_job *big = job_new(1, 2000, 100);
-    wick_queue_add(queue, big);
+    add(queue, big);
     wick_queue_take(queue, &batch, keep_all, NULL);
     assert_int_equal(texts_of(&batch, big), 40);
     for (int i = 0; i < 10; i++) {
         wick_job *small = job_new(2, 1, 12);
-        wick_queue_add(queue, small);
+        add(queue, small);
         wick_queue_take(queue, &batch, keep_all, NULL);
         assert_int_equal(texts_of(&batch, small), 1);
         assert_true(texts_of(&batch, big) >= 39); /* and the big one loses next to nothing */
@@ -105,17 +116,19 @@ static void a_small_job_passes_its_own_sender_s_big_one(void **state)
     wick_queue *queue = wick_queue_new(256);
     wick_batch batch = batch_of(4096);
     wick_job *big = job_new(1, 2000, 100), *small = job_new(1, 1, 12), *second = job_new(1, 2, 12);
-    wick_queue_add(queue, big);
-    wick_queue_add(queue, small);
-    wick_queue_add(queue, second);
+    add(queue, big);
+    add(queue, small);
+    add(queue, second);
     wick_queue_take(queue, &batch, keep_all, NULL);
     assert_int_equal(texts_of(&batch, small), 1);
     assert_int_equal(texts_of(&batch, second), 2);
     for (size_t i = 0; i < batch.n_slices; i++)
         if (batch.slices[i].job == small)
             assert_true(batch.slices[i].row < 8); /* after one turn of the big one */
-    assert_int_equal(big->slice, batch.n_slices - 1);
-    assert_true(batch.n_slices == 4); /* big, small, second, big */
+    assert_true(batch.n_slices == 4);             /* big, small, second, big */
+    assert_int_equal(big->n_slices, 2);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(batch.slices[i].is_again, i == 3);
     wick_queue_remove(queue, big);
     job_free(big);
     job_free(small);
@@ -133,7 +146,7 @@ static void tokens_are_shared_equally(void **state)
     wick_job *jobs[N];
     size_t sums[N] = {0};
     for (size_t i = 0; i < N; i++)
-        wick_queue_add(queue, jobs[i] = job_new(i, 4000000 / tokens_each[i], tokens_each[i]));
+        add(queue, jobs[i] = job_new(i, 4000000 / tokens_each[i], tokens_each[i]));
     for (int b = 0; b < 1000; b++) {
         wick_queue_take(queue, &batch, keep_all, NULL);
         assert_true(batch.n_tokens <= 2048 && batch.n_tokens > 2048 - 512);
@@ -157,8 +170,8 @@ static void a_text_over_the_budget_goes_alone(void **state)
     wick_queue *queue = wick_queue_new(6);
     wick_batch batch = batch_of(100);
     wick_job *longest = job_new(1, 2, 4000000000u), *small = job_new(2, 1, 5);
-    wick_queue_add(queue, longest);
-    wick_queue_add(queue, small);
+    add(queue, longest);
+    add(queue, small);
     size_t n_small = 0, n_long = 0;
     for (int i = 0; i < 3; i++) {
         wick_queue_take(queue, &batch, keep_all, NULL);
@@ -181,9 +194,9 @@ static void urgent_jobs_come_first(void **state)
     wick_job *big = job_new(1, 100, 100), *urgent = job_new(9, 2, 3), *other = job_new(9, 1, 3);
     urgent->is_urgent = other->is_urgent = true;
     other->options.truncate = false;
-    wick_queue_add(queue, big);
-    wick_queue_add(queue, urgent);
-    wick_queue_add(queue, other);
+    add(queue, big);
+    add(queue, urgent);
+    add(queue, other);
     wick_queue_take(queue, &batch, keep_all, NULL);
     assert_ptr_equal(batch.slices[0].job, urgent);
     assert_int_equal(batch.slices[0].n, 2);
@@ -209,9 +222,9 @@ static void other_options_are_passed_over_and_then_first(void **state)
     a->options.normalize = true;
     b->options.truncate = false;
     c->options.dimensions = 64;
-    wick_queue_add(queue, a);
-    wick_queue_add(queue, b);
-    wick_queue_add(queue, c);
+    add(queue, a);
+    add(queue, b);
+    add(queue, c);
     for (int i = 0; i < 6; i++) {
         wick_queue_take(queue, &batch, keep_all, NULL);
         assert_int_equal(batch.n_texts, 25);
@@ -224,7 +237,7 @@ static void other_options_are_passed_over_and_then_first(void **state)
     }
     wick_job *left = job_new(4, 1, 1);
     left->options.truncate_side = WICK_TRUNCATE_LEFT;
-    wick_queue_add(queue, left);
+    add(queue, left);
     size_t n = 0;
     for (int i = 0; i < 3; i++) {
         wick_queue_take(queue, &batch, keep_all, NULL);
@@ -236,8 +249,8 @@ static void other_options_are_passed_over_and_then_first(void **state)
     wick_job *prompted = job_new(5, 1, 1), *alike = job_new(6, 1, 1);
     prompted->options.prompt = query;
     alike->options.prompt = same; /* in another place */
-    wick_queue_add(queue, prompted);
-    wick_queue_add(queue, alike);
+    add(queue, prompted);
+    add(queue, alike);
     n = 0;
     for (int i = 0; i < 4; i++) {
         wick_queue_take(queue, &batch, keep_all, NULL);
@@ -283,7 +296,7 @@ static void dropped_jobs_are_never_taken(void **state)
         wick_job *job = job_new(i % 4, 1, 5);
         job->code = i % 2 == 0 || i < 20 ? -1 : WICK_OK;
         job->is_urgent = i % 8 == 1;
-        wick_queue_add(queue, job);
+        add(queue, job);
     }
     wick_queue_take(queue, &batch, keep_unmarked, &self);
     assert_int_equal(self.n_dropped, 30);
@@ -296,14 +309,14 @@ static void dropped_jobs_are_never_taken(void **state)
     for (uint64_t i = 0; i < 30; i++) {
         wick_job *job = job_new(i % 7, 3, 5);
         job->code = i % 3 ? -1 : WICK_OK;
-        wick_queue_add(queue, job);
+        add(queue, job);
     }
     wick_queue_sweep(queue, keep_unmarked, &self);
     assert_int_equal(self.n_dropped, 50);
     wick_queue_take(queue, &batch, keep_all, NULL);
     assert_int_equal(batch.n_texts, 30);
     for (size_t i = 0; i < batch.n_slices; i++)
-        if (batch.slices[i].job->slice == i)
+        if (--batch.slices[i].job->n_slices == 0)
             job_free(batch.slices[i].job);
     wick_queue_free(queue);
 }
@@ -316,7 +329,7 @@ static void more_clients_than_places(void **state)
     wick_batch batch = batch_of(50);
     for (int round = 0; round < 2; round++) {
         for (uint64_t i = 0; i < N; i++)
-            wick_queue_add(queue, job_new(i * 0x123456789u, 1, 2));
+            add(queue, job_new(i * 0x123456789u, 1, 2));
         size_t n = 0;
         while (!wick_queue_is_empty(queue)) {
             wick_queue_take(queue, &batch, keep_all, NULL);
@@ -359,7 +372,7 @@ static void random_walk(void **state)
             job->user = (void *)(uintptr_t)n_added;
             jobs[n_added] = job;
             n_texts += job->n_texts;
-            wick_queue_add(queue, job);
+            add(queue, job);
         }
         wick_queue_take(queue, &batch, keep_all, NULL);
         assert_true(batch.n_texts <= 64);
@@ -374,7 +387,8 @@ static void random_walk(void **state)
             assert_int_equal(slice->job->options.truncate, batch.slices[0].job->options.truncate);
             taken[at] += slice->n;
             row += slice->n;
-            assert_true(slice->job->slice >= i && batch.slices[slice->job->slice].job == slice->job);
+            assert_true(slice->job->n_slices > 0);
+            slice->job->n_slices--;
         }
         assert_int_equal(row, batch.n_texts);
         n_taken += row;
