@@ -251,7 +251,8 @@ static size_t share_of(const wick_lane *lane, wick_place place)
     const size_t n_calls = lane->side_by_side.n_calls, n_busy = count_busy(lane, place),
                  n_free = n_calls > n_busy ? n_calls - n_busy : 1,
                  share = (wick_queue_n_tokens(lane->queue) + n_free - 1) / n_free;
-    const size_t most = lane->side_by_side.n_tokens < lane->batch_tokens ? lane->side_by_side.n_tokens : lane->batch_tokens;
+    const size_t most =
+        lane->side_by_side.n_tokens < lane->batch_tokens ? lane->side_by_side.n_tokens : lane->batch_tokens;
     return share > most ? most : share > 0 ? share : 1;
 }
 
@@ -308,10 +309,9 @@ static void leave_queue(wick_lane *lane)
         ask_to_be_woken(lane);
 }
 
-/* The mutex is given up meanwhile. */
-static void embed(wick_lane *lane, wick_runner *runner, wick_place place)
+/* The mutex is given up meanwhile. start_ms: when the batch was put together. */
+static void embed(wick_lane *lane, wick_runner *runner, wick_place place, double start_ms)
 {
-    const double start_ms = lane->now_ms;
     const bool side_by_side = !place.is_all && lane->side_by_side.n_calls > 1;
     atomic_store(&runner->busy_since_ms, start_ms);
     pthread_mutex_unlock(&lane->mutex);
@@ -332,12 +332,14 @@ static void pick_batch(wick_lane *lane, wick_runner *runner)
     const wick_place place = find_place(lane);
     take_batch(lane, runner, place);
     const bool is_empty = runner->batch.n_texts == 0;
+    const double now_ms = lane->now_ms;
     lane->is_stalled = is_empty && wick_queue_n_texts(lane->queue) > 0;
     if (is_empty)
         wick_places_give_back(lane->places, place);
     leave_queue(lane);
+    tell_ended(lane); /* who was dropped does not wait for the batch */
     if (!is_empty)
-        embed(lane, runner, place);
+        embed(lane, runner, place, now_ms);
 }
 
 /* ---- the thread ---------------------------------------------------------------------------------------------------- */

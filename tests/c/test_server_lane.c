@@ -178,6 +178,45 @@ static void leaving_amid_a_batch_ends_a_job_once(void **state)
     support_fake_clear(&fake);
 }
 
+static support_fake *fake_to_hold;
+
+static void done_and_hold(wick_job *job)
+{
+    support_fake_hold(fake_to_hold);
+    done_before(job);
+}
+
+/* Who is dropped as a batch is put together does not wait until that batch is embedded. */
+static void gone_jobs_end_before_the_batch(void **state)
+{
+    support_fake fake;
+    support_fake_init(&fake);
+    const wick_lane_options options = support_lane_options();
+    wick_lane *lane = support_lane_open(&fake.provider, &options);
+    support_job *first = support_lane_occupy(&fake, lane);
+    atomic_bool has_left = true;
+    support_job *gone = support_job_new("gone", 1, 5, 1), *next = support_job_new("next", 1, 5, 2);
+    gone->job.is_gone = &has_left;
+    fake_to_hold = &fake;
+    done_before = first->job.done;
+    first->job.done = done_and_hold; /* so that the next batch does not end */
+    support_job_submit(lane, gone);
+    support_job_submit(lane, next);
+    support_fake_release(&fake);
+    support_fake_wait_calls(&fake, 2);
+    for (int i = 0; i < 500 && !support_job_is_done(gone); i++)
+        support_sleep_ms(10);
+    assert_true(support_job_is_done(gone));
+    assert_false(support_job_is_done(next));
+    support_fake_release(&fake);
+    support_job_wait(next);
+    support_job *all[] = {first, gone, next};
+    wick_lane_close(lane, true);
+    for (size_t i = 0; i < 3; i++)
+        support_job_free(all[i]);
+    support_fake_clear(&fake);
+}
+
 static void who_has_his_share_is_shed_and_nobody_else(void **state)
 {
     support_fake fake;
@@ -522,6 +561,7 @@ int main(void)
         cmocka_unit_test(late_and_gone_jobs_are_never_embedded),
         cmocka_unit_test(the_rest_of_a_gone_job_is_left),
         cmocka_unit_test(leaving_amid_a_batch_ends_a_job_once),
+        cmocka_unit_test(gone_jobs_end_before_the_batch),
         cmocka_unit_test(who_has_his_share_is_shed_and_nobody_else),
         cmocka_unit_test(a_full_queue_refuses_and_recovers),
         cmocka_unit_test(a_job_over_the_whole_queue_is_taken),
