@@ -9,7 +9,6 @@
 #include <stdlib.h>
 
 #define MAX_BATCH_TEXTS ((size_t)16384) /* whatever the budget of tokens: bounds the scratch memory */
-#define QUANTA_A_BATCH 16               /* so many clients find room in one batch when all have much to do */
 /* A request is not read where less room is left than such a part of the queue and a text's special tokens: the room would be too small for most, which would be read for
  * nothing, and at 4 times the capacity that is most of what the server does. */
 #define SHED_PARTS 256
@@ -242,7 +241,8 @@ static bool lane_init(wick_lane *lane, const wick_provider *provider, const wick
     lane->queue_tokens = options->queue_tokens > 0 ? options->queue_tokens : 1;
     lane->client_tokens = lane->queue_tokens - lane->queue_tokens / 4;
     lane->metrics = options->metrics;
-    const size_t quantum = lane->batch_tokens / QUANTA_A_BATCH;
+    const size_t quantum = lane->batch_tokens /
+                           WICK_QUEUE_MOST_QUANTA; /* so many clients find room in one batch when all have much to do */
     lane->queue = wick_queue_new(quantum > 0 ? quantum : 1);
     if (!find_places(lane, provider, options->places) || !lane->queue)
         return false;

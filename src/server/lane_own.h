@@ -42,11 +42,12 @@ struct wick_lane {
     /* With the mutex held. */
     pthread_mutex_t mutex;
     wick_queue *queue;
-    bool has_picker;         /* a runner is putting the next batch together, or waits until it may: the others leave the queue alone */
-    bool is_stalled;         /* what waits cannot be embedded before a batch under way has ended */
-    wick_runner *asleep;     /* the last one to fall asleep first: its memory is warm */
-    wick_job *ended, **ended_end; /* to be told so when the mutex is free, in this order */
-    double now_ms, swept_ms; /* when the batch under way was put together; of the last sweep */
+    bool
+        has_picker; /* a runner is putting the next batch together, or waits until it may: the others leave the queue alone */
+    bool is_stalled;                              /* what waits cannot be embedded before a batch under way has ended */
+    wick_runner *asleep;                          /* the last one to fall asleep first: its memory is warm */
+    wick_job *ended, **ended_end;                 /* to be told so when the mutex is free, in this order */
+    double now_ms, swept_ms;                      /* when the batch under way was put together; of the last sweep */
     double recent_tokens, recent_ms, measured_ms; /* decaying sums over batches; up to when time has been counted */
     /* Of opening and closing. */
     unsigned n_runners; /* started */
@@ -70,7 +71,7 @@ static inline bool wick_lane_is_ended(struct wick_lane *lane)
 void *wick_lane_run(void *arg);
 /* Wakes all runners, whatever they wait for but places and the provider. */
 void wick_lane_wake_all(struct wick_lane *lane);
-/* Whether the next batch is to be taken by one core alone. n_calls: that there are; n_busy: taken by others; n_texts: waiting. In lane_run.c; here for its test. */
-bool wick_lane_goes_alone(unsigned n_calls, unsigned n_busy, size_t n_texts);
+/* Whether the next batch is to be taken by one core alone. n_calls: that there are; n_busy: taken by others; n_apart: of the queue (wick_queue_n_apart). In lane_run.c; here for its test. */
+bool wick_lane_goes_alone(unsigned n_calls, unsigned n_busy, size_t n_apart);
 
 #endif

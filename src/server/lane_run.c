@@ -198,13 +198,13 @@ static void look(wick_lane *lane)
 /* ---- cores --------------------------------------------------------------------------------------------------------- */
 
 /* All cores at once where none is busy and there are fewer texts than cores, or so little that half of them would idle: then one that is alone waits until the others are through. */
-bool wick_lane_goes_alone(unsigned n_calls, unsigned n_busy, size_t n_texts)
+bool wick_lane_goes_alone(unsigned n_calls, unsigned n_busy, size_t n_apart)
 {
     if (n_calls < 2)
         return false;
     if (n_busy == 0)
-        return n_texts >= n_calls;
-    return n_busy + n_texts > n_calls / 2;
+        return n_apart >= n_calls;
+    return n_busy + n_apart > n_calls / 2;
 }
 
 /* Cores that others have. */
@@ -216,7 +216,7 @@ static unsigned count_busy(const wick_lane *lane, wick_place own)
 
 static bool goes_alone(const wick_lane *lane, wick_place own)
 {
-    return wick_lane_goes_alone(lane->side_by_side.n_calls, count_busy(lane, own), wick_queue_n_texts(lane->queue));
+    return wick_lane_goes_alone(lane->side_by_side.n_calls, count_busy(lane, own), wick_queue_n_apart(lane->queue));
 }
 
 /* Waits for a core, or for all; the mutex is given up for it. What has come meanwhile is in the queue, and the place is what that asks for. */

@@ -22,6 +22,7 @@ typedef struct client_list {
 struct wick_queue {
     size_t quantum;
     size_t n_texts, n_tokens; /* waiting */
+    size_t n_apart;           /* wick_queue_n_apart */
     uint64_t n_batches;
     client urgent; /* not in the ring */
     client_list ring;
@@ -128,6 +129,13 @@ static void client_detach(client *one, wick_job *job)
     job->owner = NULL;
 }
 
+/* Of the job's texts that wait: those that may be in batches of their own. */
+static size_t n_apart(const wick_job *job)
+{
+    const size_t n = job->n_texts - job->next_text;
+    return job->wanted == WICK_WANT_VECTORS || n == 0 ? n : 1;
+}
+
 void wick_queue_add(wick_queue *queue, wick_job *job)
 {
     job->next_text = job->n_slices = 0;
@@ -135,12 +143,14 @@ void wick_queue_add(wick_queue *queue, wick_job *job)
     job->n_tokens_waiting = job->n_tokens_left;
     queue->n_texts += job->n_texts;
     queue->n_tokens += job->n_tokens_waiting;
+    queue->n_apart += n_apart(job);
     client_append(job->is_urgent ? &queue->urgent : client_of(queue, job->client), job);
 }
 
 void wick_queue_remove(wick_queue *queue, wick_job *job)
 {
     client *one = job->owner;
+    queue->n_apart -= n_apart(job);
     queue->n_texts -= job->n_texts - job->next_text;
     queue->n_tokens -= job->n_tokens_waiting;
     job->next_text = job->n_texts;
@@ -153,6 +163,11 @@ void wick_queue_remove(wick_queue *queue, wick_job *job)
 bool wick_queue_is_empty(const wick_queue *queue)
 {
     return !queue->ring.first && !queue->urgent.first;
+}
+
+size_t wick_queue_n_apart(const wick_queue *queue)
+{
+    return queue->n_apart;
 }
 
 size_t wick_queue_n_texts(const wick_queue *queue)
@@ -211,7 +226,9 @@ static void take_text(wick_queue *queue, wick_batch *batch, wick_job *job, size_
         job->n_slices++;
     }
     slice->n++;
+    queue->n_apart -= n_apart(job);
     job->next_text++;
+    queue->n_apart += n_apart(job);
     job->n_tokens_waiting -= n_tokens;
     queue->n_texts--;
     queue->n_tokens -= n_tokens;
@@ -226,8 +243,7 @@ static served serve_job(wick_queue *queue, wick_batch *batch, wick_job *job, siz
 {
     while (job->next_text < job->n_texts) {
         const size_t n_tokens = tokens_of(job, job->next_text);
-        /* A text over the budget costs what a whole batch does: what a caller says of one text never takes more than some turns. */
-        const size_t cost = n_tokens < batch->max_tokens ? n_tokens : batch->max_tokens;
+        const size_t most = queue->quantum * WICK_QUEUE_MOST_QUANTA, cost = n_tokens < most ? n_tokens : most;
         /* In this order: whose turn is kept for the next batch can begin it, and is not passed by with nothing taken. */
         if (deficit && cost > *deficit)
             return SERVED_TURN_OVER;

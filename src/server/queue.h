@@ -9,6 +9,8 @@
 #define WICK_SERVER_QUEUE_H
 #include "server/lane.h"
 
+/* A text costs its client's turns as many tokens as it has, but never more than so many quanta: what a caller says of one text never takes more than some turns. */
+#define WICK_QUEUE_MOST_QUANTA 16
 /* Clients told apart at once; more share turns. A client without a waiting job is not remembered at all. */
 #define WICK_QUEUE_CLIENTS 1024
 
@@ -40,6 +42,8 @@ void wick_queue_add(wick_queue *queue, wick_job *job);
 /* Takes a job out that still has texts waiting (next_text < n_texts): none are any more. */
 void wick_queue_remove(wick_queue *queue, wick_job *job);
 bool wick_queue_is_empty(const wick_queue *queue);
+/* How many batches could be under way at once with what waits: each text of vectors in one, all texts of a job that wants none in the same. */
+size_t wick_queue_n_apart(const wick_queue *queue);
 /* Of all jobs, as far as they are in no batch. */
 size_t wick_queue_n_texts(const wick_queue *queue);
 size_t wick_queue_n_tokens(const wick_queue *queue);

@@ -165,6 +165,34 @@ static void tokens_are_shared_equally(void **state)
     wick_queue_free(queue);
 }
 
+/* The same where a batch is for one core of several: a turn is several batches then, and texts may be longer than any of them. */
+static void small_batches_share_tokens_equally(void **state)
+{
+    static const uint32_t tokens_each[] = {10, 1000, 300};
+    enum { N = sizeof tokens_each / sizeof tokens_each[0] };
+    wick_queue *queue = wick_queue_new(64);
+    wick_batch batch = batch_of(128);
+    wick_job *jobs[N];
+    size_t sums[N] = {0};
+    for (size_t i = 0; i < N; i++)
+        add(queue, jobs[i] = job_new(i, 4000000 / tokens_each[i], tokens_each[i]));
+    for (int b = 0; b < 3000; b++) {
+        wick_queue_take(queue, &batch, keep_all, NULL);
+        assert_true(batch.n_tokens <= 128 || batch.n_texts == 1);
+        for (size_t i = 0; i < N; i++)
+            sums[i] += texts_of(&batch, jobs[i]) * tokens_each[i];
+    }
+    for (size_t i = 1; i < N; i++) {
+        const size_t apart = sums[i] > sums[0] ? sums[i] - sums[0] : sums[0] - sums[i];
+        assert_true(apart <= 64 + 2 * 1000); /* a quantum, and a text of either */
+    }
+    for (size_t i = 0; i < N; i++) {
+        wick_queue_remove(queue, jobs[i]);
+        job_free(jobs[i]);
+    }
+    wick_queue_free(queue);
+}
+
 static void a_text_over_the_budget_goes_alone(void **state)
 {
     wick_queue *queue = wick_queue_new(6);
@@ -408,6 +436,7 @@ int main(void)
         cmocka_unit_test(a_small_client_is_in_the_next_batch),
         cmocka_unit_test(a_small_job_passes_its_own_sender_s_big_one),
         cmocka_unit_test(tokens_are_shared_equally),
+        cmocka_unit_test(small_batches_share_tokens_equally),
         cmocka_unit_test(a_text_over_the_budget_goes_alone),
         cmocka_unit_test(urgent_jobs_come_first),
         cmocka_unit_test(other_options_are_passed_over_and_then_first),

@@ -23,6 +23,7 @@ static struct {
     wick_wanted wanted[MAX_CALLS];
     uint8_t scores[MAX_CALLS];
     size_t n_texts[MAX_CALLS];
+    bool side_by_side[MAX_CALLS];
     size_t n;
 } calls;
 
@@ -70,6 +71,7 @@ static int fake_outputs(void *state, const wick_outputs_request *request, wick_r
     if (calls.n < MAX_CALLS) {
         calls.wanted[calls.n] = request->wanted;
         calls.scores[calls.n] = request->score_options.scores;
+        calls.side_by_side[calls.n] = request->embed_options.side_by_side;
         calls.n_texts[calls.n++] = request->n_texts;
     }
     fake->n_calls++;
@@ -83,9 +85,15 @@ static int fake_outputs(void *state, const wick_outputs_request *request, wick_r
     return rc;
 }
 
+static wick_side_by_side two_calls(const void *state)
+{
+    return (wick_side_by_side){2, 20};
+}
+
+static wick_provider_ops ops;
+
 static void init(support_fake *fake)
 {
-    static wick_provider_ops ops;
     support_fake_init(fake);
     ops = *fake->provider.ops;
     ops.outputs = fake_outputs;
@@ -254,6 +262,29 @@ static void one_bad_request_fails_alone(void **state)
     support_fake_clear(&fake);
 }
 
+/* Such a job is in one batch at a time: alone, it has all cores, for one would idle. */
+static void a_job_alone_has_all_cores(void **state)
+{
+    support_fake fake;
+    init(&fake);
+    ops.side_by_side = two_calls;
+    wick_lane_options options = support_lane_options();
+    options.batch_tokens = 100;
+    wick_lane *lane = support_lane_open(&fake.provider, &options);
+    support_job *job = job_of("text", 25, WICK_WANT_TOKENS, 1);
+    support_job_submit(lane, job);
+    support_job_wait(job);
+    assert_int_equal(calls.n, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(calls.n_texts[i], i < 2 ? 10 : 5);
+        assert_false(calls.side_by_side[i]);
+    }
+    check(job);
+    free_job(job);
+    wick_lane_close(lane, true);
+    support_fake_clear(&fake);
+}
+
 /* What would be too much is refused before any of it is read or taken. */
 static void a_reply_has_an_end(void **state)
 {
@@ -276,7 +307,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(like_goes_with_like),       cmocka_unit_test(rows_come_together_from_batches),
         cmocka_unit_test(pairs_go_with_texts_alone), cmocka_unit_test(one_bad_request_fails_alone),
-        cmocka_unit_test(a_reply_has_an_end),
+        cmocka_unit_test(a_job_alone_has_all_cores), cmocka_unit_test(a_reply_has_an_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
