@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * paced.c: an open-loop load generator: requests leave at their own times (Poisson arrivals of a given rate, a fixed seed), whether or not earlier ones
  * have been answered, as users do; wrk's connections wait for each other. In: the server's port, a file of texts, one a line, of which every request
- * carries the next. Out: one JSON object: answers by status, their latencies from the time at which each was due and from the time at which it was sent.
- * Called by generators.py.
+ * carries the next. Out: one JSON object: answers by status, their latencies from the time at which each was due and from the time at which it was sent; and the
+ * latencies of those that fell into times in which the host kept its clock (host_clock.h). Called by generators.py.
  *
  *   paced PORT PATH FIELD TEXTS RATE SECONDS CONNECTIONS
  *
@@ -24,15 +24,19 @@
 #include <unistd.h>
 
 #include "base/slices.h"
+#include "host_clock.h"
 
 #define HEAD_BYTES 2048
 #define MAX_STATUSES 16
 #define GRACE_SECONDS 10 /* for the last answers */
+/* What has piled up while the host's clock was low is worked off after that at 80 % of the capacity. */
+#define CALM_MS 800
 
 typedef struct samples {
     int status;
     size_t n, capacity, n_retry_after;
     float *due_ms, *sent_ms; /* [n] */
+    double *due_at_ms;       /* [n] */
 } samples;
 
 typedef struct connection {
@@ -238,10 +242,12 @@ static void record(connection *one)
         list->capacity = list->capacity * 2 + 1024;
         list->due_ms = take(list->due_ms, list->capacity * sizeof *list->due_ms);
         list->sent_ms = take(list->sent_ms, list->capacity * sizeof *list->sent_ms);
+        list->due_at_ms = take(list->due_at_ms, list->capacity * sizeof *list->due_at_ms);
     }
     list->status = one->status;
     list->due_ms[list->n] = (float)(now - one->due_ms);
     list->sent_ms[list->n] = (float)(now - one->sent_ms);
+    list->due_at_ms[list->n] = one->due_ms;
     list->n++;
     list->n_retry_after += one->has_retry_after;
     own->n_out--;
@@ -347,23 +353,48 @@ static int compare(const void *a, const void *b)
 
 static void print_times(const char *name, float *ms, size_t n)
 {
+    if (n == 0) {
+        printf("\"%s\":null", name);
+        return;
+    }
     qsort(ms, n, sizeof *ms, compare);
     printf("\"%s\":{\"p50\":%.3f,\"p95\":%.3f,\"p99\":%.3f,\"max\":%.3f}", name, ms[n / 2], ms[n * 95 / 100], ms[n * 99 / 100],
            ms[n - 1]);
 }
 
-static void print_results(generator *own)
+/* The latencies of requests before which, and while which, the host kept its clock; returns their number. Taken of the list before it is sorted. */
+static size_t pick_calm(const host_clock *clock, const samples *list, float *calm_ms)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < list->n; i++)
+        if (host_clock_was_kept(clock, list->due_at_ms[i] - CALM_MS, list->due_at_ms[i] + list->due_ms[i]))
+            calm_ms[n++] = list->due_ms[i];
+    return n;
+}
+
+static void print_status(const host_clock *clock, samples *list)
+{
+    float *calm_ms = take(NULL, list->n * sizeof *calm_ms);
+    const size_t n_calm = pick_calm(clock, list, calm_ms);
+    printf("\"%d\":{\"n\":%zu,\"retry_after\":%zu,\"n_calm\":%zu,", list->status, list->n, list->n_retry_after, n_calm);
+    print_times("calm_from_due_ms", calm_ms, n_calm);
+    printf(",");
+    print_times("from_due_ms", list->due_ms, list->n);
+    printf(",");
+    print_times("from_sent_ms", list->sent_ms, list->n);
+    printf("}");
+    free(calm_ms);
+}
+
+static void print_results(generator *own, const host_clock *clock)
 {
     printf("{\"due\":%zu,\"sent\":%zu,\"answered\":%zu,\"failed\":%zu,\"unanswered\":%zu,\"never_sent\":%zu,\"most_waiting\":%zu,"
-           "\"seconds\":%.3f,\"statuses\":{",
+           "\"seconds\":%.3f,\"host_slow_share\":%.4f,\"statuses\":{",
            own->n_due, own->n_sent, own->n_answered, own->n_failed, own->n_out, own->n_waiting, own->most_waiting,
-           (own->end_ms - own->begin_ms) / 1e3);
+           (own->end_ms - own->begin_ms) / 1e3, host_clock_slow_share(clock, own->begin_ms, own->end_ms));
     for (samples *list = own->by_status; list < own->by_status + MAX_STATUSES && list->n; list++) {
-        printf("%s\"%d\":{\"n\":%zu,\"retry_after\":%zu,", list == own->by_status ? "" : ",", list->status, list->n, list->n_retry_after);
-        print_times("from_due_ms", list->due_ms, list->n);
-        printf(",");
-        print_times("from_sent_ms", list->sent_ms, list->n);
-        printf("}");
+        printf("%s", list == own->by_status ? "" : ",");
+        print_status(clock, list);
     }
     printf("}}\n");
 }
@@ -371,6 +402,7 @@ static void print_results(generator *own)
 int main(int argc, char **argv)
 {
     static generator own = {.random = 0x9E3779B97F4A7C15u};
+    host_clock clock;
     if (argc != 8) {
         fprintf(stderr, "usage: paced PORT PATH FIELD TEXTS RATE SECONDS CONNECTIONS\n");
         return 2;
@@ -397,12 +429,16 @@ int main(int argc, char **argv)
         own.free = &own.connections[i];
     }
     own.timer = event_new(own.base, -1, 0, on_time, &own);
+    if (!host_clock_start(&clock))
+        fail("thread");
     /* connect() returns before the server accepts: what is measured begins when it has had the time to, in an idle moment. */
-    usleep((useconds_t)(200000 + 100 * n_connections));
+    usleep((useconds_t)(CALM_MS * 1000 + 100 * n_connections));
     own.begin_ms = own.next_due_ms = now_ms();
     own.end_ms = own.begin_ms + atof(argv[6]) * 1e3;
     set_timer(&own, 0.01);
     event_base_dispatch(own.base);
-    print_results(&own);
+    host_clock_stop(&clock);
+    print_results(&own, &clock);
+    host_clock_free(&clock);
     return 0;
 }

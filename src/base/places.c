@@ -18,10 +18,10 @@ struct wick_places {
     pthread_mutex_t mutex;
     pthread_cond_t given;
     unsigned n;
-    atomic_uint n_taken;    /* changed with the mutex held */
-    waiter *first, **end;   /* in the order of their coming */
-    unsigned n_free;        /* of free_ones */
-    unsigned free_ones[];   /* [n] a stack of the free places' numbers: the one used last is warm */
+    atomic_uint n_taken;  /* changed with the mutex held */
+    waiter *first, **end; /* in the order of their coming */
+    unsigned n_free;      /* of free_ones */
+    unsigned free_ones[]; /* [n] a stack of the free places' numbers: the one used last is warm */
 };
 
 wick_places *wick_places_new(unsigned n)

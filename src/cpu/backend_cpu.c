@@ -137,7 +137,7 @@ static void cpu_info(const wick_backend *backend, wick_backend_info *out)
                                .tier = backend->model.kernels->tier,
                                .n_threads = backend->n_threads,
                                .n_calls = backend->n_threads,
-                               .call_tokens = backend->model.row_block};
+                               .call_tokens = WICK_CALL_ROWS};
 }
 
 static int cpu_measure_peak(const char *dtype, wick_pool *pool, double *out, wick_error *error)

@@ -16,7 +16,10 @@
 #define SPIN_MS 0.03
 #define SWEEP_MS 50.0       /* jobs deep in the queue learn within this that their deadline has passed */
 #define PLACE_MAX_MS 3000.0 /* far more than any batch takes: another engine is stuck */
-#define RATE_DECAY 0.9      /* of what earlier batches weigh in the tokens a second, at each batch */
+/* So many batches for each core wait: then a batch may be so many times as large. */
+#define LONG_QUEUE 8
+#define LARGE_BATCH 4
+#define RATE_DECAY 0.9 /* of what earlier batches weigh in the tokens a second, at each batch */
 
 /* ---- sleeping and waking; the mutex is held ------------------------------------------------------------------------ */
 
@@ -245,15 +248,15 @@ static wick_place find_place(wick_lane *lane)
 
 /* ---- a batch ------------------------------------------------------------------------------------------------------- */
 
-/* What one core takes: its share of what waits, or what it is best at. */
+/* What one core takes: its share of what waits, but no more than it needs for its best; or some more, where the queue is so long that this is not what anybody waits for. */
 static size_t share_of(const wick_lane *lane, wick_place place)
 {
     const size_t n_calls = lane->side_by_side.n_calls, n_busy = count_busy(lane, place),
-                 n_free = n_calls > n_busy ? n_calls - n_busy : 1,
-                 share = (wick_queue_n_tokens(lane->queue) + n_free - 1) / n_free;
-    const size_t most =
-        lane->side_by_side.n_tokens < lane->batch_tokens ? lane->side_by_side.n_tokens : lane->batch_tokens;
-    return share > most ? most : share > 0 ? share : 1;
+                 n_free = n_calls > n_busy ? n_calls - n_busy : 1, n_waiting = wick_queue_n_tokens(lane->queue),
+                 share = (n_waiting + n_free - 1) / n_free, best = lane->side_by_side.n_tokens,
+                 most = n_waiting / n_calls / LONG_QUEUE >= best ? LARGE_BATCH * best : best;
+    const size_t n_tokens = share < most ? share : most;
+    return n_tokens == 0 ? 1 : n_tokens < lane->batch_tokens ? n_tokens : lane->batch_tokens;
 }
 
 /* The mutex is held. */
