@@ -44,10 +44,11 @@ struct wick_lane {
     wick_queue *queue;
     bool
         has_picker; /* a runner is putting the next batch together, or waits until it may: the others leave the queue alone */
-    bool is_stalled;                              /* what waits cannot be embedded before a batch under way has ended */
-    wick_runner *asleep;                          /* the last one to fall asleep first: its memory is warm */
-    wick_job *ended, **ended_end;                 /* to be told so when the mutex is free, in this order */
-    double now_ms, swept_ms;                      /* when the batch under way was put together; of the last sweep */
+    bool is_stalled;              /* what waits cannot be embedded before a batch under way has ended */
+    bool is_held_up;              /* all cores did not come in time, and one is busy since: what comes takes one */
+    wick_runner *asleep;          /* the last one to fall asleep first: its memory is warm */
+    wick_job *ended, **ended_end; /* to be told so when the mutex is free, in this order */
+    double now_ms, swept_ms;      /* when the batch under way was put together; of the last sweep */
     double recent_tokens, recent_ms, measured_ms; /* decaying sums over batches; up to when time has been counted */
     /* Of opening and closing. */
     unsigned n_runners; /* started */

@@ -19,6 +19,8 @@
 /* So many batches for each core wait: then a batch may be so many times as large. */
 #define LONG_QUEUE 8
 #define LARGE_BATCH 4
+/* So long a batch waits for all cores before it takes one: a call that is slow or stuck holds up nobody else. */
+#define ALL_MAX_MS 100.0
 #define RATE_DECAY 0.9 /* of what earlier batches weigh in the tokens a second, at each batch */
 
 /* ---- sleeping and waking; the mutex is held ------------------------------------------------------------------------ */
@@ -217,9 +219,11 @@ static unsigned count_busy(const wick_lane *lane, wick_place own)
     return n_taken > n_own ? n_taken - n_own : 0;
 }
 
-static bool goes_alone(const wick_lane *lane, wick_place own)
+static bool goes_alone(wick_lane *lane, wick_place own)
 {
-    return wick_lane_goes_alone(lane->side_by_side.n_calls, count_busy(lane, own), wick_queue_n_apart(lane->queue));
+    const unsigned n_calls = lane->side_by_side.n_calls, n_busy = count_busy(lane, own);
+    lane->is_held_up = lane->is_held_up && n_busy > 0;
+    return lane->is_held_up || wick_lane_goes_alone(n_calls, n_busy, wick_queue_n_apart(lane->queue));
 }
 
 /* Waits for a core, or for all; the mutex is given up for it. What has come meanwhile is in the queue, and the place is what that asks for. */
@@ -228,10 +232,16 @@ static wick_place find_place(wick_lane *lane)
     wick_place place = {.is_none = true};
     bool all = !goes_alone(lane, place);
     for (;;) {
+        const bool has_choice = all && lane->side_by_side.n_calls > 1;
         pthread_mutex_unlock(&lane->mutex);
-        place = wick_places_take(lane->places, all, PLACE_MAX_MS);
+        place = wick_places_take(lane->places, all, has_choice ? ALL_MAX_MS : PLACE_MAX_MS);
         pthread_mutex_lock(&lane->mutex);
         look(lane);
+        if (place.is_none && has_choice) {
+            lane->is_held_up = true;
+            all = false;
+            continue;
+        }
         const bool alone = goes_alone(lane, place);
         if (place.is_none || alone == !place.is_all)
             return place;

@@ -57,29 +57,56 @@ static int fake_vectors(support_fake *fake, const wick_embed_request *request, f
     return WICK_OK;
 }
 
+static void raise_to(atomic_uint *most, unsigned n)
+{
+    unsigned before = atomic_load(most);
+    while (before < n && !atomic_compare_exchange_weak(most, &before, n)) {
+    }
+}
+
+/* Cores that the call has. */
+static unsigned enter(support_fake *fake, const wick_embed_request *request)
+{
+    const bool alone = request->options.side_by_side;
+    const unsigned n_cores = alone || fake->side_by_side.n_calls == 0 ? 1 : fake->side_by_side.n_calls;
+    raise_to(&fake->n_inside_most, atomic_fetch_add(&fake->n_inside, 1) + 1);
+    raise_to(&fake->n_cores_most, atomic_fetch_add(&fake->n_cores_inside, n_cores) + n_cores);
+    if (alone) {
+        fake->n_alone++;
+        raise_to(&fake->n_texts_alone_most, (unsigned)request->n_texts);
+    }
+    return n_cores;
+}
+
+static bool has_stuck(const wick_embed_request *request)
+{
+    for (size_t i = 0; i < request->n_texts; i++)
+        if (begins(request->texts[i], wick_text_length(request->texts, request->text_bytes, i), "stuck"))
+            return true;
+    return false;
+}
+
 static int fake_embed(void *state, const wick_embed_request *request, float *out, wick_usage *usage, wick_error *error)
 {
     support_fake *fake = state;
-    const unsigned n_inside = atomic_fetch_add(&fake->n_inside, 1) + 1;
-    if (n_inside > fake->n_inside_most)
-        fake->n_inside_most = n_inside;
+    const unsigned n_cores = enter(fake, request);
+    const bool can_be_caught = has_stuck(request);
     pthread_mutex_lock(&fake->mutex);
     fake->n_calls++;
     fake->n_texts += (unsigned)request->n_texts;
     pthread_cond_broadcast(&fake->changed);
-    while (fake->is_stuck)
+    while (fake->is_stuck || (fake->is_caught && can_be_caught))
         pthread_cond_wait(&fake->changed, &fake->mutex);
     const int code = fake->failure_code;
     pthread_mutex_unlock(&fake->mutex);
     if (fake->ms_a_call > 0)
         support_sleep_ms(fake->ms_a_call);
-    int rc;
-    if (atomic_load(&fake->n_failures) > 0) {
-        atomic_fetch_sub(&fake->n_failures, 1);
-        rc = wick_fail(error, code, "fake", NULL, "told to fail");
-    } else {
-        rc = fake_vectors(fake, request, out, error);
+    int n_failures = atomic_load(&fake->n_failures);
+    while (n_failures > 0 && !atomic_compare_exchange_weak(&fake->n_failures, &n_failures, n_failures - 1)) {
     }
+    const int rc =
+        n_failures > 0 ? wick_fail(error, code, "fake", NULL, "told to fail") : fake_vectors(fake, request, out, error);
+    atomic_fetch_sub(&fake->n_cores_inside, n_cores);
     atomic_fetch_sub(&fake->n_inside, 1);
     return rc;
 }
@@ -91,7 +118,13 @@ static int fake_info(const void *state, wick_model_info *info, wick_error *error
     return WICK_OK;
 }
 
-static const wick_provider_ops fake_ops = {.name = "fake", .embed = fake_embed, .info = fake_info};
+static wick_side_by_side fake_side_by_side(const void *state)
+{
+    return ((const support_fake *)state)->side_by_side;
+}
+
+static const wick_provider_ops fake_ops = {
+    .name = "fake", .embed = fake_embed, .info = fake_info, .side_by_side = fake_side_by_side};
 
 void support_fake_init(support_fake *fake)
 {
@@ -108,22 +141,28 @@ void support_fake_clear(support_fake *fake)
     pthread_mutex_destroy(&fake->mutex);
 }
 
-static void set_stuck(support_fake *fake, bool is_stuck)
+static void set_stuck(support_fake *fake, bool is_stuck, bool is_caught)
 {
     pthread_mutex_lock(&fake->mutex);
     fake->is_stuck = is_stuck;
+    fake->is_caught = is_caught;
     pthread_cond_broadcast(&fake->changed);
     pthread_mutex_unlock(&fake->mutex);
 }
 
 void support_fake_hold(support_fake *fake)
 {
-    set_stuck(fake, true);
+    set_stuck(fake, true, false);
+}
+
+void support_fake_catch(support_fake *fake)
+{
+    set_stuck(fake, false, true);
 }
 
 void support_fake_release(support_fake *fake)
 {
-    set_stuck(fake, false);
+    set_stuck(fake, false, false);
 }
 
 void support_fake_wait_calls(support_fake *fake, unsigned n_calls)

@@ -9,14 +9,18 @@
 #define SUPPORT_DIMENSION 8
 
 /* Vectors are made of the text alone. Texts that begin with "bad" are refused as invalid input, with "poison" as internal errors; "nan" gives NaN;
- * "gone" is counted in n_gone. */
+ * "gone" is counted in n_gone; "stuck" holds its call while is_caught. */
 typedef struct support_fake {
     wick_provider provider;
+    wick_side_by_side side_by_side; /* what it says of itself; all zeros after init. Set before a lane is opened */
     atomic_uint n_calls, n_texts, n_gone, n_inside, n_inside_most;
+    atomic_uint n_alone, n_texts_alone_most;  /* of n_calls: with side_by_side; the most texts of one of those */
+    atomic_uint n_cores_inside, n_cores_most; /* as n_inside, where a call without side_by_side has all cores */
     atomic_uint ms_a_call;
     atomic_int n_failures; /* so many calls fail, the next ones */
     int failure_code;
-    bool is_stuck; /* calls wait until support_fake_release */
+    bool is_stuck;  /* all calls wait until support_fake_release */
+    bool is_caught; /* those with a text that begins with "stuck" */
     pthread_mutex_t mutex;
     pthread_cond_t changed;
 } support_fake;
@@ -24,6 +28,7 @@ typedef struct support_fake {
 void support_fake_init(support_fake *fake);
 void support_fake_clear(support_fake *fake);
 void support_fake_hold(support_fake *fake);
+void support_fake_catch(support_fake *fake); /* is_caught */
 void support_fake_release(support_fake *fake);
 /* Waits until so many calls have begun. */
 void support_fake_wait_calls(support_fake *fake, unsigned n_calls);
