@@ -219,11 +219,21 @@ static unsigned count_busy(const wick_lane *lane, wick_place own)
     return n_taken > n_own ? n_taken - n_own : 0;
 }
 
+/* What waits beside the longest text is so little that the other cores would have less than half of its work to do: it is the cores' together. */
+static bool has_giant(const wick_lane *lane)
+{
+    const size_t longest = wick_queue_longest(lane->queue, lane->batch_tokens),
+                 others = wick_queue_n_tokens(lane->queue) - longest;
+    return others / (lane->side_by_side.n_calls - 1) < longest / 2;
+}
+
 static bool goes_alone(wick_lane *lane, wick_place own)
 {
     const unsigned n_calls = lane->side_by_side.n_calls, n_busy = count_busy(lane, own);
     lane->is_held_up = lane->is_held_up && n_busy > 0;
-    return lane->is_held_up || wick_lane_goes_alone(n_calls, n_busy, wick_queue_n_apart(lane->queue));
+    if (lane->is_held_up)
+        return true;
+    return wick_lane_goes_alone(n_calls, n_busy, wick_queue_n_apart(lane->queue)) && (n_busy > 0 || !has_giant(lane));
 }
 
 /* Waits for a core, or for all; the mutex is given up for it. What has come meanwhile is in the queue, and the place is what that asks for. */

@@ -236,6 +236,33 @@ static void take_text(wick_queue *queue, wick_batch *batch, wick_job *job, size_
     batch->n_tokens += n_tokens;
 }
 
+/* Looks at no more texts than there are tokens in *left. */
+static size_t longest_of(const client *one, size_t *left)
+{
+    size_t longest = 0;
+    for (const wick_job *job = one->first; job; job = job->next)
+        for (size_t i = job->next_text; i < job->n_texts; i++) {
+            const size_t n_tokens = tokens_of(job, i);
+            longest = n_tokens > longest ? n_tokens : longest;
+            if (n_tokens >= *left) {
+                *left = 0;
+                return longest;
+            }
+            *left -= n_tokens;
+        }
+    return longest;
+}
+
+size_t wick_queue_longest(const wick_queue *queue, size_t max_tokens)
+{
+    size_t left = max_tokens, longest = longest_of(&queue->urgent, &left);
+    for (const client *one = queue->ring.first; one && left > 0; one = one->next) {
+        const size_t own = longest_of(one, &left);
+        longest = own > longest ? own : longest;
+    }
+    return longest;
+}
+
 typedef enum served { SERVED_OUT, SERVED_BATCH_FULL, SERVED_TURN_OVER } served;
 
 /* Takes texts of a job until it has none left, the batch is full or the client's deficit (NULL: without end) is used up. */

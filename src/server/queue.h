@@ -44,6 +44,8 @@ void wick_queue_remove(wick_queue *queue, wick_job *job);
 bool wick_queue_is_empty(const wick_queue *queue);
 /* How many batches could be under way at once with what waits: each text of vectors in one, all texts of a job that wants none in the same. */
 size_t wick_queue_n_apart(const wick_queue *queue);
+/* Tokens of the longest text among those that are next, as far as max_tokens go: all urgent ones, then by clients and jobs as they stand. 0: none waits. */
+size_t wick_queue_longest(const wick_queue *queue, size_t max_tokens);
 /* Of all jobs, as far as they are in no batch. */
 size_t wick_queue_n_texts(const wick_queue *queue);
 size_t wick_queue_n_tokens(const wick_queue *queue);

@@ -77,6 +77,27 @@ static void few_texts_have_all_cores(void **state)
     close_lane(&fake, lane);
 }
 
+/* As many texts as cores, or more, but one of them is most of the work: on a core of its own it would take longest. */
+static void one_long_text_has_all_cores(void **state)
+{
+    static const uint32_t longest[] = {240, 46, 45, 10};
+    for (size_t i = 0; i < 4; i++) {
+        support_fake fake;
+        wick_lane *lane = open_lane(&fake, 4, 100);
+        support_job *job =
+            support_job_new("text", 7, 11, 1); /* 66 tokens beside the longest, 22 for each of three cores */
+        ((uint32_t *)job->job.n_tokens)[3] = longest[i];
+        support_fake_hold(&fake);
+        support_job_submit(lane, job);
+        support_fake_wait_calls(&fake, i < 2 ? 1 : 4);
+        assert_int_equal(fake.n_alone, i < 2 ? 0 : 4);
+        support_fake_release(&fake);
+        support_job_wait(job);
+        finish(job, &fake);
+        close_lane(&fake, lane);
+    }
+}
+
 /* A provider that says nothing of calls side by side, or of one, gets none; nor does any lane where the machine has one place. */
 static void one_core_goes_never_side_by_side(void **state)
 {
@@ -247,13 +268,10 @@ static void the_longest_batch_shows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(when_a_core_goes_alone),
-        cmocka_unit_test(few_texts_have_all_cores),
-        cmocka_unit_test(one_core_goes_never_side_by_side),
-        cmocka_unit_test(much_to_do_keeps_every_core_busy),
-        cmocka_unit_test(little_is_shared_out),
-        cmocka_unit_test(a_long_text_goes_by_itself),
-        cmocka_unit_test(a_stuck_call_stops_nobody_else),
+        cmocka_unit_test(when_a_core_goes_alone),           cmocka_unit_test(few_texts_have_all_cores),
+        cmocka_unit_test(one_long_text_has_all_cores),      cmocka_unit_test(one_core_goes_never_side_by_side),
+        cmocka_unit_test(much_to_do_keeps_every_core_busy), cmocka_unit_test(little_is_shared_out),
+        cmocka_unit_test(a_long_text_goes_by_itself),       cmocka_unit_test(a_stuck_call_stops_nobody_else),
         cmocka_unit_test(the_longest_batch_shows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

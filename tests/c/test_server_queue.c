@@ -193,6 +193,36 @@ static void small_batches_share_tokens_equally(void **state)
     wick_queue_free(queue);
 }
 
+static void the_longest_of_what_is_next(void **state)
+{
+    wick_queue *queue = wick_queue_new(100);
+    wick_batch batch = batch_of(100);
+    assert_int_equal(wick_queue_longest(queue, 100), 0);
+    wick_job *short_ones = job_new(1, 5, 10), *long_one = job_new(1, 1, 90), *other = job_new(2, 2, 40),
+             *urgent = job_new(3, 1, 7);
+    urgent->is_urgent = true;
+    add(queue, short_ones);
+    assert_int_equal(wick_queue_longest(queue, 100), 10);
+    add(queue, long_one);
+    add(queue, other);
+    assert_int_equal(wick_queue_longest(queue, 50), 10); /* no further */
+    assert_int_equal(wick_queue_longest(queue, 51), 90);
+    add(queue, urgent);
+    assert_int_equal(wick_queue_longest(queue, 7), 7);
+    assert_int_equal(wick_queue_longest(queue, 51), 10);
+    wick_queue_remove(queue, long_one);
+    wick_queue_take(queue, &batch, keep_all, NULL);
+    assert_int_equal(batch.n_tokens, 97); /* all but a text of the last */
+    assert_int_equal(wick_queue_longest(queue, SIZE_MAX), 40);
+    wick_queue_take(queue, &batch, keep_all, NULL);
+    assert_int_equal(wick_queue_longest(queue, SIZE_MAX), 0);
+    job_free(short_ones);
+    job_free(long_one);
+    job_free(other);
+    job_free(urgent);
+    wick_queue_free(queue);
+}
+
 static void a_text_over_the_budget_goes_alone(void **state)
 {
     wick_queue *queue = wick_queue_new(6);
@@ -437,6 +467,7 @@ int main(void)
         cmocka_unit_test(a_small_job_passes_its_own_sender_s_big_one),
         cmocka_unit_test(tokens_are_shared_equally),
         cmocka_unit_test(small_batches_share_tokens_equally),
+        cmocka_unit_test(the_longest_of_what_is_next),
         cmocka_unit_test(a_text_over_the_budget_goes_alone),
         cmocka_unit_test(urgent_jobs_come_first),
         cmocka_unit_test(other_options_are_passed_over_and_then_first),
