@@ -30,7 +30,7 @@
 #define MAX_STATUSES 16
 #define GRACE_SECONDS 10 /* for the last answers */
 /* What has piled up while the host's clock was low is worked off after that at 80 % of the capacity. */
-#define CALM_MS 800
+#define CALM_MS 1100
 
 typedef struct samples {
     int status;

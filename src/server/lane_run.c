@@ -59,6 +59,13 @@ static void forget_sleeper(wick_lane *lane, wick_runner *runner)
         *link = runner->next_asleep;
 }
 
+/* This runner has the queue until leave_queue: whoever submits a job need wake nobody. */
+static void take_queue(wick_lane *lane)
+{
+    lane->has_picker = true;
+    atomic_store(&lane->wants_waking, false);
+}
+
 /* Whoever submits a job from here on wakes a runner; where one has come just before, one is woken now. */
 static void ask_to_be_woken(wick_lane *lane)
 {
@@ -243,6 +250,7 @@ static wick_place find_place(wick_lane *lane)
     bool all = !goes_alone(lane, place);
     for (;;) {
         const bool has_choice = all && lane->side_by_side.n_calls > 1;
+        tell_ended(lane);
         pthread_mutex_unlock(&lane->mutex);
         place = wick_places_take(lane->places, all, has_choice ? ALL_MAX_MS : PLACE_MAX_MS);
         pthread_mutex_lock(&lane->mutex);
@@ -351,7 +359,7 @@ static void embed(wick_lane *lane, wick_runner *runner, wick_place place, double
 
 static void pick_batch(wick_lane *lane, wick_runner *runner)
 {
-    lane->has_picker = true;
+    take_queue(lane);
     const wick_place place = find_place(lane);
     take_batch(lane, runner, place);
     const bool is_empty = runner->batch.n_texts == 0;
@@ -371,7 +379,7 @@ static void pick_batch(wick_lane *lane, wick_runner *runner)
 static void spin(wick_lane *lane)
 {
     const double start_ms = wick_now_ms();
-    lane->has_picker = true;
+    take_queue(lane);
     pthread_mutex_unlock(&lane->mutex);
     while (wick_now_ms() - start_ms < SPIN_MS && !atomic_load(&lane->inbox) && !wick_lane_is_ended(lane))
         sched_yield();
@@ -387,7 +395,7 @@ static void wait_for_trial(wick_lane *lane, wick_runner *runner)
         sleep_until_woken(lane, runner, ms);
         return;
     }
-    lane->has_picker = true;
+    take_queue(lane);
     pthread_mutex_unlock(&lane->mutex);
     const wick_place place = wick_places_take(lane->places, true, PLACE_MAX_MS);
     atomic_store(&runner->busy_since_ms, wick_now_ms());
