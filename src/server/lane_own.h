@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * lane_own.h: what the lane's files share. lane.c takes jobs, counts them, opens and closes; lane_run.c is the threads that put batches together and embed them (runners). docs/server-queue.md
- * shows the whole. */
+ * lane_own.h: what the lane's files share. lane.c takes jobs, counts them, opens and closes; lane_run.c is the threads that put batches together and embed them (runners), lane_cores.c says when
+ * and how large, lane_jobs.c what becomes of jobs. docs/server-queue.md shows the whole. */
 #ifndef WICK_SERVER_LANE_OWN_H
 #define WICK_SERVER_LANE_OWN_H
 #include <pthread.h>
@@ -58,7 +58,6 @@ struct wick_lane {
 };
 
 /* lane.c */
-void wick_lane_wake(struct wick_lane *lane);
 /* job is nowhere any more: what was counted for it is given back, before the job's own done, which may free it. */
 void wick_lane_forget(struct wick_lane *lane, const wick_job *job);
 /* Tokens of n texts, each of which counts as one at least. */
@@ -68,11 +67,33 @@ static inline bool wick_lane_is_ended(struct wick_lane *lane)
     return atomic_load(&lane->stopping) != WICK_LANE_RUNNING && atomic_load(&lane->n_jobs) == 0;
 }
 
+/* lane_jobs.c; the mutex is held. */
+/* What there is to embed is in the queue then, and nothing that is not to be. */
+void wick_lane_look(struct wick_lane *lane);
+/* A wick_queue_keep, user: the lane: gives up jobs that nobody waits for any more. */
+bool wick_lane_keep_wanted(void *user, wick_job *job);
+/* Calls done of jobs that have ended; gives the mutex up for it where there are any. */
+void wick_lane_tell_ended(struct wick_lane *lane);
+/* Counts, and ends the jobs that are through or have failed. */
+void wick_lane_end_batch(struct wick_lane *lane, const wick_batch *batch, double start_ms, double end_ms);
+static inline bool wick_lane_is_open(const struct wick_lane *lane)
+{
+    return atomic_load(&lane->embedder.phase) != WICK_BREAKER_CLOSED;
+}
+
+/* lane_cores.c; the mutex is held. */
+#define WICK_PLACE_MAX_MS 3000.0 /* far more than any batch takes: another engine is stuck */
+/* Waits for a core, or for all; the mutex is given up for it. What has come meanwhile is in the queue, and the place is what that asks for. */
+wick_place wick_lane_find_place(struct wick_lane *lane);
+void wick_lane_take_batch(struct wick_lane *lane, wick_runner *runner, wick_place place);
+/* Whether the next batch is to be taken by one core alone. n_calls: that there are; n_busy: taken by others; n_apart: of the queue (wick_queue_n_apart). For its test. */
+bool wick_lane_goes_alone(unsigned n_calls, unsigned n_busy, size_t n_apart);
+
 /* lane_run.c: a runner's thread; arg: the wick_runner. */
 void *wick_lane_run(void *arg);
+/* Wakes one that is asleep. */
+void wick_lane_wake(struct wick_lane *lane);
 /* Wakes all runners, whatever they wait for but places and the provider. */
 void wick_lane_wake_all(struct wick_lane *lane);
-/* Whether the next batch is to be taken by one core alone. n_calls: that there are; n_busy: taken by others; n_apart: of the queue (wick_queue_n_apart). In lane_run.c; here for its test. */
-bool wick_lane_goes_alone(unsigned n_calls, unsigned n_busy, size_t n_apart);
 
 #endif
