@@ -78,8 +78,9 @@ def narrow_embed(schema):
 
 
 def narrow_show(schema):
-    """name is looked at where there is no model."""
-    schema["anyOf"] = [{"required": ["model"], "properties": {"model": {"type": "string"}}}, {"properties": {"model": {"type": "null"}, "name": {"enum": NAMES}}}]
+    """name is looked at where there is no model, or an empty one."""
+    schema["anyOf"] = [{"required": ["model"], "properties": {"model": {"type": "string", "minLength": 1}}},
+                       {"properties": {"model": {"enum": ["", None]}, "name": {"enum": NAMES}}}]
 
 
 def is_for(case):
