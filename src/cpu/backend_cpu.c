@@ -131,13 +131,18 @@ static int cpu_pack(const wick_model_files *files, const wick_backend_options *o
     return code == WICK_OK ? wick_cpu_pack_files(files, compute, options->pool, writer, error) : code;
 }
 
+static size_t call_rows(const wick_cpu_model *model)
+{
+    return model->memory_bytes > WICK_CALL_SMALL_WEIGHTS ? model->row_block : WICK_CALL_ROWS;
+}
+
 static void cpu_info(const wick_backend *backend, wick_backend_info *out)
 {
     *out = (wick_backend_info){.device = "cpu",
                                .tier = backend->model.kernels->tier,
                                .n_threads = backend->n_threads,
                                .n_calls = backend->n_threads,
-                               .call_tokens = WICK_CALL_ROWS};
+                               .call_tokens = call_rows(&backend->model)};
 }
 
 static int cpu_measure_peak(const char *dtype, wick_pool *pool, double *out, wick_error *error)

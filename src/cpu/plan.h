@@ -11,9 +11,10 @@
  * read once for all of them. */
 #define WICK_ALONE_ROWS 128
 #define WICK_MOST_ALONE_ROWS 256
-/* Tokens of a call that has one core (backend.h) with which the core does nearly all that it can do, so that nobody need wait for more: 93 % and more of what it does with 256 of
- * them (MiniLM and BERT base, docs/speed.md). */
+/* Tokens of a call that has one core (backend.h) with which the core does nearly all that it can do, so that nobody need wait for more (docs/speed.md); of models whose weights are so large that
+ * reading them is most of the work, as many as it takes through the weights at once. */
 #define WICK_CALL_ROWS 64
+#define WICK_CALL_SMALL_WEIGHTS ((size_t)128 << 20) /* bytes */
 /* A longer sequence is never taken by one thread of several: each of them would need activations for it. */
 #define WICK_LONGEST_ALONE 1024
 /* Tokens of a chunk that all threads share. */
