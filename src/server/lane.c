@@ -124,7 +124,7 @@ wick_submitted wick_lane_submit(wick_lane *lane, wick_job *job, unsigned *retry_
         return WICK_SUBMIT_FULL;
     }
     job->code = WICK_OK;
-    job->queue_ms = job->inference_ms = 0;
+    job->queue_ms = job->inference_ms = job->busy_since_ms = 0;
     job->submitted_ms = wick_now_ms();
     atomic_fetch_add(&lane->n_tokens, job->n_tokens_left);
     /* First counted, then the look: either this thread sees that the lane stops, or the lane sees that a job is coming. */

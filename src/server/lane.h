@@ -42,18 +42,18 @@ typedef struct wick_job {
     int code; /* WICK_OK, or why not; WICK_E_TIMEOUT: the deadline passed */
     wick_error error;
     double queue_ms;     /* until its first text was in a batch */
-    double inference_ms; /* of the batches that it was in */
+    double inference_ms; /* while at least one batch was under way that it was in */
     /* The lane's own. */
     struct wick_job *next, *prev;
-    void *owner;                  /* queue.c: the client in whose list it stands; NULL: in none */
-    size_t next_text;             /* the first that is in no batch yet */
-    size_t turn_tokens;           /* served since it came to be first of its client's */
-    size_t n_tokens_waiting;      /* of texts from next_text on */
-    size_t n_slices;              /* in batches under way */
-    uint64_t batch;               /* the number of the one that it was last put into */
-    size_t n_tokens_left, charge; /* of texts that are not embedded yet; what it counts with in the queue */
-    size_t rows_capacity;         /* of rows, in values */
-    double submitted_ms;
+    void *owner;                        /* queue.c: the client in whose list it stands; NULL: in none */
+    size_t next_text;                   /* the first that is in no batch yet */
+    size_t turn_tokens;                 /* served since it came to be first of its client's */
+    size_t n_tokens_waiting;            /* of texts from next_text on */
+    size_t n_slices;                    /* in batches under way */
+    uint64_t batch;                     /* the number of the one that it was last put into */
+    size_t n_tokens_left, charge;       /* of texts that are not embedded yet; what it counts with in the queue */
+    size_t rows_capacity;               /* of rows, in values */
+    double submitted_ms, busy_since_ms; /* the latter: 0 while it is in no batch */
 } wick_job;
 
 typedef enum wick_submitted {

@@ -92,7 +92,10 @@ void wick_lane_take_batch(wick_lane *lane, wick_runner *runner, wick_place place
     wick_batch *batch = &runner->batch;
     batch->max_tokens = place.is_all || place.is_none ? lane->batch_tokens : share_of(lane, place);
     wick_queue_take(lane->queue, batch, wick_lane_keep_wanted, lane);
-    for (size_t i = 0; i < batch->n_slices; i++)
+    for (size_t i = 0; i < batch->n_slices; i++) {
+        wick_job *job = batch->slices[i].job;
         if (batch->slices[i].first == 0)
-            batch->slices[i].job->queue_ms = lane->now_ms - batch->slices[i].job->submitted_ms;
+            job->queue_ms = lane->now_ms - job->submitted_ms;
+        job->busy_since_ms = job->busy_since_ms > 0 ? job->busy_since_ms : lane->now_ms;
+    }
 }

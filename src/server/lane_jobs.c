@@ -129,10 +129,13 @@ void wick_lane_end_batch(wick_lane *lane, const wick_batch *batch, double start_
         const size_t n_tokens = wick_lane_count(job->n_tokens + slice->first, slice->n);
         job->n_tokens_left -= n_tokens;
         atomic_fetch_sub(&lane->n_tokens, n_tokens);
-        job->inference_ms += slice->is_again ? 0 : end_ms - start_ms;
         if (job->owner && wick_embedder_has_failed(&lane->embedder, job))
             wick_queue_remove(lane->queue, job);
-        if (--job->n_slices == 0 && !job->owner)
+        if (--job->n_slices > 0)
+            continue;
+        job->inference_ms += end_ms - job->busy_since_ms;
+        job->busy_since_ms = 0;
+        if (!job->owner)
             end_job(lane, job);
     }
     lane->is_stalled = false;

@@ -221,7 +221,7 @@ static void take_text(wick_queue *queue, wick_batch *batch, wick_job *job, size_
     wick_slice *slice = batch->n_slices > 0 ? &batch->slices[batch->n_slices - 1] : NULL;
     if (!slice || slice->job != job) { /* the last slice's end is where the job goes on */
         slice = &batch->slices[batch->n_slices++];
-        *slice = (wick_slice){job, job->next_text, 0, batch->n_texts, job->batch == batch->number};
+        *slice = (wick_slice){job, job->next_text, 0, batch->n_texts};
         job->batch = batch->number;
         job->n_slices++;
     }

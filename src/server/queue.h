@@ -20,7 +20,6 @@ typedef struct wick_queue wick_queue;
 typedef struct wick_slice {
     wick_job *job;
     size_t first, n, row;
-    bool is_again; /* an earlier slice of the batch is the job's, too */
 } wick_slice;
 
 typedef struct wick_batch {

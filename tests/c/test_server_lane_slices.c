@@ -59,6 +59,26 @@ static void set_text(support_job *own, size_t i, const char *text)
 
 /* ---- all goes well ---- */
 
+/* Batches that are under way at once are one time for who waits. */
+static void its_time_is_counted_once(void **state)
+{
+    support_fake fake;
+    support_fake_init(&fake);
+    fake.side_by_side = (wick_side_by_side){N_CORES, 50};
+    fake.ms_a_call = 10;
+    const wick_lane_options options = support_lane_options();
+    wick_lane *lane = support_lane_open(&fake.provider, &options);
+    support_job *big = support_job_new("big", 60, 10, 1);
+    support_job_submit(lane, big);
+    support_job_wait(big);
+    assert_true(fake.n_alone >= 2 * N_CORES);
+    assert_true(big->job.inference_ms >= 10);
+    assert_true(big->job.queue_ms + big->job.inference_ms <= big->done_ms - big->job.submitted_ms);
+    support_job_free(big);
+    wick_lane_close(lane, true);
+    support_fake_clear(&fake);
+}
+
 static void it_ends_after_its_last_batch(void **state)
 {
     bench own;
@@ -284,13 +304,10 @@ static void rows_keep_their_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(it_ends_after_its_last_batch),
-        cmocka_unit_test(its_first_batch_ends_last),
-        cmocka_unit_test(its_client_leaves),
-        cmocka_unit_test(its_deadline_passes),
-        cmocka_unit_test(one_of_its_texts_is_bad),
-        cmocka_unit_test(all_goes_wrong_at_once),
-        cmocka_unit_test(rows_keep_their_order),
+        cmocka_unit_test(its_time_is_counted_once),  cmocka_unit_test(it_ends_after_its_last_batch),
+        cmocka_unit_test(its_first_batch_ends_last), cmocka_unit_test(its_client_leaves),
+        cmocka_unit_test(its_deadline_passes),       cmocka_unit_test(one_of_its_texts_is_bad),
+        cmocka_unit_test(all_goes_wrong_at_once),    cmocka_unit_test(rows_keep_their_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

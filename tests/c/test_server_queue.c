@@ -127,8 +127,6 @@ static void a_small_job_passes_its_own_sender_s_big_one(void **state)
             assert_true(batch.slices[i].row < 8); /* after one turn of the big one */
     assert_true(batch.n_slices == 4);             /* big, small, second, big */
     assert_int_equal(big->n_slices, 2);
-    for (size_t i = 0; i < 4; i++)
-        assert_int_equal(batch.slices[i].is_again, i == 3);
     wick_queue_remove(queue, big);
     job_free(big);
     job_free(small);
