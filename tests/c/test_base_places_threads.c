@@ -58,7 +58,7 @@ static void go(room *own, wick_place place)
 typedef struct walker {
     room *own;
     uint32_t random;
-    unsigned n_rounds, n_all, n_one, n_none, n_extended;
+    unsigned n_rounds, n_all, n_one, n_none;
     pthread_t thread;
 } walker;
 
@@ -74,7 +74,7 @@ static void change(walker *self, wick_place *place)
     room *own = self->own;
     if (!place->is_all) {
         go(own, *place); /* nobody can come: it is still taken */
-        self->n_extended += wick_places_extend(own->places, place);
+        wick_places_extend(own->places, place);
         enter(own, *place);
     }
     if (place->is_all && next_random(self) % 2) {
@@ -118,7 +118,7 @@ static void threads_at_random(void **state)
     for (unsigned n = 1; n <= MAX_PLACES; n += 2) {
         room own = {.places = wick_places_new(n), .n = n};
         walker walkers[N_THREADS];
-        unsigned n_all = 0, n_one = 0, n_extended = 0;
+        unsigned n_all = 0, n_one = 0;
         for (unsigned i = 0; i < N_THREADS; i++) {
             walkers[i] = (walker){.own = &own, .random = n * 100 + i, .n_rounds = rounds(4000)};
             assert_int_equal(pthread_create(&walkers[i].thread, NULL, walk, &walkers[i]), 0);
@@ -127,10 +127,11 @@ static void threads_at_random(void **state)
             pthread_join(walkers[i].thread, NULL);
             n_all += walkers[i].n_all;
             n_one += walkers[i].n_one;
-            n_extended += walkers[i].n_extended;
         }
         assert_int_equal(own.n_wrong, 0);
-        assert_true(n_all > 0 && n_one > 0 && n_extended > 0);
+        assert_true(n_all > 0 &&
+                    n_one >
+                        0); /* whether a place is ever extended is up to the scheduler; test_base_places.c does so */
         assert_int_equal(wick_places_taken(own.places), 0);
         for (unsigned i = 0; i < n; i++)
             assert_false(own.is_held[i]);
