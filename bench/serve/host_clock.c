@@ -6,28 +6,23 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/clock.h"
+
 #define EVERY_NS 4000000
 #define MULTIPLICATIONS 1000 /* about a microsecond */
 #define TRIES 4              /* the fastest counts: others were interrupted */
 #define SLOW 2.0f            /* times the best */
 
-static double now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
-
 static volatile uint64_t sink;
 
 static float time_once(void)
 {
-    const double begin = now_ms();
+    const double begin = wick_now_ms();
     uint64_t x = sink;
     for (int i = 0; i < MULTIPLICATIONS; i++)
         x = x * 6364136223846793005u + 1442695040888963407u;
     sink = x;
-    return (float)((now_ms() - begin) * 1e3);
+    return (float)((wick_now_ms() - begin) * 1e3);
 }
 
 static bool reserve(host_clock *clock)
@@ -53,7 +48,7 @@ static void *watch(void *arg)
             const float again = time_once();
             us = again < us ? again : us;
         }
-        clock->at_ms[clock->n] = now_ms();
+        clock->at_ms[clock->n] = wick_now_ms();
         clock->us[clock->n++] = us;
         nanosleep(&pause, NULL);
     }

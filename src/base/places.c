@@ -2,7 +2,6 @@
  * places.c: a line of waiters before n places; see places.h. Whoever gives places back hands them to those who are first in line. */
 #include "base/places.h"
 
-#include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -124,7 +123,7 @@ static void leave_line(wick_places *places, const waiter *self)
 
 static void wait_in_line(wick_places *places, waiter *self, double max_ms)
 {
-    const double end_ms = isfinite(max_ms) ? wick_now_ms() + max_ms : INFINITY;
+    const double end_ms = wick_now_ms() + max_ms;
     *places->end = self;
     places->end = &self->next;
     for (double now_ms = wick_now_ms(); self->place.is_none && now_ms < end_ms; now_ms = wick_now_ms())

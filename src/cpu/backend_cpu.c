@@ -24,8 +24,8 @@
 struct wick_backend {
     wick_cpu_model model;
     wick_pool *pool;
-    wick_places *
-        places; /* whose is what follows: a place has its activations, its scratch and its plan; all of them together have everything, and the right to make it larger */
+    /* Whose is what follows: a place has its activations, its scratch and its plan; all of them together have everything, and the right to make it larger. */
+    wick_places *places;
     unsigned n_threads;
     wick_workspace workspace;
     wick_plan *plans; /* [n_threads]; the first serves calls that have all places */

@@ -42,8 +42,7 @@ struct wick_lane {
     /* With the mutex held. */
     pthread_mutex_t mutex;
     wick_queue *queue;
-    bool
-        has_picker; /* a runner puts the next batch together, or waits until it may: the others leave the queue alone */
+    bool has_picker;              /* a runner puts the next batch together, or waits until it may; others wait */
     bool is_stalled;              /* what waits cannot be embedded before a batch under way has ended */
     bool is_held_up;              /* all cores did not come in time, and one is busy since: what comes takes one */
     wick_runner *asleep;          /* the last one to fall asleep first: its memory is warm */

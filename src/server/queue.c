@@ -160,11 +160,6 @@ void wick_queue_remove(wick_queue *queue, wick_job *job)
         client_forget(queue, one);
 }
 
-bool wick_queue_is_empty(const wick_queue *queue)
-{
-    return !queue->ring.first && !queue->urgent.first;
-}
-
 size_t wick_queue_n_apart(const wick_queue *queue)
 {
     return queue->n_apart;

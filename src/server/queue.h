@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * queue.h: which texts are embedded next. In: jobs. Out: batches, put together of slices of jobs. A data structure alone: no threads, no clock, and
- * no memory taken after it was made. Used by lane_run.c, with the lane's mutex held.
+ * no memory taken after it was made. Used by the lane's files (lane_own.h), with the lane's mutex held.
  *
  * Clients take turns by deficit round robin (Shreedhar and Varghese, 1995) in tokens: at each turn a client may spend a quantum more, and what it
  * does not spend it keeps while it has jobs waiting. Of one client's jobs the first goes first, but one that had its quantum goes behind the client's
@@ -40,7 +40,6 @@ void wick_queue_free(wick_queue *queue);
 void wick_queue_add(wick_queue *queue, wick_job *job);
 /* Takes a job out that still has texts waiting (next_text < n_texts): none are any more. */
 void wick_queue_remove(wick_queue *queue, wick_job *job);
-bool wick_queue_is_empty(const wick_queue *queue);
 /* How many batches could be under way at once with what waits: each text of vectors in one, all texts of a job that wants none in the same. */
 size_t wick_queue_n_apart(const wick_queue *queue);
 /* Tokens of the longest text among those that are next, as far as max_tokens go: all urgent ones, then by clients and jobs as they stand. 0: none waits. */
